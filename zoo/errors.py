@@ -1,0 +1,69 @@
+"""Every error a user of `zoo` can cause, as one tree.
+
+A message says three things: what was asked, what was found, and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """Base of every error this project raises on purpose; the command line prints it without a traceback."""
+
+
+class UnknownNameError(ZooError, LookupError):
+    """A name that no registry holds.
+
+    Args:
+        kind: what was looked up, in the singular ("model", "dataset").
+        name: what the user asked for.
+        known: the names that exist.
+        hint: a closing sentence that says what to do, if the default is not enough.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+        if near:
+            found = f"Nearest: {', '.join(near)}."
+        else:
+            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+            found = f"Known: {shown or '(none)'}."
+        super().__init__(f"Unknown {kind} {name!r}. {found}" + (f" {hint}" if hint else ""))
+        self.kind, self.name, self.nearest = kind, name, near
+
+
+class DuplicateNameError(ZooError):
+    """Two entries of one registry claim the same name; a programming error of the second."""
+
+
+class WeightsNotFoundError(ZooError):
+    """No weights are published, stored or reachable for what was asked."""
+
+
+class WeightsMismatchError(ZooError):
+    """The weights are readable but do not fit: other keys, other shapes, another model, another hash, NaN."""
+
+
+class WeightsCorruptError(ZooError):
+    """The weights file cannot be read: truncated, damaged or of another format."""
+
+
+class ShapeError(ZooError, ValueError):
+    """An input has the wrong size, number of channels or rank."""
+
+
+class DataNotFoundError(ZooError):
+    """A dataset, split or image folder is not where the user said, or cannot be fetched."""
+
+
+class RecipeError(ZooError, ValueError):
+    """A training recipe names an unknown field, holds a bad value or does not fit the model or data."""
+
+
+class OutputError(ZooError):
+    """The result cannot be written: a read-only or missing folder, a full disk, a path that is a folder."""
+
+
+class ConfigurationError(ZooError, ValueError):
+    """Arguments that contradict each other or the model they are for."""
