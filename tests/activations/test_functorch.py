@@ -1,0 +1,60 @@
+"""torch.func on the operators: vmap, grad, per-sample parameters, forward mode, ensembles."""
+
+import pytest
+import torch
+from torch.func import functional_call, grad, hessian, jacfwd, jacrev, stack_module_state, vmap
+
+from .cases import ALL, CHANNELS, FAMILY, functional, make
+
+# Forward-mode differentiation loads rules that PyTorch itself still compiles with torch.jit.script.
+forward_mode = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_vmap_over_parameters_of_each_sample(name: str) -> None:
+    op, n = functional(name), 5
+    x, a, b = torch.randn(n, 3), torch.rand(n) + 0.2, torch.rand(n) + 0.2
+    expected = torch.stack([op(x[i], a[i], b[i]) for i in range(n)])
+    torch.testing.assert_close(vmap(op)(x, a, b), expected)
+    torch.testing.assert_close(vmap(op, in_dims=(1, None, None))(x.T, a[0], b[0]), op(x, a[0], b[0]))
+    torch.testing.assert_close(vmap(op, in_dims=(None, 0, None))(x[0], a, b[0]), op(x[0], a[:, None], b[0]))
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_gradients_of_each_sample(name: str) -> None:
+    op, n = functional(name), 4
+    x, a, b = torch.randn(n, 3), torch.tensor(0.8), torch.tensor(0.5)
+
+    def loss(x, a, b):
+        return op(x, a, b).square().sum()
+
+    each = vmap(grad(loss, argnums=(0, 1, 2)), in_dims=(0, None, None))(x, a, b)
+    alone = [grad(loss, argnums=(0, 1, 2))(row, a, b) for row in x]
+    torch.testing.assert_close(each, tuple(torch.stack(parts) for parts in zip(*alone, strict=True)))
+
+
+@forward_mode
+@pytest.mark.parametrize("name", FAMILY)
+def test_forward_and_reverse_mode_agree_in_both_orders(name: str) -> None:
+    op, x = functional(name), torch.linspace(-2, 2, 5, dtype=torch.float64)
+    a, b = torch.tensor(0.8, dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64)
+    every = (0, 1, 2)
+    torch.testing.assert_close(jacfwd(op, argnums=every)(x, a, b), jacrev(op, argnums=every)(x, a, b))
+
+    def total(x, a, b):
+        return op(x, a, b).sum()
+
+    torch.testing.assert_close(hessian(total, every)(x, a, b), jacrev(jacrev(total, every), every)(x, a, b))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_ensemble_of_modules(name: str) -> None:
+    modules = [make(name) for _ in range(3)]
+    with torch.no_grad():
+        for scale, module in enumerate(modules, 1):
+            for p in module.parameters():
+                p.mul_(scale)
+    params, buffers = stack_module_state(modules)
+    x = torch.randn(2, CHANNELS)
+    together = vmap(lambda p: functional_call(modules[0], (p, buffers), (x,)))(params)
+    torch.testing.assert_close(together, torch.stack([module(x) for module in modules]))

@@ -1,0 +1,132 @@
+"""What turns a model into a graph: torch.compile, torch.export, torch.fx, torch.jit.trace; and timm's models around."""
+
+import pickle
+
+import pytest
+import torch
+from timm.models._features_fx import create_feature_extractor
+from timm.models.resnet import BasicBlock, ResNet
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from zoo.activations import GALU, SALU, SWALU, DyT
+
+from .cases import ALL, CHANNELS, FAMILY, float32_values, functional, make
+from .tolerances import CHAIN_FLOAT32, SUM_FLOAT32, TRACED_SLOPE_FLOAT32
+
+
+def small_resnet() -> ResNet:
+    return ResNet(BasicBlock, (1, 1, 1, 1), 5, channels=(4, 4, 8, 8), stem_width=4, norm_layer=SALU, act_layer=SWALU)
+
+
+def small_vit(norm_layer: type[nn.Module] = SALU) -> VisionTransformer:
+    return VisionTransformer(
+        16, 8, num_classes=5, embed_dim=8, depth=2, num_heads=2, norm_layer=norm_layer, act_layer=GALU
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_compile_without_a_graph_break(name: str) -> None:
+    module = make(name)
+    compiled = torch.compile(make(name), backend="aot_eager", fullgraph=True)
+    x = torch.randn(6, CHANNELS, requires_grad=True)
+    twin = x.detach().clone().requires_grad_()
+    y, z = module(x), compiled(twin)
+    torch.testing.assert_close(z, y, rtol=CHAIN_FLOAT32, atol=CHAIN_FLOAT32)
+    y.square().sum().backward()
+    z.square().sum().backward()
+    torch.testing.assert_close(twin.grad, x.grad, rtol=SUM_FLOAT32, atol=SUM_FLOAT32)
+    for p, q in zip(module.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(q.grad, p.grad, rtol=SUM_FLOAT32, atol=SUM_FLOAT32)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_compiled_gradients_are_finite_and_close_for_every_finite_input(name: str) -> None:
+    values = float32_values()
+    a, b = torch.tensor(0.9), torch.tensor(0.4)
+    compiled = torch.compile(functional(name), backend="aot_eager", fullgraph=True)
+    grads = []
+    for op in (functional(name), compiled):
+        x = values.clone().requires_grad_()
+        op(x, a, b).backward(torch.ones_like(x))
+        grads.append(x.grad)
+    assert grads[1].isfinite().all()
+    torch.testing.assert_close(grads[1], grads[0], rtol=0, atol=TRACED_SLOPE_FLOAT32)
+
+
+def test_a_compiled_parameter_below_the_floor_still_learns() -> None:
+    compiled = torch.compile(functional("salu"), backend="aot_eager", fullgraph=True)
+    x, b = torch.linspace(-2, 2, 7), torch.tensor(1.0)
+    for value in (-0.3, 0.0, -1e-9):
+        grads = []
+        for op in (functional("salu"), compiled):
+            a = torch.tensor(value, requires_grad=True)
+            op(x, a, b).square().sum().backward()
+            grads.append(a.grad)
+        assert grads[0] != 0
+        torch.testing.assert_close(grads[1], grads[0], rtol=SUM_FLOAT32, atol=0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_export_to_standard_operators(name: str) -> None:
+    module, x = make(name), torch.randn(3, CHANNELS)
+    program = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim("n", min=1)},))
+    torch.testing.assert_close(program.module()(torch.cat([x, x])), module(torch.cat([x, x])))
+    called = [node.target for node in program.graph.nodes if node.op == "call_function"]
+    assert called
+    assert {target.namespace for target in called} == {"aten"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_fx_records_one_node_and_the_graph_module_pickles(name: str) -> None:
+    model = nn.Sequential(nn.Linear(CHANNELS, CHANNELS), make(name))
+    traced = torch.fx.symbolic_trace(model)
+    assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [functional(name)]
+    x = torch.randn(2, CHANNELS)
+    torch.testing.assert_close(traced(x), model(x))
+    again = pickle.loads(pickle.dumps(traced))  # noqa: S301 - our own bytes
+    torch.testing.assert_close(again(x), model(x))
+
+
+def test_fx_records_a_direct_call_too() -> None:
+    def gate(x: torch.Tensor) -> torch.Tensor:
+        return functional("swalu")(functional("salu")(x, a=1.0, b=0.5), 0.5, 0.5)
+
+    x = torch.randn(5)
+    torch.testing.assert_close(torch.fx.symbolic_trace(gate)(x), gate(x))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:FutureWarning", "ignore:.torch.jit.trace:DeprecationWarning")
+@pytest.mark.parametrize("name", FAMILY)
+def test_jit_trace_sees_plain_operators(name: str) -> None:
+    module, x = make(name), torch.randn(3, CHANNELS)
+    with torch.no_grad():
+        traced = torch.jit.trace(module, (x,))
+    assert "PythonOp" not in str(traced.graph)
+    torch.testing.assert_close(traced(x[:2]), module(x[:2]))
+
+
+@pytest.mark.parametrize(("build", "size"), [(small_resnet, 32), (small_vit, 16)])
+def test_timm_models_train_with_them(build, size: int) -> None:
+    model = build()
+    assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d | nn.LayerNorm | nn.ReLU | nn.GELU)]
+    x = torch.randn(1, 3, size, size)
+    model(x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_timm_models_accept_the_rivals() -> None:
+    assert small_vit(DyT)(torch.randn(2, 3, 16, 16)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("build", "size", "node"), [(small_resnet, 32, "layer4"), (small_vit, 16, "blocks.1.mlp.act")], ids=["cnn", "vit"]
+)
+def test_timm_extracts_features_by_fx(build, size: int, node: str) -> None:
+    model = build().eval()
+    x = torch.randn(1, 3, size, size)
+    expected = []
+    model.get_submodule(node).register_forward_hook(lambda module, args, output: expected.append(output))
+    model(x)
+    found = create_feature_extractor(model, {node: "out"})(x)["out"]
+    torch.testing.assert_close(found, expected[0])

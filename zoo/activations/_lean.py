@@ -1,0 +1,101 @@
+"""One way to make a formula memory-lean: keep the input, recompute the rest.
+
+Eager autograd would keep every intermediate tensor of a pointwise formula. `lean` keeps only the formula's
+arguments and calls the closed-form gradients in the backward pass. Those gradients are plain tensor code, so
+higher derivatives, `torch.func` (`grad`, `vmap`, `jvp`) work through them.
+
+Under `torch.compile`, `torch.export` and `torch.jit.trace` the plain formula is traced instead: the compiler fuses
+it and decides itself what to recompute, and an exporter sees standard operators only. Gradients agree for every finite
+input; at ±inf the traced formula's own derivative meets 0·inf, where the closed forms used in eager mode stay finite.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import torch
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+Formula = Callable[[Tensor, Tensor, Tensor], Tensor]
+Gradients = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+Arguments = ParamSpec("Arguments")
+
+
+def wide_dtype(x: Tensor) -> torch.dtype:
+    """The dtype the formulas compute in: float32, or float64 where `x` is float64."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def overridable(function: Callable[Arguments, Tensor]) -> Callable[Arguments, Tensor]:
+    """Let `__torch_function__` take the call over; `torch.fx` then records it as one node of the graph."""
+
+    @functools.wraps(function)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Tensor:
+        relevant = (*args, *kwargs.values())
+        if not torch.compiler.is_compiling() and has_torch_function(relevant):
+            return handle_torch_function(call, relevant, *args, **kwargs)  # type: ignore[no-any-return]
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _tensors(x: Tensor, a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
+    """Numbers among a and b as tensors beside x, in the precision of the computation.
+
+    Raises:
+        TypeError: x is not floating point.
+    """
+    if not x.is_floating_point():
+        raise TypeError(f"The input is {x.dtype}; a floating-point tensor is needed. Convert it with x.float().")
+    if not isinstance(a, Tensor):
+        a = torch.tensor(a, dtype=wide_dtype(x), device=x.device)
+    if not isinstance(b, Tensor):
+        b = torch.tensor(b, dtype=wide_dtype(x), device=x.device)
+    return x, a, b
+
+
+def lean(formula: Formula, gradients: Gradients) -> Callable[[Tensor, Tensor | float, Tensor | float], Tensor]:
+    """Return `formula(x, a, b)` with a backward pass that stores nothing but `x`, `a` and `b`.
+
+    Args:
+        formula: the value, as plain tensor code that is differentiable on its own.
+        gradients: (dy/dx, dy/da, dy/db) at each element, each of the broadcast shape of the output.
+    """
+
+    class Lean(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+            return formula(x, a, b)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+            ctx.save_for_backward(*inputs)
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+            inputs = ctx.saved_tensors
+            wide = grad.to(wide_dtype(inputs[0]))
+            slopes = gradients(*inputs)
+            return tuple(
+                (wide * slope).sum_to_size(p.shape).to(p.dtype) if needed else None
+                for p, slope, needed in zip(inputs, slopes, ctx.needs_input_grad, strict=True)
+            )
+
+        @staticmethod
+        def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+            x = ctx.saved_tensors[0]
+            slopes = gradients(*ctx.saved_tensors)
+            terms = [slope * v for slope, v in zip(slopes, tangents, strict=True) if v is not None]
+            return torch.stack(torch.broadcast_tensors(*terms)).sum(0).to(x.dtype)
+
+    def call(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+        inputs = _tensors(x, a, b)
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+            return formula(*inputs)
+        return Lean.apply(*inputs)  # type: ignore[no-any-return, no-untyped-call]
+
+    return call

@@ -1,0 +1,126 @@
+"""GALU(x; a, b) = x/2 · (1 + SALU(ψ(x); a, b)) with ψ(x) = sqrt(2/π)·(x + 0.044715·x³): GELU with a learned gate.
+
+The gate of transformers; ψ is the argument of tanh in GELU's tanh form. The limits at ±inf are those of SWALU:
++inf gives +inf; -inf gives 0 where S = sqrt(a/b) = 1, -inf where S < 1 and +inf where S > 1.
+
+Source: arXiv 2606.02927, section 3.2, equation 11. The initial values (0.5, 0.5) and the
+overflow-free evaluation are ours.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._pair import LearnedPair
+from zoo.activations._unit import gated, parameter_slopes, unit
+from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
+
+SCALE = math.sqrt(2 / math.pi)
+CUBIC = 0.044715
+
+# ψ(2²⁰) is 4.1e16, so that s·ψ is beyond the unit's LIMIT = 2³⁰ even for the smallest s = FLOOR: the gate is the same
+# at ±2²⁰ as at ±inf, and the cube of 2²⁰ is far from overflow.
+BOUND = 2.0**20
+
+
+def psi(x: Tensor) -> Tensor:
+    """ψ(x) = sqrt(2/π)·(x + 0.044715·x³), with x clamped to ±2²⁰, where every gate is saturated."""
+    x = x.clamp(-BOUND, BOUND)
+    return SCALE * x * (1 + CUBIC * x * x)
+
+
+def _formula(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    wide = x.to(wide_dtype(x))
+    return gated(wide, unit(psi(wide), a, b)).to(x.dtype)
+
+
+def _gradients(x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """dx = (1 + SALU + x·ψ'·a/D^{3/2}) / 2; da and db are x/2 times those of SALU at ψ(x).
+
+    With q = x·ψ'/ψ = (1 + 3kx²)/(1 + kx²), k = 0.044715, the last term of dx is S·t·r²·q: no factor can overflow.
+    """
+    wide = x.to(wide_dtype(x))
+    at = unit(psi(wide), a, b)
+    da, db = parameter_slopes(at, a, b)
+    square = CUBIC * wide.clamp(-BOUND, BOUND).square()
+    q = (1 + 3 * square) / (1 + square)
+    return (1 + at.saturation * at.t * (1 + q * at.r * at.r)) / 2, wide / 2 * da, wide / 2 * db
+
+
+_galu = lean(_formula, _gradients)
+
+
+@overridable
+def galu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """x/2 · (1 + SALU(ψ(x); a, b)), computed in float32 (float64 for float64 input).
+
+    Args:
+        x: any shape, floating point.
+        a: a scalar, or a shape that broadcasts with x. |a|, at least 1e-6, takes effect.
+        b: like a.
+
+    Returns:
+        The dtype of x; NaN only where x is NaN. The limits at ±inf are those of the module docstring.
+
+    Raises:
+        TypeError: x is not floating point.
+
+    Source: arXiv 2606.02927, equation 11; the guard on a and b is ours.
+
+    >>> galu(torch.tensor([-torch.inf, 0.0, 2.0]), 0.5, 0.5)
+    tensor([-0.0000, 0.0000, 1.6851])
+    """
+    return _galu(x, a, b)
+
+
+class GALU(LearnedPair):
+    """The module form of `galu`; fits `act_layer` of timm models.
+
+    Args:
+        num_features: accepted because norm-and-activation layers get it; not used.
+        a: initial a [ours: 0.5].
+        b: initial b [ours: 0.5].
+        eps: accepted because norm layers get it; not used.
+        inplace: accepted because activations get it; not used, the input is kept for the backward pass.
+        device: where the parameters live.
+        dtype: in which precision they are stored.
+
+    Raises:
+        ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
+
+    Source: arXiv 2606.02927, equation 11.
+    """
+
+    def __init__(
+        self,
+        num_features: int | Sequence[int] | None = None,
+        *,
+        a: float = 0.5,
+        b: float = 0.5,
+        eps: float | None = None,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(a, b, num_features, device, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `galu(x)`: the shape and dtype of x, computed in float32 at least."""
+        return galu(x, self.a, self.b)
+
+
+ACTIVATIONS.add(
+    "galu",
+    ActivationSpec(
+        name="galu",
+        formula="x/2 · (1 + SALU(sqrt(2/π)·(x + 0.044715·x³); a, b))",
+        functional=galu,
+        module=GALU,
+        parameters=positive_pair(0.5, 0.5),
+        role="gate",
+        source="arXiv 2606.02927, equation 11",
+    ),
+)

@@ -1,0 +1,104 @@
+"""SALU(x; a, b) = a·x / sqrt(1 + a·b·x²), the stabiliser: it stands where a normalisation layer stood.
+
+Odd and increasing; slope a at 0; range (-S, S) with S = sqrt(a/b), reached at ±inf; linear for |x| well below
+W = 1/sqrt(a·b). Two learned scalars a, b > 0 per module, shared by every element.
+
+Source: arXiv 2606.02927, section 2.1, equation 2. The initial values (1, 1) and the overflow-free evaluation are ours.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._pair import LearnedPair
+from zoo.activations._unit import parameter_slopes, unit
+from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
+
+
+def _formula(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    at = unit(x.to(wide_dtype(x)), a, b)
+    return (at.saturation * at.t).to(x.dtype)
+
+
+def _gradients(x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """dx = a / D^{3/2}; da and db in `parameter_slopes`."""
+    at = unit(x.to(wide_dtype(x)), a, b)
+    return at.a * at.r * at.r * at.r, *parameter_slopes(at, a, b)
+
+
+_salu = lean(_formula, _gradients)
+
+
+@overridable
+def salu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """a·x / sqrt(1 + a·b·x²), computed in float32 (float64 for float64 input) and without overflow.
+
+    Args:
+        x: any shape, floating point.
+        a: the slope at 0; a scalar, or a shape that broadcasts with x. |a|, at least 1e-6, takes effect.
+        b: like a; the slope and b set the saturation sqrt(a/b).
+
+    Returns:
+        The dtype of x. ±inf gives ±sqrt(a/b), NaN stays NaN.
+
+    Raises:
+        TypeError: x is not floating point.
+
+    Source: arXiv 2606.02927, equation 2; the guard on a and b is ours.
+
+    >>> salu(torch.tensor([-torch.inf, 0.0, 1.0]), 1.0, 1.0)
+    tensor([-1.0000,  0.0000,  0.7071])
+    """
+    return _salu(x, a, b)
+
+
+class SALU(LearnedPair):
+    """The module form of `salu`; fits `norm_layer` and `act_layer` of timm models.
+
+    Args:
+        num_features: accepted because norm layers get it; not used.
+        a: initial a [ours: 1].
+        b: initial b [ours: 1; 0.01 on the downsampling shortcuts of deep networks].
+        eps: accepted because norm layers get it; not used, nothing is divided.
+        inplace: accepted because activations get it; not used, the input is kept for the backward pass.
+        device: where the parameters live.
+        dtype: in which precision they are stored.
+
+    Raises:
+        ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
+
+    Source: arXiv 2606.02927, equation 2.
+    """
+
+    def __init__(
+        self,
+        num_features: int | Sequence[int] | None = None,
+        *,
+        a: float = 1.0,
+        b: float = 1.0,
+        eps: float | None = None,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(a, b, num_features, device, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `salu(x)`: the shape and dtype of x, computed in float32 at least."""
+        return salu(x, self.a, self.b)
+
+
+ACTIVATIONS.add(
+    "salu",
+    ActivationSpec(
+        name="salu",
+        formula="a·x / sqrt(1 + a·b·x²)",
+        functional=salu,
+        module=SALU,
+        parameters=positive_pair(1.0, 1.0),
+        role="stabiliser",
+        source="arXiv 2606.02927, equation 2",
+    ),
+)

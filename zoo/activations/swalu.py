@@ -1,0 +1,109 @@
+"""SWALU(x; a, b) = x/2 · (1 + SALU(x; a, b)), the gate of convolutional networks: Swish with a learned gate.
+
+About x·(1 + S)/2 for large x and x·(1 - S)/2 for very negative x, S = sqrt(a/b). Limits: +inf gives +inf; -inf gives 0
+where S = 1, -inf where S < 1 and +inf where S > 1. Two learned scalars a, b > 0 per module.
+
+The product x·(1 + S·t) cancels for S = 1 and very negative x; the error stays within a few float32 ulps of |x|.
+
+Source: arXiv 2606.02927, section 3.1, equation 9. The initial values (0.5, 0.5), so S = 1 and W = 2, are
+ours: tanh(x/2) in Swish's gate has the same slope and bound.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._pair import LearnedPair
+from zoo.activations._unit import gated, parameter_slopes, unit
+from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
+
+
+def _formula(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    wide = x.to(wide_dtype(x))
+    return gated(wide, unit(wide, a, b)).to(x.dtype)
+
+
+def _gradients(x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """dx = (1 + SALU + a·x/D^{3/2}) / 2, with a·x/D^{3/2} = S·t·r²; da and db are x/2 times those of SALU."""
+    wide = x.to(wide_dtype(x))
+    at = unit(wide, a, b)
+    da, db = parameter_slopes(at, a, b)
+    return (1 + at.saturation * at.t * (1 + at.r * at.r)) / 2, wide / 2 * da, wide / 2 * db
+
+
+_swalu = lean(_formula, _gradients)
+
+
+@overridable
+def swalu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """x/2 · (1 + SALU(x; a, b)), computed in float32 (float64 for float64 input).
+
+    Args:
+        x: any shape, floating point.
+        a: a scalar, or a shape that broadcasts with x. |a|, at least 1e-6, takes effect.
+        b: like a.
+
+    Returns:
+        The dtype of x; NaN only where x is NaN. The limits at ±inf are those of the module docstring.
+
+    Raises:
+        TypeError: x is not floating point.
+
+    Source: arXiv 2606.02927, equation 9; the guard on a and b is ours.
+
+    >>> swalu(torch.tensor([-torch.inf, 0.0, 2.0]), 0.5, 0.5)
+    tensor([-0.0000, 0.0000, 1.7071])
+    """
+    return _swalu(x, a, b)
+
+
+class SWALU(LearnedPair):
+    """The module form of `swalu`; fits `act_layer` of timm models.
+
+    Args:
+        num_features: accepted because norm-and-activation layers get it; not used.
+        a: initial a [ours: 0.5].
+        b: initial b [ours: 0.5].
+        eps: accepted because norm layers get it; not used.
+        inplace: accepted because activations get it; not used, the input is kept for the backward pass.
+        device: where the parameters live.
+        dtype: in which precision they are stored.
+
+    Raises:
+        ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
+
+    Source: arXiv 2606.02927, equation 9.
+    """
+
+    def __init__(
+        self,
+        num_features: int | Sequence[int] | None = None,
+        *,
+        a: float = 0.5,
+        b: float = 0.5,
+        eps: float | None = None,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(a, b, num_features, device, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `swalu(x)`: the shape and dtype of x, computed in float32 at least."""
+        return swalu(x, self.a, self.b)
+
+
+ACTIVATIONS.add(
+    "swalu",
+    ActivationSpec(
+        name="swalu",
+        formula="x/2 · (1 + SALU(x; a, b))",
+        functional=swalu,
+        module=SWALU,
+        parameters=positive_pair(0.5, 0.5),
+        role="gate",
+        source="arXiv 2606.02927, equation 9",
+    ),
+)
