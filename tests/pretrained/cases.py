@@ -1,0 +1,58 @@
+"""The tiny model's name, its tag, results to show, and the Hub's cache laid out by hand."""
+
+from pathlib import Path
+
+from zoo.data.preprocess import Preprocess
+from zoo.models import build_model
+from zoo.pretrained import PretrainedTag
+
+MODEL = "tiny_t"
+NAME = "tiny_t.pets"
+LABELS = ("cat", "dog", "owl")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+RESULTS = {
+    "evaluations": [
+        {
+            "dataset": "cifar10",
+            "split": "test",
+            "top1": 94.125,
+            "top5": 99.8,
+            "loss": 0.21,
+            "n": 10000,
+            "runtime": {"kind": "torch"},
+            "preprocess": {"input_size": [3, 32, 32], "crop_pct": 1.0},
+            "versions": {"torch": "2.6.0"},
+            "command": "zoo evaluate tiny_t.pets --dataset cifar10",
+        }
+    ],
+    "training": {
+        "epochs": 2,
+        "seconds": 60,
+        "recipe": {"data": {"batch_size": 512}, "optimizer": {"lr": 0.3}},
+        "log": [
+            {"epoch": 1, "train_loss": 2.0, "val_top1": 30.0, "val_top1_ema": 12.0},
+            {"epoch": 2, "train_loss": 1.5, "val_top1": 45.0, "val_top1_ema": 44.0},
+        ],
+    },
+    "comparisons": [{"label": "BN + ReLU", "top1": 95.0, "top5": None, "note": "the same recipe"}],
+    "notes": ["Trained on images with JPEG artefacts."],
+}
+
+
+def make_tag(**fields) -> PretrainedTag:
+    values = {"model": MODEL, "tag": "pets", "num_classes": 3, "labels": LABELS, "license": "mit"}
+    return PretrainedTag(**{**values, "preprocess": Preprocess.of(build_model(MODEL)), **fields})
+
+
+def put_in_cache(cache: Path, repo: str, commit: str, folder: Path, branch: str | None = None) -> Path:
+    """Lay out `folder` as huggingface_hub's cache would hold it after a download."""
+    place = cache / f"models--{repo.replace('/', '--')}"
+    snapshot = place / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for file in folder.iterdir():
+        (snapshot / file.name).write_bytes(file.read_bytes())
+    if branch:
+        (place / "refs").mkdir()
+        (place / "refs" / branch).write_text(commit)
+    return snapshot

@@ -1,0 +1,32 @@
+"""Every card in the repository: its text is what its results say, its file is what it pins, its weights load."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo.data.preprocess import Preprocess
+from zoo.pretrained import check_card, create_model, read_tag
+
+CARDS = Path(__file__).resolve().parents[2] / "model_cards"
+FOLDERS = sorted(path.parent for path in CARDS.glob("*/config.json"))
+
+
+def test_every_folder_is_a_card():
+    folders = {path for path in CARDS.glob("*") if path.is_dir()}
+    assert folders == set(FOLDERS)
+    assert [read_tag(folder).name for folder in FOLDERS] == [folder.name for folder in FOLDERS]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_readme_is_what_is_stored(folder):
+    check_card(folder)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_weights_load_and_answer(folder):
+    model = create_model(folder, pretrained=True).eval()
+    with torch.inference_mode():
+        logits = model(torch.zeros(2, *Preprocess.of(model).input_size))
+    assert logits.shape == (2, model.pretrained_tag.num_classes)
+    assert torch.isfinite(logits).all()

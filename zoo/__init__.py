@@ -1,0 +1,76 @@
+"""Normalisation-free networks with learnable activations: define, load, train and measure them.
+
+    import zoo
+    model = zoo.create_model("salunet_c18_cifar", pretrained=True)
+    print(zoo.list_pretrained())
+
+Every name below loads when it is first used, so that `import zoo` costs nothing and needs no torch. The models are
+known to timm once `zoo.models` has been imported.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.activations import list_activations
+    from zoo.data.preprocess import Preprocess
+    from zoo.errors import ZooError
+    from zoo.evaluation import evaluate
+    from zoo.models import list_models
+    from zoo.pretrained.adopt import adopt
+    from zoo.pretrained.create import create_model
+    from zoo.pretrained.locate import list_pretrained
+    from zoo.training import load_recipe, train
+
+    __version__: str
+
+# Public name -> the module that defines it.
+_LAZY = {
+    "Preprocess": "zoo.data.preprocess",
+    "ZooError": "zoo.errors",
+    "adopt": "zoo.pretrained.adopt",
+    "create_model": "zoo.pretrained.create",
+    "evaluate": "zoo.evaluation",
+    "list_activations": "zoo.activations",
+    "list_models": "zoo.models",
+    "list_pretrained": "zoo.pretrained.locate",
+    "load_recipe": "zoo.training",
+    "train": "zoo.training",
+}
+
+__all__ = [
+    "Preprocess",
+    "ZooError",
+    "adopt",
+    "create_model",
+    "evaluate",
+    "list_activations",
+    "list_models",
+    "list_pretrained",
+    "load_recipe",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in _LAZY:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+def _version() -> str:
+    """The installed distribution's version; "0+unknown" where the source runs without being installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("salu-zoo")
+    except PackageNotFoundError:
+        return "0+unknown"

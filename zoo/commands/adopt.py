@@ -1,0 +1,148 @@
+"""`zoo adopt`: a foreign PyTorch checkpoint becomes a card of this zoo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from zoo.pretrained.adopt import Adopted
+
+
+File = Annotated[Path, typer.Argument(help="The checkpoint: .pth, .pt, .bin or .safetensors.")]
+Model = Annotated[str, typer.Option("--model", help="The architecture it is for; see `zoo list models`.")]
+Tag = Annotated[str, typer.Option("--tag", help="What to call the weights: MODEL.TAG.")]
+Output = Annotated[Path | None, typer.Option(help="The card's folder. Default: model_cards/MODEL.TAG.")]
+Classes = Annotated[int | None, typer.Option(min=1, help="Number of classes. Default: read off the classifier.")]
+Labels = Annotated[Path | None, typer.Option(help="Class names in order: a text file, one a line, or a JSON list.")]
+Data = Annotated[str, typer.Option(help="What the weights were trained on, such as cifar10.")]
+Norm = Annotated[str | None, typer.Option(help="If not the model's own, such as batchnorm.")]
+Act = Annotated[str | None, typer.Option(help="If not the model's own, such as galu.")]
+Size = Annotated[
+    int | None, typer.Option(min=1, help="Image side the positions are laid out for, if not the model's own.")
+]
+Pixels = Annotated[
+    Path | None, typer.Option(help="JSON file: input_size, interpolation, crop_pct, crop_mode, mean, std.")
+]
+Table = Annotated[
+    Path | None, typer.Option(help="JSON file: regular expression to replacement, or to null to leave a tensor out.")
+]
+Ema = Annotated[
+    bool | None,
+    typer.Option("--ema/--no-ema", help="Averaged weights: required, or refused. Default: taken if there."),
+]
+License = Annotated[str, typer.Option(help="Licence identifier of the weights.")]
+Source = Annotated[str, typer.Option(help="Where the weights come from, in words or as an address.")]
+Stored = Annotated[Literal["float16", "bfloat16", "float32"], typer.Option(help="How matrices and kernels are stored.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the card if it exists.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `adopt` to the command line."""
+    app.command("adopt")(adopt_file)
+
+
+def adopt_file(
+    file: File,
+    model: Model,
+    tag: Tag,
+    output: Output = None,
+    num_classes: Classes = None,
+    labels: Labels = None,
+    dataset: Data = "",
+    norm: Norm = None,
+    act: Act = None,
+    img_size: Size = None,
+    preprocess: Pixels = None,
+    rename: Table = None,
+    ema: Ema = None,
+    license: License = "unknown",
+    source: Source = "",
+    dtype: Stored = "float16",
+    force: Force = False,
+    json_output: AsJson = False,
+) -> None:
+    """Turn a PyTorch checkpoint into safetensors and a model card, without running any code from it.
+
+    Every tensor must find its place: otherwise each name that does not fit is listed and nothing is written.
+    """
+    from zoo.data.preprocess import Preprocess
+    from zoo.pretrained.adopt import adopt
+
+    given = {"norm": norm, "act": act, "img_size": img_size}
+    options: dict[str, Any] = {
+        "labels": _labels(labels) if labels else (),
+        "model_args": {key: value for key, value in given.items() if value is not None},
+        "preprocess": Preprocess.from_dict(_json_object(preprocess)) if preprocess else None,
+        "rename": _rules(rename) if rename else None,
+    }
+    options |= {"output": output, "num_classes": num_classes, "dataset": dataset, "ema": ema, "license": license}
+    done = adopt(file, model, tag, source=source, dtype=dtype, force=force, **options)
+    _report(done, json_output)
+
+
+def _report(done: "Adopted", json_output: bool) -> None:
+    from rich.markup import escape
+
+    from zoo.commands._output import console_err, console_out, print_json
+
+    if json_output:
+        values = {"folder": str(done.folder), "config": done.tag.to_dict(), "wrapper": done.wrapper}
+        print_json(values | {"renamed": done.renamed, "ignored": list(done.ignored)})
+        return
+    for line in done.ignored:
+        console_err.print(f"left out  {escape(line)}", highlight=False)
+    taken = f"the weights under {done.wrapper!r}" if done.wrapper else "the weights"
+    console_out.print(f"Took {taken}, renamed {len(done.renamed)} of them, and wrote {escape(str(done.folder))}")
+    console_out.print(f'Use it: zoo.create_model("{escape(str(done.folder))}")', highlight=False, soft_wrap=True)
+
+
+def _labels(path: Path) -> list[str]:
+    from zoo.errors import ConfigurationError
+
+    if path.suffix == ".json":
+        values = _json(path)
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise ConfigurationError(f"--labels {path}: expected a JSON list of texts.")
+        return values
+    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+
+
+def _rules(path: Path) -> dict[str, str | None]:
+    from zoo.errors import ConfigurationError
+
+    values = _json_object(path)
+    wrong = [key for key, value in values.items() if not isinstance(value, str | None)]
+    if wrong:
+        raise ConfigurationError(f"--rename {path}: {', '.join(wrong)} must map to a text or null.")
+    return values
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    from zoo.errors import ConfigurationError
+
+    values = _json(path)
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path}: expected a JSON object, found {type(values).__name__}.")
+    return values
+
+
+def _json(path: Path) -> Any:
+    import json
+
+    from zoo.errors import ConfigurationError
+
+    try:
+        return json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"{path} is not JSON: {error}.") from error
+
+
+def _text(path: Path) -> str:
+    from zoo.errors import ConfigurationError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"Cannot read {path}: {error}.") from error

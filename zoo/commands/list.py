@@ -1,0 +1,115 @@
+"""`zoo list`: what there is."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import typer
+
+Kind = Literal["models", "weights", "activations", "datasets", "all"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `list` to the command line."""
+    app.command("list")(list_names)
+
+
+def list_names(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")] = "all",
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")] = False,
+) -> None:
+    """List models, published weights, activations or datasets."""
+    from zoo.commands._output import print_json
+
+    kinds = list(_ROWS) if kind == "all" else [kind]
+    rows = {name: _ROWS[name]() for name in kinds}
+    if json_output:
+        print_json(rows if kind == "all" else rows[kind])
+        return
+    for name in kinds:
+        _print_table(name, rows[name])
+
+
+def _models() -> list[dict[str, Any]]:
+    from zoo.models import MODELS
+
+    specs = [MODELS.get(name) for name in MODELS]
+    return [
+        {
+            "name": spec.name,
+            "input_size": list(spec.input_size),
+            "num_classes": spec.num_classes,
+            "norm": spec.norm,
+            "act": spec.act,
+            "description": spec.description,
+        }
+        for spec in specs
+    ]
+
+
+def _weights() -> list[dict[str, Any]]:
+    from zoo.pretrained.locate import cards_root, list_pretrained, resolve
+
+    rows = []
+    for name in list_pretrained():
+        tag = resolve(name)
+        measured = (tag.results.get("evaluations") or [{}])[0]
+        local = (cards_root() / name / tag.file).is_file()
+        rows.append(
+            {
+                "name": name,
+                "trained_on": tag.dataset,
+                "num_classes": tag.num_classes,
+                "top1": measured.get("top1"),
+                "top5": measured.get("top5"),
+                "license": tag.license,
+                "where": "checkout" if local else f"Hub: {tag.repo}" if tag.revision else "not on the Hub yet",
+            }
+        )
+    return rows
+
+
+def _activations() -> list[dict[str, Any]]:
+    from zoo.activations import ACTIVATIONS
+
+    specs = [ACTIVATIONS.get(name) for name in ACTIVATIONS]
+    return [{"name": s.name, "role": s.role, "formula": s.formula, "source": s.source} for s in specs]
+
+
+def _datasets() -> list[dict[str, Any]]:
+    from zoo.data import DATASETS
+
+    specs = [DATASETS.get(name) for name in DATASETS]
+    return [{"name": s.name, "hub_id": s.hub_id, "splits": list(s.splits), "description": s.description} for s in specs]
+
+
+_ROWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "models": _models,
+    "weights": _weights,
+    "activations": _activations,
+    "datasets": _datasets,
+}
+
+
+def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from zoo.commands._output import console_out
+
+    if not rows:
+        console_out.print(f"No {title} yet. `zoo train RECIPE` or `zoo adopt FILE.pth` make some.")
+        return
+    table = Table(title=title.capitalize(), title_justify="left", title_style="bold")
+    for column in rows[0]:
+        table.add_column(column.replace("_", " "), no_wrap=column == "name", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    console_out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, list):
+        return ("x" if all(isinstance(v, int) for v in value) else ", ").join(map(str, value))
+    return "-" if value is None or value == "" else str(value)

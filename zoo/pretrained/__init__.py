@@ -1,0 +1,26 @@
+"""The weights: what is published, where it lies, how it gets into a model, and how foreign weights become ours.
+
+`locate` and `adopt` are functions in modules of the same name: import them from there.
+"""
+
+from zoo.pretrained.card import refresh_card, write_card
+from zoo.pretrained.create import create_model
+from zoo.pretrained.curve import plot_curve
+from zoo.pretrained.locate import list_pretrained, resolve
+from zoo.pretrained.readme import check_card, render_card
+from zoo.pretrained.results import training_record
+from zoo.pretrained.tag import PretrainedTag, read_tag
+
+__all__ = [
+    "PretrainedTag",
+    "check_card",
+    "create_model",
+    "list_pretrained",
+    "plot_curve",
+    "read_tag",
+    "refresh_card",
+    "render_card",
+    "resolve",
+    "training_record",
+    "write_card",
+]

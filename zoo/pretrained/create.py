@@ -1,0 +1,142 @@
+"""From a name to a model, with or without its weights."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
+from zoo.models import MODELS, build_model
+from zoo.pretrained.adapt import Wishes, adapt_state, describe
+from zoo.pretrained.load import load_weights, read_weights
+from zoo.pretrained.locate import HUB_PREFIX, locate, open_hub, resolve
+from zoo.pretrained.tag import PretrainedTag, read_tag
+
+FOREIGN = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl", ".npz", ".onnx")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a name stands for: a model, perhaps the tag of its weights, and the file to load, if any."""
+
+    model: str
+    tag: PretrainedTag | None = None
+    file: Path | None = None
+
+
+def create_model(
+    name: str | Path,
+    pretrained: bool | None = None,
+    *,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    img_size: int | tuple[int, int] | None = None,
+    **kwargs: Any,
+) -> nn.Module:
+    """Build a model by name, in float32 and in training mode, as timm does.
+
+    A name is one of
+    - `MODEL`: an architecture; `pretrained=True` takes its only or default weights;
+    - `MODEL.TAG`: one set of weights of it;
+    - a path: a card's folder, or a .safetensors file with its config.json beside it;
+    - `hf-hub:ORG/REPO` or `hf-hub:ORG/REPO@REVISION`: a card on the Hugging Face Hub.
+
+    Weights are found in this order: explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub. The
+    file's sha256 is checked always, and names and shapes must agree. Only what is asked for here is adapted: another
+    `num_classes` starts a fresh classifier (the tag's class names are dropped), another `in_chans` adapts the first
+    convolution, another `img_size` resamples a vision transformer's positions.
+
+    Args:
+        name: see above.
+        pretrained: whether to load weights. None: yes where the name itself names weights (tag, path, Hub), no for a
+            bare architecture. False with a tag builds the architecture it was trained with, with fresh weights.
+        num_classes: classes; None for the tag's or the model's own number; 0 for no classifier.
+        in_chans: input channels; None likewise.
+        img_size: side of the input in pixels, or (height, width); None likewise.
+        **kwargs: further arguments of `zoo.models.build_model`, such as `norm`, `act` and
+            `features_only`.
+
+    Returns:
+        The model. `pretrained_cfg` holds preprocessing and class names (`label_names`) under timm's keys;
+        `pretrained_tag` is the `PretrainedTag` if the model holds exactly its weights, else None.
+
+    Raises:
+        UnknownNameError: no such model or tag; the nearest names are offered.
+        WeightsNotFoundError: no weights are published, stored or reachable for it.
+        WeightsCorruptError: the file cannot be read.
+        WeightsMismatchError: wrong hash, names, shapes, NaN, or a card that is not of this zoo.
+    """
+    with _request(f"create_model({str(name)!r}, pretrained={pretrained})"):
+        found = _find(name, pretrained)
+        return _build(found, Wishes(num_classes, in_chans, img_size), kwargs)
+
+
+@contextmanager
+def _request(asked: str) -> Iterator[None]:
+    """Put what the user asked in front of any error the work inside runs into."""
+    try:
+        yield
+    except ZooError as error:
+        error.args = (f"{asked}: {error}",)
+        raise
+
+
+def _find(name: str | Path, pretrained: bool | None) -> _Found:
+    text, folder, file = str(name), None, None
+    if text.startswith(HUB_PREFIX):
+        tag, folder = open_hub(text)
+    elif _is_path(name):
+        tag, folder, file = _open_path(Path(text).expanduser())
+    elif "." not in text and not pretrained:
+        MODELS.get(text, hint="For a folder or file write its path, such as ./NAME.")
+        return _Found(text)
+    else:
+        tag = resolve(text)
+    MODELS.get(tag.model, hint="The card's config.json names a model this version does not have; update salu-zoo.")
+    return _Found(tag.model, tag, None if pretrained is False else file or locate(tag, folder))
+
+
+def _is_path(name: str | Path) -> bool:
+    text = str(name)
+    looks = isinstance(name, Path) or "/" in text or os.sep in text or text.startswith((".", "~"))
+    return looks or text.endswith((".safetensors", *FOREIGN))
+
+
+def _open_path(path: Path) -> tuple[PretrainedTag, Path, Path | None]:
+    """The card at `path`, its folder, and the weights file if `path` is one."""
+    if path.is_dir():
+        return read_tag(path), path, None
+    if not path.exists():
+        raise WeightsNotFoundError(f"There is no file or folder {path}. Check the path.")
+    if path.suffix != ".safetensors":
+        raise WeightsCorruptError(
+            f"{path} is not a .safetensors file. Convert a PyTorch checkpoint once: "
+            f"zoo adopt {path} --model NAME --tag TAG. For an ONNX file use `zoo evaluate` or export.open_session."
+        )
+    return read_tag(path.parent), path.parent, path
+
+
+def _build(found: _Found, wishes: Wishes, kwargs: dict[str, Any]) -> nn.Module:
+    """The model as it was asked for, with weights if there is a file to load."""
+    tag = found.tag
+    if tag is None:
+        model: Any = build_model(found.model, **wishes.arguments(), **kwargs)
+        model.pretrained_tag = None
+        return model  # type: ignore[no-any-return]
+
+    def fill(module: nn.Module) -> None:
+        if found.file is not None:
+            state = read_weights(found.file, tag.sha256)
+            adapted, fresh = adapt_state(state, module, tag, wishes)
+            load_weights(module, adapted, str(found.file), skip=fresh)
+
+    stored = {"num_classes": tag.num_classes, "in_chans": tag.preprocess.input_size[0], **tag.model_args}
+    arguments = {**stored, **wishes.arguments(), **kwargs}
+    cfg = describe(tag, wishes) | dict(arguments.pop("pretrained_cfg", None) or {})
+    model = build_model(found.model, prepare=fill, pretrained_cfg=cfg, **arguments)
+    model.pretrained_tag = tag if found.file is not None and not wishes.changed(tag) else None
+    return model  # type: ignore[no-any-return]

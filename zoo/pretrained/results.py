@@ -1,0 +1,92 @@
+"""What `results.json` beside a card's weights holds: measured figures, and only measured ones.
+
+    {
+      "evaluations": [ {"dataset", "split", "top1", "top5", "loss", "n", ...} ],
+      "training":    {"recipe": {...}, "epochs", "seconds", "device", ..., "log": [ {"epoch", "train_loss", ...} ]},
+      "comparisons": [ {"label", "top1", "top5", "note"} ],
+      "notes":       [ "..." ]
+    }
+
+Every part may be missing. An evaluation is `EvalResult.to_dict()`: all its further fields are kept. Top-1 and Top-5
+are percent. A comparison is another model under the same recipe, or a figure of a paper, as its note says. Notes are
+sentences for the card's section on limits.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ConfigurationError, WeightsNotFoundError
+
+PARTS = {"evaluations": list, "training": dict, "comparisons": list, "notes": list}
+EVALUATION_FIELDS = {"dataset": str, "split": (str, type(None)), "top1": (int, float), "n": int}
+COMPARISON_FIELDS = {"label": str, "top1": (int, float)}
+
+
+def check_results(results: Mapping[str, Any]) -> None:
+    """Refuse results that a card could not show.
+
+    Args:
+        results: the content of `results.json`; {} for none.
+
+    Raises:
+        ConfigurationError: an unknown part, a part of the wrong kind, or a row without its fields; all are named.
+    """
+    problems = [f"unknown part {key!r}; known: {', '.join(PARTS)}" for key in results if key not in PARTS]
+    problems += [f"{k} must be a {t.__name__}" for k, t in PARTS.items() if k in results and type(results[k]) is not t]
+    if not problems:
+        for part, wanted in (("evaluations", EVALUATION_FIELDS), ("comparisons", COMPARISON_FIELDS)):
+            for row, values in enumerate(results.get(part, [])):
+                problems += [f"{part}[{row}].{text}" for text in _row_problems(values, wanted)]
+        problems += [f"notes[{i}] must be a text" for i, v in enumerate(results.get("notes", [])) if type(v) is not str]
+    if problems:
+        raise ConfigurationError(f"The results of a card do not have their form: {'; '.join(problems)}.")
+
+
+def runtime_of(result: Mapping[str, Any]) -> str:
+    """What ran an evaluation, in a word, such as `torch`."""
+    runtime = result.get("runtime")
+    return str(runtime.get("kind", "?")) if isinstance(runtime, Mapping) else str(runtime or "?")
+
+
+def size_of(result: Mapping[str, Any]) -> str:
+    """Height and width an evaluation was made at, such as `32x32 px`."""
+    size = (result.get("preprocess") or {}).get("input_size")
+    return f"{size[1]}x{size[2]} px" if size else "? px"
+
+
+def training_record(run: str | Path) -> dict[str, Any]:
+    """The part `training` of a card's results, from what `zoo train` left in its output folder.
+
+    Args:
+        run: the folder with summary.json and log.jsonl.
+
+    Raises:
+        WeightsNotFoundError: one of the two is missing: the run is not finished, or it is another folder.
+    """
+    summary_file, log_file = Path(run) / "summary.json", Path(run) / "log.jsonl"
+    for file in (summary_file, log_file):
+        if not file.is_file():
+            raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo train` run.")
+    summary = json.loads(summary_file.read_text(encoding="utf-8"))
+    log = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
+    return {
+        "epochs": len(log),
+        "seconds": round(summary["wall_clock_s"]),
+        "weights": summary["weights"],
+        "data": summary["data"],
+        **summary["environment"],
+        "recipe": summary["recipe"],
+        "log": log,
+    }
+
+
+def _row_problems(values: Any, wanted: Mapping[str, Any]) -> list[str]:
+    if not isinstance(values, Mapping):
+        return [f"? must be an object, not {type(values).__name__}"]
+    return [
+        f"{name} is missing" if name not in values else f"{name} is {values[name]!r}"
+        for name, kind in wanted.items()
+        if name not in values or not isinstance(values[name], kind)
+    ]
