@@ -1,0 +1,147 @@
+import json
+
+import pytest
+
+from zoo.errors import RecipeError
+from zoo.training import list_recipes, load_recipe
+from zoo.training.recipe import flat
+
+from .tiny import tiny_recipe
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_shipped_recipe_loads_and_survives_json(name, tmp_path):
+    recipe = load_recipe(name)
+    file = tmp_path / f"{name}.json"
+    file.write_text(json.dumps(recipe.to_dict()))
+    assert load_recipe(file) == recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        (
+            "c18_cifar10",
+            {
+                "schedule.epochs": 300,
+                "schedule.kind": "cosine",
+                "schedule.warmup_epochs": 5,
+                "data.batch_size": 512,
+                "optimizer.lr": 0.3,
+                "regularisation.ema_decay": 0.9997,
+                "regularisation.label_smoothing": 0.01,
+                "regularisation.cutmix": 1.0,
+                "augmentation.policy": "autoaugment-cifar10",
+            },
+        ),
+        ("c18_cifar100", {"regularisation.label_smoothing": 0.05, "data.dataset": "cifar100"}),
+        (
+            "c50_imagenet",
+            {
+                "schedule.epochs": 90,
+                "data.batch_size": 1024,
+                "optimizer.lr": 0.4,
+                "optimizer.clip_norm": 0.5,
+                "regularisation.ema_decay": 0.9999,
+                "regularisation.mixup": 0.2,
+                "augmentation.policy": "trivial-wide",
+                "augmentation.size": 176,
+            },
+        ),
+        (
+            "t_cifar100",
+            {
+                "optimizer.name": "adam",
+                "schedule.epochs": 200,
+                "optimizer.lr": 1e-3,
+                "schedule.min_lr": 1e-5,
+                "optimizer.weight_decay": 5e-5,
+                "regularisation.label_smoothing": 0.1,
+            },
+        ),
+    ],
+)
+def test_values_the_paper_states(name, values):
+    rows = flat(load_recipe(name))
+    assert {key: rows[key] for key in values} == values
+
+
+def test_overrides_change_single_fields():
+    changed = load_recipe(
+        "c18_cifar10", ["model.norm=batchnorm", 'model.act="relu"', "schedule.epochs=2", "schedule.warmup_epochs=1"]
+    )
+    assert (changed.model.norm, changed.model.act, changed.schedule.epochs) == ("batchnorm", "relu", 2)
+    assert changed.optimizer == load_recipe("c18_cifar10").optimizer
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("schedule.epoch=2", "unknown field 'schedule.epoch'; nearest: schedule.epochs"),
+        ("optimiser.lr=2", "unknown field 'optimiser'; nearest: optimizer"),
+        ("schedule.epochs=2.5", "schedule.epochs: 2.5 is a number; wanted an integer"),
+        ("schedule.epochs=true", "schedule.epochs: True is true or false; wanted an integer"),
+        ("optimizer.lr=fast", "optimizer.lr: 'fast' is text; wanted a number"),
+        ("optimizer.lr=nan", "optimizer.lr: nan is out of range"),
+        ("data.batch_size=0", "data.batch_size: 0 is out of range; wanted at least 1"),
+        ("regularisation.mix_prob=1.5", "regularisation.mix_prob: 1.5 is out of range; wanted in 0..1"),
+        ("data.loader=tensors", "data.loader: 'tensors' is text; wanted one of 'pil', 'tensor'"),
+        ("augmentation.scale=[0.5]", "augmentation.scale: [0.5] is a list"),
+        ("augmentation.scale=[0.5, 0.1]", "augmentation.scale: [0.5, 0.1] is not a range"),
+        ("model=5", "model: 5 is an integer; wanted a table"),
+        ("runtime.accumulation=7", "data.batch_size: 8 cannot be split"),
+        ("schedule.warmup_epochs=300", "schedule.warmup_epochs"),
+        ("schedule.min_lr=1", "schedule.min_lr: 1.0 is above optimizer.lr"),
+        ("schedule.resolution=[[9, 24], [3, 32]]", "needs rising epochs"),
+        ("schedule.resolution=[[1,1],[2,2],[3,3],[4,4],[5,5],[6,6]]\nruntime.compile=true", "more than 5 sizes"),
+        ("regularisation.ema_decay=0", "regularisation.weights"),
+        ("augmentation.policy=trivial-wide", 'set data.loader="pil"'),
+        ("augmentation.crop=resized", 'set data.loader="pil"'),
+        ("augmentation.size=24", 'set data.loader="pil"'),
+    ],
+)
+def test_wrong_field_is_named(override, said):
+    with pytest.raises(RecipeError) as caught:
+        tiny_recipe(*override.split("\n"))
+    assert said in str(caught.value)
+    assert "tiny.toml" in str(caught.value)
+
+
+def test_all_problems_come_at_once():
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("c18_cifar10", ["optimizer.lr=x", "data.speed=1", "schedule.epochs=0"])
+    assert all(name in str(caught.value) for name in ("optimizer.lr", "data.speed", "schedule.epochs"))
+
+
+def test_missing_field_is_named(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('description = "x"\nsource = "ours"\n[data]\ndataset = "cifar10"\n')
+    with pytest.raises(RecipeError, match=r"data\.batch_size: is required and missing"):
+        load_recipe(file)
+
+
+def test_mixing_needs_pairs():
+    with pytest.raises(RecipeError, match=r"regularisation\.mixup=0"):
+        load_recipe("c18_cifar10", ["data.batch_size=1"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("c18_cifar", "nearest: c18_cifar10"), ("absent.toml", "No such file"), ("zzz", "known: c18_cifar10")],
+)
+def test_unknown_recipe(name, said):
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(name)
+
+
+@pytest.mark.parametrize(("file", "text"), [("bad.toml", "a = = 1"), ("bad.json", "[1, 2]"), ("cut.json", '{"a":')])
+def test_unreadable_recipe(file, text, tmp_path):
+    (tmp_path / file).write_text(text)
+    with pytest.raises(RecipeError, match="Cannot read the recipe"):
+        load_recipe(tmp_path / file)
+
+
+@pytest.mark.parametrize("override", ["schedule.epochs", "=3", "description.epochs=3"])
+def test_override_must_be_an_assignment(override):
+    with pytest.raises(RecipeError, match="Cannot apply"):
+        load_recipe("c18_cifar10", [override])

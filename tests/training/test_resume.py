@@ -1,0 +1,108 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from zoo.errors import RecipeError, WeightsCorruptError
+from zoo.training import train
+from zoo.training.log import append_row, read_rows, rewind
+
+from .tiny import tiny_recipe
+
+# Runs until the given step of the second epoch and dies there without warning, one step after its checkpoint.
+KILLED = """
+import os, signal, sys
+from training.tiny import tiny_model, tiny_recipe
+from zoo.training import train
+
+def die(progress):
+    if (progress.epoch, progress.step) == (1, 4):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+data, output, *overrides = sys.argv[1:]
+with tiny_model():
+    train(tiny_recipe(*overrides), data=data, output=output, device="cpu", show_progress=False, on_step=die)
+"""
+TESTS = Path(__file__).resolve().parent.parent
+
+
+def run(recipe, data, folder, **options):
+    return train(recipe, data=data, output=folder, device="cpu", show_progress=False, **options)
+
+
+def test_resumed_run_equals_an_uninterrupted_one(tiny_data, tmp_path):
+    # Muon keeps every kind of state: momentum, AdamW's two moments, step counters, flags.
+    overrides = ["optimizer.name=muon", "schedule.epochs=3", "runtime.checkpoint_steps=3", "runtime.channels_last=true",
+                 "regularisation.mixup=0.2"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tiny_data), str(tmp_path / "killed"), *overrides],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(read_rows(tmp_path / "killed/log.jsonl")) == 1
+    steps = []
+    recipe = tiny_recipe(*overrides)
+    resumed = run(
+        recipe, tiny_data, tmp_path / "killed", resume=True, on_step=lambda p: steps.append((p.epoch, p.step))
+    )
+    assert steps[0] == (1, 4)
+    whole = run(recipe, tiny_data, tmp_path / "whole")
+    first, second = load_file(resumed.weights), load_file(whole.weights)
+    assert all(torch.equal(first[key], second[key]) for key in first.keys() | second.keys())
+    timing = {"seconds", "images_per_s"}
+    logs = [
+        [{k: v for k, v in row.items() if k not in timing} for row in read_rows(tmp_path / folder / "log.jsonl")]
+        for folder in ("killed", "whole")
+    ]
+    assert logs[0] == logs[1]
+    assert [row["epoch"] for row in logs[0]] == [1, 2, 3]
+
+
+def test_resuming_a_finished_run_trains_no_more(tiny_data, tmp_path):
+    first = run(tiny_recipe(), tiny_data, tmp_path / "run")
+    before = first.weights.read_bytes()
+    steps = []
+    again = run(tiny_recipe(), tiny_data, tmp_path / "run", resume=True, on_step=steps.append)
+    assert steps == []
+    assert again.weights.read_bytes() == before
+    assert again.summary["results"] == first.summary["results"]
+
+
+def test_resume_without_checkpoint_starts_at_the_beginning(tiny_data, tmp_path):
+    result = run(tiny_recipe("schedule.epochs=1"), tiny_data, tmp_path / "run", resume=True)
+    assert result.summary["results"]["epoch"] == 1
+
+
+def test_another_recipe_cannot_take_over(tiny_data, tmp_path):
+    run(tiny_recipe(), tiny_data, tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"optimizer\.lr: 0\.05 -> 0\.01"):
+        run(tiny_recipe("optimizer.lr=0.01"), tiny_data, tmp_path / "run", resume=True)
+    run(tiny_recipe("runtime.workers=0", "runtime.checkpoint_minutes=5"), tiny_data, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign"])
+def test_unusable_checkpoint_is_named(damage, tiny_data, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    save_file({"a": torch.zeros(9)}, path)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(WeightsCorruptError, match=r"checkpoint\.safetensors"):
+        run(tiny_recipe(), tiny_data, tmp_path, resume=True)
+
+
+def test_log_forgets_what_will_be_written_again(tmp_path):
+    path = tmp_path / "log.jsonl"
+    for epoch in (1, 2, 3):
+        append_row(path, {"epoch": epoch})
+    with path.open("a") as file:
+        file.write('{"epoch": 4, "tr')
+    assert [row["epoch"] for row in read_rows(path)] == [1, 2, 3]
+    rewind(path, 2)
+    assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [1, 2]

@@ -1,0 +1,47 @@
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from zoo.commands import train as command
+from zoo.training import list_recipes
+
+from .tiny import TEXT
+
+
+@pytest.fixture
+def zoo_train():
+    app = typer.Typer()
+    command.register(app)
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=True)
+
+
+def test_train_prints_only_json_and_resumes(zoo_train, tiny_data, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT)
+    fixed = [file, "--data", tiny_data, "--output", tmp_path / "run", "--device", "cpu", "--json"]
+    arguments = [*fixed, "--epochs", 1, "--set", "model.act=galu", "--workers", 0, "--no-compile"]
+    done = zoo_train(*arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["recipe"]["schedule"]["epochs"] == 1
+    assert found["recipe"]["model"]["act"] == "galu"
+    assert found["recipe"]["runtime"]["workers"] == 0
+    assert found["results"]["epoch"] == 1
+    assert (tmp_path / "run/model.safetensors").stat().st_size > 1000
+    assert "epoch 1/1" in done.stderr
+    assert zoo_train(*arguments).exit_code == 1
+    assert zoo_train(*arguments, "--resume").exit_code == 0
+
+
+def test_list_names_every_recipe(zoo_train):
+    assert set(json.loads(zoo_train("--list", "--json").stdout)) == set(list_recipes())
+    shown = zoo_train("--list").stdout
+    assert all(name in shown for name in list_recipes())
+
+
+def test_without_a_recipe_it_says_how_to_find_one(zoo_train):
+    refused = zoo_train()
+    assert refused.exit_code == 2
+    assert "--list" in refused.stderr

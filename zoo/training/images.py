@@ -1,0 +1,152 @@
+"""Two ways from a data set to normalised batches: one tensor for small images, worker processes for the rest."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from zoo.data.preprocess import Preprocess
+from zoo.errors import RecipeError
+from zoo.training.augment import crop_and_flip, padded_windows, pil_transform
+from zoo.training.plan import Part
+from zoo.training.recipe import Recipe
+from zoo.training.seeds import Purpose, derive, generator, seed_everything
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Images(Protocol):
+    """A split that gives normalised float32 batches (n, C, H, W) with integer labels (n,)."""
+
+    def __len__(self) -> int: ...
+
+    def training(self, parts: Sequence[Part]) -> Iterator[Batch]:
+        """Augmented batches, one for each part, in order."""
+        ...
+
+    def plain(self, chunks: Sequence[Tensor]) -> Iterator[Batch]:
+        """Batches as evaluation sees them, one for each tensor of indices."""
+        ...
+
+
+class TensorImages:
+    """A split of small images, decoded once into one uint8 tensor (N, 3, H, W).
+
+    Args:
+        dataset: gives (PIL image, label) by position.
+        recipe: its augmentation and seed.
+        preprocess: the model's; image sizes must equal its input size.
+        rank: this process's number, part of every seed.
+        augmented: whether `training` will be called (padding costs memory).
+
+    Raises:
+        RecipeError: the images have other sizes than the model's input.
+    """
+
+    def __init__(
+        self, dataset: Any, recipe: Recipe, preprocess: Preprocess, rank: int = 0, *, augmented: bool = True
+    ) -> None:
+        self._recipe, self._rank = recipe, rank
+        pixels, labels = _decode(dataset, preprocess)
+        self._images, self._labels = pixels, labels
+        self._windows = padded_windows(pixels, recipe.augmentation) if augmented else None
+        self._mean = torch.tensor(preprocess.mean).view(-1, 1, 1) * 255
+        self._scale = 1 / (torch.tensor(preprocess.std).view(-1, 1, 1) * 255)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def training(self, parts: Sequence[Part]) -> Iterator[Batch]:
+        """See `Images.training`."""
+        if self._windows is None:
+            raise RuntimeError("This split was opened for evaluation only.")
+        flip = self._recipe.augmentation.flip
+        for part in parts:
+            seed = derive(self._recipe.runtime.seed, Purpose.AUGMENT, part.epoch, part.number, self._rank)
+            images = crop_and_flip(self._windows, part.indices, flip, generator(seed))
+            yield self._normalise(images), self._labels[part.indices]
+
+    def plain(self, chunks: Sequence[Tensor]) -> Iterator[Batch]:
+        """See `Images.plain`."""
+        for indices in chunks:
+            yield self._normalise(self._images[indices]), self._labels[indices]
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        return images.float().sub_(self._mean).mul_(self._scale)
+
+
+class PilImages:
+    """A split of images of any size, read and transformed one by one in worker processes.
+
+    Every image is augmented under a seed of its own (run, epoch, position), so the number of workers changes nothing.
+
+    Args:
+        dataset: gives (PIL image, label) by position.
+        recipe: its augmentation, seed and number of workers.
+        preprocess: the model's; evaluation uses it as it is.
+    """
+
+    def __init__(self, dataset: Any, recipe: Recipe, preprocess: Preprocess) -> None:
+        self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def training(self, parts: Sequence[Part]) -> Iterator[Batch]:
+        """See `Images.training`."""
+        transform = pil_transform(self._recipe.augmentation, self._preprocess)
+        view = _Seeded(self._dataset, transform, self._recipe.runtime.seed)
+        yield from self._load(view, [[(int(i), part.epoch) for i in part.indices] for part in parts])
+
+    def plain(self, chunks: Sequence[Tensor]) -> Iterator[Batch]:
+        """See `Images.plain`."""
+        yield from self._load(_Plain(self._dataset, self._preprocess), [chunk.tolist() for chunk in chunks])
+
+    def _load(self, view: Dataset, keys: list[list[Any]]) -> Iterable[Batch]:
+        workers = min(self._recipe.runtime.workers, max(len(keys), 1))
+        # A generator of its own keeps the loader from drawing from the global one.
+        return DataLoader(view, batch_sampler=keys, num_workers=workers, generator=generator(0))
+
+
+class _Seeded(Dataset):
+    """(position, epoch) to (augmented tensor, label); the seed depends on nothing else."""
+
+    def __init__(self, dataset: Any, transform: Any, seed: int) -> None:
+        self._dataset, self._transform, self._seed = dataset, transform, seed
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
+        index, epoch = key
+        seed_everything(derive(self._seed, Purpose.SAMPLE, epoch, index))
+        image, label = self._dataset[index]
+        return self._transform(image), label
+
+
+class _Plain(Dataset):
+    """Position to (preprocessed tensor, label)."""
+
+    def __init__(self, dataset: Any, preprocess: Preprocess) -> None:
+        self._dataset, self._preprocess = dataset, preprocess
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image, label = self._dataset[index]
+        return self._preprocess(image), label
+
+
+def _decode(dataset: Any, preprocess: Preprocess) -> tuple[Tensor, Tensor]:
+    channels, height, width = preprocess.input_size
+    if channels != 3:
+        raise RecipeError(f'data.loader: "tensor" reads colour images; the model takes {channels} channels.')
+    pixels = np.empty((len(dataset), height, width, 3), dtype=np.uint8)
+    labels = np.empty(len(dataset), dtype=np.int64)
+    for i in range(len(dataset)):
+        image, labels[i] = dataset[i]
+        if image.size != (width, height):
+            raise RecipeError(
+                f'data.loader: "tensor" needs images of the model\'s size {width}x{height}; image {i} has '
+                f'{image.size[0]}x{image.size[1]}. Set data.loader="pil", which resizes.'
+            )
+        pixels[i] = np.asarray(image)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)

@@ -1,0 +1,70 @@
+"""What a person sees while a run goes on: a bar in a terminal, plain lines elsewhere, always on stderr."""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+# Seconds between plain lines where no bar can be drawn.
+_LINE_EVERY = 30.0
+
+
+class Reporter:
+    """Shows steps done, loss, rate and time left, and one line for each epoch.
+
+    Args:
+        total: steps of the whole run.
+        done: steps finished before this process started.
+        show: False prints nothing (other processes than the first, or on request).
+    """
+
+    def __init__(self, total: int, done: int, show: bool) -> None:
+        self._console = Console(stderr=True, quiet=not show)
+        self._total, self._first, self._done = total, done, done
+        self._start = self._last_line = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=self._console,
+            disable=not (show and self._console.is_terminal),
+        )
+        self._task = self._bar.add_task("training", total=total, completed=done, note="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print one line, above the bar if there is one."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def step(self, loss: float, images: int) -> None:
+        """One more step is done, over `images` images."""
+        self._done += 1
+        now = time.monotonic()
+        rate = (self._done - self._first) / max(now - self._start, 1e-9)
+        note = f"loss {loss:.3f}  {rate * images:.0f} images/s"
+        self._bar.update(self._task, completed=self._done, note=note)
+        if self._bar.disable and now - self._last_line >= _LINE_EVERY:
+            self._last_line = now
+            left = (self._total - self._done) / rate
+            self.say(f"step {self._done}/{self._total}  {note}  {rate:.2f} steps/s  {left / 60:.1f} min left")
+
+    def epoch(self, row: dict[str, Any], epochs: int) -> None:
+        """Print one finished epoch's row of the log."""
+        parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['train_loss']:.4f}", f"lr {row['lr']:.3g}"]
+        parts += [f"{name} {row[name]:.2f} %" for name in ("val_top1", "val_top1_ema") if name in row]
+        parts += [f"grad norm {row['grad_norm']:.2f}", f"{row['images_per_s']:.0f} images/s", f"{row['seconds']:.0f} s"]
+        self.say("  ".join(parts))
