@@ -1,0 +1,181 @@
+import pytest
+import torch
+from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, make_images, write_cifar10, write_folders
+from torch import nn
+
+from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError, UnknownNameError, WeightsMismatchError
+from zoo.evaluation import EvalResult, evaluate
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_cifar10(tmp_path_factory.mktemp("data"), 45)
+
+
+class Poisoned(Linear):
+    """Gives one bad score from the batch with this number on."""
+
+    def __init__(self, number, value=float("nan")):
+        super().__init__()
+        self.number, self.value, self.seen = number, value, -1
+
+    def forward(self, x):
+        self.seen += 1
+        scores = super().forward(x)
+        if self.seen >= self.number:
+            scores[2, 3] = self.value
+        return scores
+
+
+def test_figures_equal_a_plain_loop(folder):
+    model = Linear().eval()
+    rows = make_images(45, 10)
+    with torch.no_grad():
+        scores = torch.cat([model(PREPROCESS(image)[None]) for image, _ in rows]).double()
+    targets = torch.tensor([label for _, label in rows])
+    result = evaluate(model, "cifar10", data=folder, batch_size=16)
+    assert result.n == 45
+    assert result.correct1 == int((scores.argmax(1) == targets).sum())
+    assert result.correct5 == int((scores.topk(5).indices == targets[:, None]).sum())
+    assert result.loss == pytest.approx(float(nn.functional.cross_entropy(scores, targets)), rel=1e-6)
+    assert (result.top1, result.top5) == (100 * result.correct1 / 45, 100 * result.correct5 / 45)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 45, 100])
+def test_counts_do_not_depend_on_the_batch_size(folder, batch_size):
+    one, other = (evaluate(Linear(), "cifar10", data=folder, batch_size=size) for size in (16, batch_size))
+    assert (one.n, one.correct1, one.correct5) == (other.n, other.correct1, other.correct5)
+    assert one.loss == pytest.approx(other.loss, rel=1e-6)
+
+
+def test_result_holds_what_is_needed_to_repeat_it(folder):
+    result = evaluate(Linear(), "cifar10", data=folder, batch_size=16, limit=20)
+    assert (result.model, result.tag, result.sha256, result.runtime) == ("Linear", None, None, {"kind": "torch"})
+    assert (result.dataset, result.split, result.limit, result.n) == ("cifar10", "test", 20, 20)
+    assert (result.precision, result.device, result.batch_size) == ("float32", "cpu", 16)
+    assert (result.preprocess, result.images_per_process, result.command) == (PREPROCESS, (20,), None)
+    assert len(result.source["files"][0]["sha256"]) == 64
+    assert {"python", "torch", "timm", "pillow"} <= set(result.versions)
+    assert result.seconds > 0
+    assert EvalResult.from_dict(result.to_dict()) == result
+
+
+def test_limit_is_spread_over_the_split(tmp_path):
+    write_folders(tmp_path, CIFAR10_NAMES, per_class=3)
+    seen = []
+
+    def predict(batch):
+        seen.append(batch)
+        return torch.eye(10)
+
+    result = evaluate(predict, "imagefolder", data=tmp_path, limit=10, preprocess=PREPROCESS)
+    assert (result.correct1, result.split) == (10, None)
+    assert seen[0].shape == (10, 3, 8, 8)
+
+
+def test_training_flags_return(folder):
+    model = Linear().train()
+    model.head.eval()
+    evaluate(model, "cifar10", data=folder, limit=4)
+    assert (model.training, model.head.training) == (True, False)
+    with pytest.raises(WeightsMismatchError):
+        evaluate(Poisoned(0).train(), "cifar10", data=folder)
+    assert model.training
+
+
+def test_autocast_is_asked_for_and_recorded(folder):
+    exact, rounded = (evaluate(Linear(), "cifar10", data=folder, precision=p) for p in ("float32", "bfloat16"))
+    assert rounded.precision == "bfloat16"
+    assert exact.loss != rounded.loss
+    assert exact.loss == pytest.approx(rounded.loss, rel=0.05)
+
+
+def test_progress_counts_every_image(folder):
+    from contextlib import contextmanager
+
+    steps = []
+
+    @contextmanager
+    def bar(description, total):
+        steps.append((description, total))
+        yield steps.append
+
+    evaluate(Linear(), "cifar10", data=folder, batch_size=16, progress=bar)
+    assert steps == [("cifar10", 45), 16, 16, 13]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_name_the_batch(folder, value):
+    with pytest.raises(WeightsMismatchError, match=r"1 of 16 images in batch 1 "):
+        evaluate(Poisoned(1, value), "cifar10", data=folder, batch_size=16)
+
+
+def test_wrong_number_of_classes(folder):
+    with pytest.raises(ConfigurationError, match="Linear has 7 classes, dataset cifar10 has 10"):
+        evaluate(Linear(7), "cifar10", data=folder)
+
+
+def test_labels_in_another_order(folder):
+    evaluate(Linear(labels=CIFAR10_NAMES), "cifar10", data=folder, limit=2)
+    with pytest.raises(ConfigurationError, match="number their classes differently: 'truck' is 0"):
+        evaluate(Linear(labels=CIFAR10_NAMES[::-1]), "cifar10", data=folder)
+
+
+def test_wrong_image_size_and_channels(folder):
+    with pytest.raises(ShapeError, match=r"does not run on a batch of shape \(45, 3, 12, 12\)"):
+        evaluate(Linear(), "cifar10", data=folder, img_size=12)
+    grey = nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten())
+    with pytest.raises(ShapeError, match="takes 1 channels, its preprocessing gives 3"):
+        evaluate(grey, "cifar10", data=folder, preprocess=PREPROCESS)
+
+
+def test_output_that_is_no_table_of_scores(folder):
+    with pytest.raises(ShapeError, match=r"Identity returned \(45, 3, 8, 8\)"):
+        evaluate(nn.Identity(), "cifar10", data=folder, preprocess=PREPROCESS)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"batch_size": 0}, ConfigurationError, "batch_size is 0"),
+        ({"limit": 46}, ConfigurationError, "has 45 images"),
+        ({"workers": -1}, ConfigurationError, "workers is -1"),
+        ({"precision": "float64"}, ConfigurationError, "Unknown precision 'float64'"),
+        ({"device": "npu2"}, ConfigurationError, "Unknown device 'npu2'"),
+        ({"device": "mps"}, ConfigurationError, "choose cpu, cuda or cuda:N"),
+        ({"device": "cuda:99"}, ConfigurationError, "Asked for device 'cuda:99', found"),
+        ({"split": "valid"}, UnknownNameError, "split of cifar10 'valid'"),
+        ({"data": "no/such/folder"}, DataNotFoundError, "does not exist"),
+    ],
+)
+def test_bad_arguments(folder, options, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(Linear(), "cifar10", **({"data": folder} | options))
+
+
+def test_result_refuses_edited_figures(folder):
+    values = evaluate(Linear(), "cifar10", data=folder, limit=5).to_dict()
+    with pytest.raises(ConfigurationError, match="top1 do not follow"):
+        EvalResult.from_dict(values | {"top1": 99.0})
+    with pytest.raises(ConfigurationError, match=r"unknown fields \['mood'\]"):
+        EvalResult.from_dict(values | {"mood": "good"})
+
+
+def test_real_cifar10(shared_dir):
+    preprocess = PREPROCESS.for_size(32)
+    result = evaluate(Linear(preprocess=preprocess), "cifar10", data=shared_dir / "data" / "cifar10", limit=200)
+    assert result.n == 200
+    assert result.correct1 < result.correct5 < 200
+
+
+def test_real_pipeline_with_a_published_model(shared_dir):
+    """Label order, transform and weights together: EfficientNet-Lite0 is right on most of the ImageNet sample."""
+    import timm
+    from safetensors.torch import load_file
+
+    model = timm.create_model("tf_efficientnet_lite0")
+    state = load_file(shared_dir / "data" / "weights" / "tf_efficientnet_lite0.safetensors")
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    result = evaluate(model, "imagenet-1k", data=shared_dir / "data" / "imagenet_sample", limit=16)
+    assert result.correct1 >= 13
+    assert result.correct5 >= 14

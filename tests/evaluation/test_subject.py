@@ -1,0 +1,133 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, write_cifar10
+from torch import nn
+
+import zoo.evaluation.subject as subject_module
+from zoo.errors import ConfigurationError, ShapeError, WeightsNotFoundError
+from zoo.evaluation import evaluate
+from zoo.evaluation.subject import ModulePredictor, Setting, open_subject
+
+CPU = torch.device("cpu")
+
+
+class FileModel:
+    """What an entry point of `zoo.predictors` returns."""
+
+    preprocess, labels = PREPROCESS, CIFAR10_NAMES
+
+    def __init__(self, path, *, providers):
+        self.path, self.providers, self.model = path, providers, Linear().eval()
+
+    def __call__(self, batch):
+        with torch.no_grad():
+            return self.model(batch)
+
+    def describe(self):
+        return {"providers": self.providers}
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    entry = SimpleNamespace(name="onnx", load=lambda: FileModel)
+    monkeypatch.setattr(subject_module, "entry_points", lambda group: [entry] if group == "zoo.predictors" else [])
+
+
+def test_file_is_read_by_its_suffix(tmp_path, reader):
+    file = tmp_path / "tiny.onnx"
+    file.write_bytes(b"weights")
+    result = evaluate(str(file), "cifar10", data=write_cifar10(tmp_path / "data", 12), device="cpu", batch_size=5)
+    module = evaluate(Linear(), "cifar10", data=tmp_path / "data", batch_size=5)
+    assert (result.correct1, result.correct5, result.loss) == (module.correct1, module.correct5, module.loss)
+    assert (result.model, len(result.sha256)) == (str(file), 64)
+    assert result.runtime == {"kind": "onnx", "providers": ["CPUExecutionProvider"]}
+    assert result.command == (
+        f"zoo evaluate {file} --dataset cifar10 --data {tmp_path}/data --split test --batch-size 5 --device cpu "
+        "--precision float32"
+    )
+
+
+def test_onnx_without_its_reader(tmp_path, monkeypatch):
+    monkeypatch.setattr(subject_module, "entry_points", lambda group: [])
+    with (
+        pytest.raises(ConfigurationError, match=r"Nothing that reads .*a.onnx is installed.*pip install salu-zoo"),
+        open_subject(tmp_path / "a.onnx", Setting(CPU)),
+    ):
+        pass
+
+
+def test_missing_file(tmp_path, reader):
+    with (
+        pytest.raises(WeightsNotFoundError, match="there is no such file"),
+        open_subject(tmp_path / "no.onnx", Setting(CPU)),
+    ):
+        pass
+
+
+def test_precision_of_a_file_is_its_own(tmp_path, reader):
+    with (
+        pytest.raises(ConfigurationError, match="Asked for precision bfloat16"),
+        open_subject(tmp_path / "tiny.onnx", Setting(CPU, "bfloat16")),
+    ):
+        pass
+
+
+def test_predictor_without_preprocessing(tmp_path):
+    with (
+        pytest.raises(ConfigurationError, match="has no attribute `preprocess`"),
+        open_subject(lambda batch: batch, Setting(CPU)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("size", "crop"), [(8, 0.9), (288, 0.95), (320, 0.9)])
+def test_test_size_brings_its_own_crop(size, crop):
+    model = Linear()
+    model.pretrained_cfg |= {"crop_pct": 0.9, "test_input_size": (3, 288, 288), "test_crop_pct": 0.95}
+    with open_subject(model, Setting(CPU, img_size=size)) as subject:
+        assert subject.preprocess.input_size == (3, size, size)
+        assert subject.preprocess.crop_pct == crop
+
+
+def test_fixed_input_size():
+    model = Linear()
+    model.pretrained_cfg["fixed_input_size"] = True
+    with open_subject(model, Setting(CPU, img_size=8)) as subject:
+        assert subject.preprocess == PREPROCESS
+    with (
+        pytest.raises(ShapeError, match=r"Asked for 16 px; Linear takes \(8, 8\)"),
+        open_subject(model, Setting(CPU, img_size=16)),
+    ):
+        pass
+
+
+def test_a_module_is_not_moved():
+    with (
+        pytest.raises(ConfigurationError, match=r"Linear is on cpu. Move it: model.to\('cuda:0'\)"),
+        open_subject(Linear(), Setting(torch.device("cuda", 0))),
+    ):
+        pass
+
+
+def test_tag_of_a_module_is_taken_over():
+    model = Linear(labels=("old",))
+    model.pretrained_tag = SimpleNamespace(name="tiny.test", sha256="0" * 64, labels=CIFAR10_NAMES)
+    with open_subject(model, Setting(CPU)) as subject:
+        assert (subject.tag, subject.sha256, subject.labels) == ("tiny.test", "0" * 64, CIFAR10_NAMES)
+
+
+def test_module_predictor_computes_without_gradients_and_in_its_precision():
+    model, batch = Linear().eval(), torch.randn(2, 3, 8, 8)
+    exact, rounded = (ModulePredictor(model, CPU, p)(batch) for p in ("float32", "float16"))
+    assert (exact.dtype, rounded.dtype, exact.requires_grad) == (torch.float32, torch.float16, False)
+    assert torch.equal(exact, nn.functional.linear(batch.flatten(1), model.head.weight, model.head.bias))
+
+
+def test_tf32_is_off_and_returns():
+    before = torch.backends.cudnn.allow_tf32
+    with subject_module._no_tf32(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.allow_tf32 == before

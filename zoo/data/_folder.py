@@ -1,0 +1,83 @@
+"""Datasets stored as one folder of images per class, read by torchvision."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from zoo.data.labels import check_standard_order, wordnet_names
+from zoo.data.vision import DatasetSpec, ImageDataset
+from zoo.errors import DataNotFoundError
+
+
+def from_image_folder(spec: DatasetSpec, split: str | None, folder: Path) -> ImageDataset:
+    """One split of an ImageFolder; class numbers follow the sorted names of the class folders.
+
+    Args:
+        spec: which dataset the folder is said to hold.
+        split: FOLDER/SPLIT is read; None reads the default split's folder if there is one, else FOLDER itself.
+        folder: an existing folder without parquet files.
+
+    Raises:
+        DataNotFoundError: no such split, no class folders, a class folder without images, or too few or many classes.
+    """
+    from torchvision.datasets import ImageFolder
+
+    root, used = _split_folder(spec, split, folder)
+    try:
+        rows = ImageFolder(str(root), loader=_open_image)
+    except OSError as error:
+        inside = sorted(entry.name for entry in root.iterdir())
+        listed = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "") if inside else "nothing"
+        raise DataNotFoundError(
+            f"Asked for {spec.name} in {root}: neither parquet files nor one folder of images per class. "
+            f"Found: {listed}. ({' '.join(str(error).split())})"
+        ) from error
+    labels = wordnet_names(rows.classes) if spec.name == "imagenet-1k" else tuple(rows.classes)
+    if spec.num_classes not in (None, len(labels)):
+        raise DataNotFoundError(
+            f"{spec.name} has {spec.num_classes} classes, {root} has {len(labels)} class folders. For your own classes "
+            "use the dataset name imagefolder."
+        )
+    check_standard_order(spec.name, labels)
+    return ImageDataset(spec.name, used, rows, labels, len(labels), partial(_describe, folder, root, rows.samples))
+
+
+def _open_image(path: str) -> Image.Image:
+    """Decode a file as it is; `ImageDataset` converts it, in the same way as images from a table."""
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def _split_folder(spec: DatasetSpec, split: str | None, folder: Path) -> tuple[Path, str | None]:
+    """The folder of class folders, and the split it stands for (None: not divided)."""
+    wanted = split or spec.default_split
+    for name in spec.splits.get(wanted, (wanted,)) if wanted else ():
+        if (folder / name).is_dir():
+            return folder / name, wanted
+    divided = [name for names in spec.splits.values() for name in names if (folder / name).is_dir()]
+    if split is None and not divided:
+        return folder, None
+    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    raise DataNotFoundError(
+        f"Asked for split {wanted!r} of {spec.name} in {folder}, which has no such folder. Folders there: "
+        f"{', '.join(found[:8]) or 'none'}{', ...' if len(found) > 8 else ''}. Choose one of them with --split."
+    )
+
+
+def _describe(folder: Path, root: Path, samples: list[tuple[str, int]]) -> dict[str, Any]:
+    """Folder, number of files and a hash over their names and sizes (not their contents: that would read them all)."""
+    digest = hashlib.sha256()
+    for name, _ in samples:
+        file = Path(name)
+        digest.update(f"{file.relative_to(root).as_posix()}\t{file.stat().st_size}\n".encode())
+    return {
+        "kind": "imagefolder",
+        "folder": str(folder),
+        "split_folder": root.relative_to(folder).as_posix(),
+        "files": len(samples),
+        "listing_sha256": digest.hexdigest(),
+    }

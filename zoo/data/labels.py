@@ -1,0 +1,80 @@
+"""Class names: whether two lists mean the same classes in the same order."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from zoo.errors import ConfigurationError
+
+
+def check_same_order(asked: str, first: Sequence[str], found: str, second: Sequence[str]) -> None:
+    """Refuse two lists of class names that number the same classes differently, or share none.
+
+    Names are compared without case, and only up to the first comma ("tench, Tinca tinca" is "tench"), because sources
+    differ in how many synonyms they list. A name that occurs twice in a list (ImageNet has two cranes) proves nothing
+    and is left out, and so is a name that only one list has. An empty list is unknown and passes.
+
+    Args:
+        asked: whose labels `first` are, for the message.
+        first: class names by number.
+        found: whose labels `second` are.
+        second: class names by number.
+
+    Raises:
+        ConfigurationError: a common name has two numbers, or there is no common name.
+    """
+    if not first or not second:
+        return
+    ours, theirs = _unique_positions(first), _unique_positions(second)
+    common = ours.keys() & theirs.keys()
+    advice = "Evaluate on the dataset the model was trained for, with its classes in the same order."
+    if not common:
+        raise ConfigurationError(
+            f"{asked} and {found} have no class name in common (first ones: {first[0]!r} and {second[0]!r}). {advice}"
+        )
+    moved = sorted((ours[name], theirs[name], name) for name in common if ours[name] != theirs[name])
+    if moved:
+        here, there, name = moved[0]
+        raise ConfigurationError(
+            f"{asked} and {found} number their classes differently: {name!r} is {here} in the first and {there} in the "
+            f"second ({len(moved)} such names). {advice}"
+        )
+
+
+def check_standard_order(dataset: str, labels: Sequence[str]) -> None:
+    """For ImageNet-1k: the class names follow the sorted WordNet ids, as every published model expects.
+
+    Raises:
+        ConfigurationError: they do not.
+    """
+    if dataset == "imagenet-1k":
+        check_same_order("These files", labels, "the ImageNet-1k standard", imagenet_names())
+
+
+def wordnet_names(folders: Sequence[str]) -> tuple[str, ...]:
+    """ImageNet's class names for folders called by WordNet id (n01440764); other folder names stay."""
+    known = dict(zip(imagenet_wordnet_ids(), imagenet_names(), strict=True))
+    return tuple(known.get(name, name) for name in folders)
+
+
+@lru_cache(maxsize=1)
+def imagenet_names() -> tuple[str, ...]:
+    """The 1,000 class names in the standard order, from timm."""
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo("imagenet-1k")
+    return tuple(info.index_to_description(i, detailed=False) for i in range(info.num_classes()))
+
+
+@lru_cache(maxsize=1)
+def imagenet_wordnet_ids() -> tuple[str, ...]:
+    """The 1,000 WordNet ids in the standard (sorted) order, from timm."""
+    from timm.data import ImageNetInfo
+
+    return tuple(ImageNetInfo("imagenet-1k").label_names())
+
+
+def _unique_positions(names: Sequence[str]) -> dict[str, int]:
+    keys = [name.split(",")[0].replace("_", " ").strip().casefold() for name in names]
+    counts = Counter(keys)
+    return {key: i for i, key in enumerate(keys) if counts[key] == 1}

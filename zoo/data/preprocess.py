@@ -1,0 +1,181 @@
+"""How an image becomes a model's input: one object for evaluation, calibration, the model card and ONNX metadata."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ConfigurationError, ShapeError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+CROP_MODES = ("center", "squash", "border")
+# The mode PIL converts an image to, by the number of channels the model takes.
+_PIL_MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize, crop, scale to [0, 1] and normalise one image: out[c] = (pixel[c] / 255 - mean[c]) / std[c].
+
+    The shorter side is resized to floor(size / crop_pct), then the centre is cut out (`crop_mode` "center"). With
+    `crop_pct` 1 an image of the input size keeps its pixels. The work is done by timm's evaluation transform, so a
+    figure measured here can be compared with timm's. Instances are hashable, comparable and can be pickled.
+
+    Args:
+        input_size: channels, height and width of the result.
+        interpolation: one of `INTERPOLATIONS`.
+        crop_pct: the share of the resized side that the crop keeps, in (0, 1].
+        crop_mode: "center" (keep the aspect ratio, cut), "squash" (ignore it) or "border" (pad).
+        mean: per channel, on the scale [0, 1].
+        std: per channel, on the same scale, above zero.
+
+    Raises:
+        ConfigurationError: a value is out of range, or `mean` and `std` do not have one entry per channel.
+    """
+
+    input_size: tuple[int, int, int]
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("input_size", "mean", "std"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple | list):
+                raise ConfigurationError(f"Preprocessing: {name} is {value!r}; give a list of numbers.")
+            object.__setattr__(self, name, tuple(value))
+        problems = _problems(self)
+        if problems:
+            raise ConfigurationError(f"Preprocessing: {' '.join(problems)}")
+
+    @classmethod
+    def of(cls, model: "nn.Module") -> "Preprocess":
+        """The preprocessing a model was made for.
+
+        Args:
+            model: a model with a `pretrained_cfg` as timm and this zoo attach it.
+
+        Raises:
+            ConfigurationError: there is none, it lacks a field, or its values do not fit each other.
+        """
+        cfg = getattr(model, "pretrained_cfg", None)
+        asked = f"the preprocessing of {type(model).__name__}"
+        if not cfg:
+            raise ConfigurationError(
+                f"Asked for {asked}, which has no pretrained_cfg. Pass a Preprocess, or set model.pretrained_cfg to a "
+                f"dictionary with {', '.join(f.name for f in fields(cls))}."
+            )
+        values = cfg if isinstance(cfg, Mapping) else asdict(cfg)
+        return cls.from_dict({f.name: values[f.name] for f in fields(cls) if values.get(f.name) is not None})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocess":
+        """The inverse of `to_dict`.
+
+        Raises:
+            ConfigurationError: a field is missing, unknown or has a bad value.
+        """
+        known = {f.name for f in fields(cls)}
+        missing, unknown = sorted(known - set(values)), sorted(set(values) - known)
+        if missing or unknown:
+            raise ConfigurationError(
+                f"Preprocessing: missing fields {missing}, unknown fields {unknown}; it needs exactly {sorted(known)}."
+            )
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, with lists for tuples: ready for JSON."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    def for_size(self, size: int, crop_pct: float | None = None) -> "Preprocess":
+        """The same preprocessing for square images of another size.
+
+        Args:
+            size: height and width in pixels, such as 288.
+            crop_pct: the new crop share; None keeps this one.
+
+        Raises:
+            ConfigurationError: `size` or `crop_pct` is out of range.
+        """
+        values = self.to_dict() | {"input_size": [self.input_size[0], size, size]}
+        return self.from_dict(values if crop_pct is None else values | {"crop_pct": crop_pct})
+
+    def __call__(self, image: "Image") -> "Tensor":
+        """Turn one PIL image of any mode and size into a float32 tensor (C, H, W).
+
+        Raises:
+            ShapeError: the model takes neither one channel (greyscale) nor three (RGB), or the image is not 8-bit.
+        """
+        channels = self.input_size[0]
+        if channels not in _PIL_MODES:
+            raise ShapeError(
+                f"The model takes {channels} channels, an image file gives 1 or 3. Prepare the tensors of shape "
+                f"{self.input_size} yourself and call the model on them."
+            )
+        return _transform(self)(convert_image(image, _PIL_MODES[channels]))
+
+
+def convert_image(image: "Image", mode: str = "RGB") -> "Image":
+    """The image in another PIL mode: palettes looked up, transparency dropped, greyscale repeated.
+
+    Args:
+        image: any 8-bit (or 1-bit) image.
+        mode: "RGB" or "L".
+
+    Raises:
+        ShapeError: the pixels are 16-bit, 32-bit or float, whose range PIL would silently cut off at 255.
+    """
+    if image.mode == mode:
+        return image
+    if image.mode.startswith(("I", "F")):
+        raise ShapeError(f"The image has PIL mode {image.mode!r}, {mode} needs 8 bits a channel: rescale it to 0..255.")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert(mode)
+
+
+def _problems(given: Preprocess) -> list[str]:
+    """What is wrong with the values, in words; empty if nothing."""
+    size, found = given.input_size, []
+    if len(size) != 3 or not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in size):
+        return [f"input_size is {size}; give three positive whole numbers: channels, height, width."]
+    if given.interpolation not in INTERPOLATIONS:
+        found.append(f"interpolation is {given.interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}.")
+    if given.crop_mode not in CROP_MODES:
+        found.append(f"crop_mode is {given.crop_mode!r}; choose one of {', '.join(CROP_MODES)}.")
+    if not _is_number(given.crop_pct) or not 0 < given.crop_pct <= 1:
+        found.append(f"crop_pct is {given.crop_pct!r}; give a number above 0, at most 1.")
+    for name, values in (("mean", given.mean), ("std", given.std)):
+        if len(values) != size[0] or not all(_is_number(v) for v in values):
+            found.append(f"{name} is {values}; give one finite number for each of the {size[0]} channels.")
+        elif name == "std" and min(values) <= 0:
+            found.append(f"std is {values}; every entry must be above zero.")
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@lru_cache(maxsize=64)
+def _transform(given: Preprocess) -> "Callable[[Image], Tensor]":
+    """timm's evaluation transform; kept outside the dataclass so that instances stay frozen and picklable."""
+    from timm.data import create_transform
+
+    transform: Callable[[Image], Tensor] = create_transform(
+        input_size=given.input_size,
+        is_training=False,
+        interpolation=given.interpolation,
+        mean=given.mean,
+        std=given.std,
+        crop_pct=given.crop_pct,
+        crop_mode=given.crop_mode,
+    )
+    return transform
