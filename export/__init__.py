@@ -1,0 +1,75 @@
+"""Turn a model into a file that ONNX Runtime runs, prove that both agree, and run that file.
+
+    from export import export, open_session
+    result = export("salunet_c18_cifar.cifar10", "model.onnx")
+    print(result.parity.summary())
+
+Everything heavy (torch, onnx, onnxruntime) loads when a function is first used, so that `import export` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from export.errors import (
+    ExportError,
+    LoweringError,
+    ModelMismatchError,
+    OnnxFileError,
+    ParityError,
+    ProviderError,
+    TargetError,
+)
+
+if TYPE_CHECKING:
+    from export.bench.latency import measure_latency
+    from export.parity.report import ParityReport
+    from export.pipeline import ExportResult, export
+    from export.runtime.predictor import load_predictor
+    from export.runtime.session import open_session
+    from export.source import InputSpec
+    from export.targets import list_targets
+    from export.verify import validate
+
+# Public name -> the module that defines it.
+_LAZY = {
+    "ExportResult": "export.pipeline",
+    "InputSpec": "export.source",
+    "ParityReport": "export.parity.report",
+    "export": "export.pipeline",
+    "list_targets": "export.targets",
+    "load_predictor": "export.runtime.predictor",
+    "measure_latency": "export.bench.latency",
+    "open_session": "export.runtime.session",
+    "validate": "export.verify",
+}
+
+__all__ = [
+    "ExportError",
+    "ExportResult",
+    "InputSpec",
+    "LoweringError",
+    "ModelMismatchError",
+    "OnnxFileError",
+    "ParityError",
+    "ParityReport",
+    "ProviderError",
+    "TargetError",
+    "export",
+    "list_targets",
+    "load_predictor",
+    "measure_latency",
+    "open_session",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'export' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Measurements of exported files; none is shown for a file that has not passed parity."""

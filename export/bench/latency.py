@@ -1,0 +1,125 @@
+"""Latency of one image, PyTorch against ONNX Runtime, taken in turns so that both see the same machine."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from export.errors import ModelMismatchError, ParityError
+from export.parity.report import ParityReport, report_path
+from export.runtime.predictor import load_predictor
+from export.source import InputSpec, read_source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Percentiles:
+    """Milliseconds per run."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> "Percentiles":
+        """From the times of single runs."""
+        p50, p90, p99 = (float(value) * 1e3 for value in np.percentile(seconds, (50, 90, 99)))
+        return cls(p50_ms=p50, p90_ms=p90, p99_ms=p99)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyResult:
+    """Both sides at batch 1, with what is needed to repeat the measurement.
+
+    Args:
+        file: name of the ONNX file.
+        torch: eager PyTorch, float32, in inference mode.
+        onnxruntime: the file; copying the input in and the logits out is included.
+        runs: timed runs per side.
+        threads: threads of either side.
+        parity: the one-line summary of the passed check.
+    """
+
+    file: str
+    torch: Percentiles
+    onnxruntime: Percentiles
+    runs: int
+    threads: int
+    parity: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return asdict(self)
+
+
+def measure_latency(
+    file: str | Path,
+    model: nn.Module,
+    *,
+    input_spec: InputSpec | None = None,
+    runs: int = 50,
+    warmup: int = 10,
+    threads: int | None = None,
+) -> LatencyResult:
+    """Time an exported file and its model at batch 1 on the CPU.
+
+    Args:
+        file: written by `export`, its parity report beside it.
+        model: the PyTorch model it came from.
+        input_spec: the input of a module that does not describe it itself.
+        runs: timed runs per side; they alternate.
+        warmup: runs per side before that.
+        threads: for both sides; None means what PyTorch is set to.
+
+    Raises:
+        ParityError: the report says the file has not passed.
+        ModelMismatchError: the report is about other bytes, or the file about other weights.
+        OnnxFileError: the file or its report is missing or damaged.
+    """
+    report = _passed_report(Path(file))
+    source = read_source(model, input_spec=input_spec)
+    if report.weights_sha256 != source.weights_sha256:
+        raise ModelMismatchError(f"{file} was exported from {report.model} with other weights than this model has.")
+    count = threads or torch.get_num_threads()
+    predictor = load_predictor(file, threads=count)
+    image = torch.zeros(1, *source.input.size)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with torch.inference_mode():
+            times = _alternate((lambda: source.model(image), lambda: predictor(image)), runs, warmup)
+    finally:
+        torch.set_num_threads(before)
+    return LatencyResult(
+        file=Path(file).name,
+        torch=Percentiles.of(times[0]),
+        onnxruntime=Percentiles.of(times[1]),
+        runs=runs,
+        threads=count,
+        parity=report.summary(),
+    )
+
+
+def _passed_report(file: Path) -> ParityReport:
+    report = ParityReport.load(report_path(file))
+    if not report.passed:
+        raise ParityError(f"{file} has not passed its parity check ({report.summary()}); its speed means nothing.")
+    if report.file_sha256 != hashlib.sha256(file.read_bytes()).hexdigest():
+        raise ModelMismatchError(f"The report beside {file} is about other bytes. Export again, or run `zoo validate`.")
+    return report
+
+
+def _alternate(sides: tuple[Callable[[], object], ...], runs: int, warmup: int) -> list[list[float]]:
+    times: list[list[float]] = [[] for _ in sides]
+    for run in range(warmup + runs):
+        for taken, side in zip(times, sides, strict=True):
+            start = time.perf_counter()
+            side()
+            if run >= warmup:
+                taken.append(time.perf_counter() - start)
+    return times

@@ -1,0 +1,31 @@
+"""Every error a user of `export` can cause; all of them are `ZooError`s, so the command line prints them alike."""
+
+from zoo.errors import UnknownNameError, ZooError
+
+
+class ExportError(ZooError):
+    """Base of the errors of `export`; a message says what was asked, what was found and what to do."""
+
+
+class TargetError(ExportError, UnknownNameError):
+    """No target has that name; the message offers the nearest ones."""
+
+
+class LoweringError(ExportError):
+    """PyTorch cannot turn the model into an ONNX graph, or the graph is not what the target allows."""
+
+
+class ParityError(ExportError):
+    """The exported file and the PyTorch model disagree by more than the tolerance; nothing was written."""
+
+
+class ProviderError(ExportError):
+    """ONNX Runtime does not offer, or could not start, an execution provider that was asked for."""
+
+
+class OnnxFileError(ExportError):
+    """A file is missing, is not ONNX, is truncated, or was not written by this package."""
+
+
+class ModelMismatchError(ExportError):
+    """An ONNX file was exported from another model, or from other weights, than the one it is held against."""

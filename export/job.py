@@ -1,0 +1,60 @@
+"""What the steps of one export hand on to each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx_ir as ir
+
+from export.errors import ExportError
+from export.parity.report import ParityReport
+from export.parity.run import Samples
+from export.source import Source
+from export.targets import ExportTarget
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One export on its way.
+
+    Args:
+        source: the model.
+        target: where the file will run.
+        path: where it will be written.
+        samples: real images for the parity check, or None.
+        threads: of the parity check's session.
+        on_progress: called after each parity probe with how many are done and how many there are.
+        graph: filled by the tracing step, changed by the passes.
+        file: the serialised graph.
+        parity: the report on exactly those bytes.
+    """
+
+    source: Source
+    target: ExportTarget
+    path: Path
+    samples: Samples | None = None
+    threads: int | None = None
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    graph: ir.Model | None = field(default=None, repr=False)
+    file: bytes = field(default=b"", repr=False)
+    parity: ParityReport | None = field(default=None, repr=False)
+
+    def need_graph(self) -> ir.Model:
+        """The graph.
+
+        Raises:
+            ExportError: no earlier step made one; the plan is wrong.
+        """
+        if self.graph is None:
+            raise ExportError(f"The plan of target {self.target.name} needs a graph before anything traced one.")
+        return self.graph
+
+    def need_parity(self) -> ParityReport:
+        """The report of a check that passed.
+
+        Raises:
+            ExportError: there is none; the plan is wrong.
+        """
+        if self.parity is None or not self.parity.passed:
+            raise ExportError(f"The plan of target {self.target.name} asks for a file that has not passed parity.")
+        return self.parity

@@ -1,0 +1,1 @@
+"""PyTorch to ONNX; what changes a graph afterwards is in `export.passes`."""

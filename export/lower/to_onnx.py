@@ -1,0 +1,136 @@
+"""The only call of `torch.onnx.export`."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import Tensor
+
+from export.errors import LoweringError
+from export.source import Source
+from export.targets import ExportTarget
+from zoo.errors import ConfigurationError, ShapeError
+
+INPUT, OUTPUT, BATCH = "image", "logits", "batch"
+# The exporter specialises a dynamic size that it sees as 0 or 1, so it has to see another one.
+TRACE_BATCH = 2
+# Protobuf holds no message of 2 GiB or more; the margin is for the graph around the weights.
+LARGEST_FILE_BYTES = 2**31 - 2**24
+
+
+def lower(source: Source, target: ExportTarget) -> ir.Model:
+    """Trace a model into an ONNX graph with a dynamic batch size.
+
+    Args:
+        source: the model and its input.
+        target: gives opset and IR version.
+
+    Returns:
+        A graph with one input `image` (batch, channels, height, width) and one output `logits` (batch, classes).
+
+    Raises:
+        ShapeError: the model does not run on an input of the stated size.
+        LoweringError: its output is not one tensor (batch, classes), PyTorch cannot export it, the batch size became
+            a constant, or the weights exceed what one ONNX file can hold.
+        ConfigurationError: there are more or fewer labels than logits.
+    """
+    example = torch.zeros(TRACE_BATCH, *source.input.size)
+    _check_model(source, example)
+    with _quiet():
+        try:
+            program = torch.onnx.export(  # noqa: TID251 the one place
+                source.model,
+                (example,),
+                dynamo=True,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=target.opset,
+                dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+                optimize=True,
+                verbose=False,
+            )
+        except (RuntimeError, ValueError, TypeError, torch.onnx.errors.OnnxExporterError) as error:
+            raise LoweringError(_explain(source, error)) from error
+    if program is None:
+        raise LoweringError(f"torch.onnx.export returned nothing for {source.full_name}; PyTorch {torch.__version__}.")
+    model: ir.Model = program.model
+    model.ir_version = target.ir_version
+    _check_graph(model, source, target)
+    return model
+
+
+def _check_model(source: Source, example: Tensor) -> None:
+    """Run the model once, so that a wrong size or output is reported in its own terms and not by the tracer."""
+    try:
+        with torch.inference_mode():
+            output = source.model(example)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ShapeError(
+            f"{source.full_name} does not run on an input of shape {tuple(example.shape)} "
+            f"(batch, channels, height, width): {_first_line(error)}. Give the size it was made for."
+        ) from error
+    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != TRACE_BATCH:
+        found = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        raise LoweringError(
+            f"Export needs a classifier that returns one tensor (batch, classes); {source.full_name} returns {found} "
+            f"for a batch of {TRACE_BATCH}. Wrap it in a module that does, and leave features_only off."
+        )
+    labels, classes = source.input.labels, output.shape[1]
+    if labels and len(labels) != classes:
+        raise ConfigurationError(
+            f"{source.full_name} has {classes} logits but {len(labels)} labels; give one for each."
+        )
+
+
+def _check_graph(model: ir.Model, source: Source, target: ExportTarget) -> None:
+    graph = model.graph
+    for value in (*graph.inputs, *graph.outputs):
+        if value.shape is None or isinstance(value.shape[0], int):
+            raise LoweringError(
+                f"The batch size of {source.full_name} became a constant: `{value.name}` has shape {value.shape}. "
+                "Look for a Python number made from x.shape[0] in its forward, such as int(x.shape[0])."
+            )
+    if model.opset_imports.get("") != target.opset:
+        raise LoweringError(
+            f"Target {target.name} needs opset {target.opset}, PyTorch {torch.__version__} wrote "
+            f"{dict(model.opset_imports)}: an operator of the model has no form in that opset."
+        )
+    size = sum(value.const_value.nbytes for value in graph.initializers.values() if value.const_value is not None)
+    if size > LARGEST_FILE_BYTES:
+        raise LoweringError(
+            f"{source.full_name} has {size / 2**30:.2f} GiB of weights; one self-contained ONNX file holds at most "
+            f"{LARGEST_FILE_BYTES / 2**30:.2f} GiB. Export a smaller model."
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress chatter off the user's terminal; its errors are raised, not logged."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _explain(source: Source, error: Exception) -> str:
+    """The innermost cause, which names the operator or line; the exporter wraps it in a screen of advice."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return (
+        f"PyTorch {torch.__version__} cannot turn {source.full_name} into ONNX: {_first_line(cause)}. "
+        "Rewrite that part of its forward as plain tensor code, without branches on tensor values."
+    )
+
+
+def _first_line(error: Any) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")[:300]

@@ -1,0 +1,1 @@
+"""The proof that an exported file and its PyTorch model agree."""

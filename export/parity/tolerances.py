@@ -1,0 +1,46 @@
+"""How far an exported file may be from PyTorch: the one table."""
+
+from dataclasses import dataclass
+
+from export.parity.probes import EXTREME, IMAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """The limits for one precision and one kind of input.
+
+    Args:
+        max_rel: largest |difference| of a logit, relative to the largest |logit| of the same image.
+        own_errors: where PyTorch's float32 is itself further from float64 than `max_rel`, this many times that
+            distance is allowed instead; 0 allows `max_rel` only.
+        same_top1: every image must keep its first class.
+        reason: why these numbers.
+    """
+
+    max_rel: float
+    own_errors: float
+    same_top1: bool
+    reason: str
+
+
+TOLERANCES: dict[tuple[str, str], Tolerance] = {
+    ("float32", IMAGES): Tolerance(
+        max_rel=1e-5,
+        own_errors=0.0,
+        same_top1=True,
+        reason="float32 rounds at 6e-8. Summing the same products in another order, through all layers of a SaluNet "
+        "trained on CIFAR-10, was measured at 1e-6; a wrong constant or operator at 1e-3 and more. On pictures nothing "
+        "excuses another first class.",
+    ),
+    ("float32", EXTREME): Tolerance(
+        max_rel=1e-5,
+        own_errors=4.0,
+        same_top1=False,
+        reason="As for images. Far outside the pixel range a float32 result can be ill-conditioned by itself (large "
+        "terms cancel), so both sides may be as far from float64 as PyTorch is, times four for another order of "
+        "summation. Saturated inputs can tie classes exactly, so the first class is reported and not judged.",
+    ),
+}
+
+# Logits below this are compared as if the largest were this: float32 keeps no relative precision under 1.2e-38.
+SMALLEST_SCALE = 1e-30

@@ -1,0 +1,41 @@
+"""The last look at a graph before it becomes a file."""
+
+import onnx
+import onnx_ir as ir
+
+from export.errors import LoweringError
+
+
+class CheckPortable(ir.passes.InPlacePass):
+    """Raise unless any conforming runtime can be expected to load the graph; change nothing.
+
+    1. Every node is of the standard domain; no model-local functions.
+    2. Inputs and outputs have a symbolic batch size.
+    3. No weight is stored outside the file.
+    4. onnx's own checker, with strict shape inference, accepts it.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Check; the result is always unmodified.
+
+        Raises:
+            LoweringError: one of the cases fails.
+        """
+        foreign = sorted({f"{node.domain}::{node.op_type}" for node in model.graph.all_nodes() if node.domain != ""})
+        if foreign or model.functions:
+            names = foreign + [str(key) for key in model.functions]
+            raise LoweringError(
+                f"The graph holds operators outside the ONNX standard: {', '.join(names)}. "
+                "Write that part of the model as plain tensor code."
+            )
+        for value in (*model.graph.inputs, *model.graph.outputs):
+            if value.shape is None or not isinstance(value.shape[0], ir.SymbolicDim):
+                raise LoweringError(f"`{value.name}` has shape {value.shape}: the batch size is not symbolic.")
+        for value in model.graph.initializers.values():
+            if isinstance(value.const_value, ir.ExternalTensor):
+                raise LoweringError(f"The weight {value.name} lies outside the file.")
+        try:
+            onnx.checker.check_model(ir.to_proto(model), full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise LoweringError(f"onnx's checker refuses the graph: {error}") from error
+        return ir.passes.PassResult(model, modified=False)

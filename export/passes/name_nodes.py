@@ -1,0 +1,46 @@
+"""Readable node names, and nothing of the machine that exported."""
+
+import ast
+from collections import Counter
+
+import onnx_ir as ir
+
+SCOPES_KEY = "pkg.torch.onnx.name_scopes"
+
+
+class NameNodes(ir.passes.InPlacePass):
+    """Name every node after the module it comes from, then drop the exporter's notes.
+
+    1. A node traced inside module `layer1.0.bn1` becomes `layer1.0.bn1/Mul`, `layer1.0.bn1/Mul_1`, and so on.
+    2. A node without a scope, such as one an optimiser made, becomes `/Mul`.
+    3. The exporter's per-node notes go: they hold stack traces with the paths of the exporting machine.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Rename in place."""
+        taken: Counter[str] = Counter()
+        for node in model.graph:
+            name = f"{_module_path(node)}/{node.op_type}"
+            node.name = name if not taken[name] else f"{name}_{taken[name]}"
+            taken[name] += 1
+            node.metadata_props.clear()
+            node.doc_string = None
+            for value in node.outputs:
+                value.metadata_props.clear()
+        for value in (*model.graph.inputs, *model.graph.initializers.values()):
+            value.metadata_props.clear()
+        model.graph.metadata_props.clear()
+        model.metadata_props.clear()
+        return ir.passes.PassResult(model, modified=True)
+
+
+def module_of(node_name: str) -> str:
+    """The module path in a name that `NameNodes` gave; empty for code outside any submodule."""
+    return node_name.rpartition("/")[0]
+
+
+def _module_path(node: ir.Node) -> str:
+    """The scopes of a node are its chain of module paths and, last, its own name."""
+    text = node.metadata_props.get(SCOPES_KEY)
+    scopes = ast.literal_eval(text) if text else []
+    return str(scopes[-2]).partition("@")[0] if len(scopes) > 1 else ""

@@ -1,0 +1,140 @@
+"""`export`: a model in, a proven file out."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from export.job import Job
+from export.parity.report import ParityReport, report_path
+from export.parity.run import Samples
+from export.plan import Plan, Step, make_plan
+from export.source import InputSpec, read_source
+from export.targets import get_target
+from zoo.errors import OutputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """What was written.
+
+    Args:
+        path: the ONNX file.
+        parity_path: the saved report.
+        parity: the report.
+        model: public name of the model.
+        target: name of the target.
+        size_bytes: of the ONNX file.
+        nodes: number of nodes by operator.
+        opset: version of the standard operator set.
+        ir_version: version of the file format.
+        file_sha256: digest of the ONNX file.
+    """
+
+    path: Path
+    parity_path: Path
+    parity: ParityReport
+    model: str
+    target: str
+    size_bytes: int
+    nodes: dict[str, int]
+    opset: int
+    ir_version: int
+    file_sha256: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        plain = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self).items()}
+        return plain | {"parity": self.parity.to_dict()}
+
+
+def export(
+    model: str | Path | nn.Module,
+    path: str | Path | None = None,
+    *,
+    target: str = "portable",
+    input_spec: InputSpec | None = None,
+    samples: Samples | None = None,
+    pretrained: bool = True,
+    img_size: int | None = None,
+    threads: int | None = None,
+    on_plan: Callable[[Plan], None] = lambda _: None,
+    on_step: Callable[[Step], None] = lambda _: None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> ExportResult:
+    """Export a model to an ONNX file that is proven to compute what PyTorch computes, or write nothing.
+
+    The module given is left as it was; a copy is traced in evaluation mode, in float32, on the CPU.
+
+    Args:
+        model: a name, folder or file for `zoo.create_model`, or any module.
+        path: the file; None means `<model name>.onnx` here. The report goes to `<path>.parity.json`.
+        target: one of `list_targets()`.
+        input_spec: the input of a module that does not describe it itself.
+        samples: real images for the parity check: a preprocessed tensor, a folder of images, or a sequence of PIL
+            images or (image, label); None uses seeded synthetic ones.
+        pretrained: for a name, load its published weights.
+        img_size: another height and width than the model's own.
+        threads: of the parity check's session.
+        on_plan: called once with the plan, before anything runs.
+        on_step: called with each step as it starts.
+        on_progress: called after each parity probe with how many are done and how many there are.
+
+    Returns:
+        The file, its report and its size.
+
+    Raises:
+        TargetError: no such target.
+        LoweringError: PyTorch cannot export the model, or the graph is not portable.
+        ParityError: file and model disagree.
+        OutputError: the file cannot be written; checked before the work starts.
+        ShapeError: the model does not run on the stated input.
+        WeightsMismatchError: a weight is NaN or infinite.
+        ZooError: the model cannot be created.
+    """
+    chosen = get_target(target)
+    source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
+    file = Path(path) if path is not None else Path(f"{source.full_name}.onnx")
+    _check_output(file)
+    job = Job(source=source, target=chosen, path=file.absolute(), samples=samples, threads=threads)
+    job.on_progress = on_progress
+    plan = make_plan(job)
+    on_plan(plan)
+    for step in plan.steps:
+        on_step(step)
+        step.run(job)
+    return _result(job)
+
+
+def _result(job: Job) -> ExportResult:
+    model, report = job.need_graph(), job.need_parity()
+    nodes = Counter(node.op_type for node in model.graph)
+    return ExportResult(
+        path=job.path,
+        parity_path=report_path(job.path),
+        parity=report,
+        model=job.source.full_name,
+        target=job.target.name,
+        size_bytes=len(job.file),
+        nodes=dict(nodes.most_common()),
+        opset=model.opset_imports[""],
+        ir_version=model.ir_version,
+        file_sha256=report.file_sha256,
+    )
+
+
+def _check_output(file: Path) -> None:
+    """Fail before minutes of work if the file could not be written after them."""
+    target = file.absolute()
+    if target.is_dir():
+        raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
+    folder = next(parent for parent in target.parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {error.strerror}. Choose a folder you may write to.") from error

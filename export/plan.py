@@ -1,0 +1,52 @@
+"""From a target to the ordered steps of an export, known and printed before the first of them runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from export import steps
+from export.job import Job
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a short name, what it does here, and the code."""
+
+    name: str
+    detail: str
+    run: Callable[[Job], None] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one export in order."""
+
+    title: str
+    steps: tuple[Step, ...]
+
+    def render(self) -> str:
+        """The plan as text: a title and one numbered line per step."""
+        width = max(len(step.name) for step in self.steps)
+        lines = (f"  {i}. {step.name:<{width}}  {step.detail}" for i, step in enumerate(self.steps, 1))
+        return "\n".join((self.title, *lines))
+
+
+def make_plan(job: Job) -> Plan:
+    """Decide the steps for a job's target; nothing runs.
+
+    Args:
+        job: the model, target and output.
+    """
+    target, source = job.target, job.source
+    size = "x".join(map(str, source.input.size))
+    given = "the real images given" if job.samples is not None else "seeded synthetic images"
+    return Plan(
+        f"{source.full_name} for target {target.name}, to {job.path}",
+        (
+            Step("trace", f"torch.onnx.export at {size}, any batch size, opset {target.opset}", steps.trace),
+            Step("name", "name nodes after their modules, drop the exporter's notes", steps.name_nodes),
+            Step("stamp", "put labels, preprocessing, digests and versions into the file", steps.stamp),
+            Step("check", f"standard operators only, IR version {target.ir_version}, onnx.checker", steps.check),
+            Step("parity", f"ONNX Runtime against PyTorch: {given} at batches 1, 3, 8; extremes", steps.parity),
+            Step("write", "the file and its parity report, both or neither", steps.write),
+        ),
+    )

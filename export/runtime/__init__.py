@@ -1,0 +1,1 @@
+"""Running exported files with ONNX Runtime."""

@@ -1,0 +1,187 @@
+"""What is exported: a model of the zoo by name, or anybody's module plus an `InputSpec`."""
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from export.errors import ExportError
+from zoo.data.preprocess import Preprocess
+from zoo.errors import ConfigurationError, WeightsMismatchError
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The one input of an image model.
+
+    Args:
+        channels: of an image.
+        height: of an image, in pixels.
+        width: of an image, in pixels.
+        preprocess: how an image file becomes the input; None means pixels scaled to [0, 1], nothing subtracted.
+        labels: class names in the order of the logits; empty if there are none.
+
+    Raises:
+        ConfigurationError: a size is below 1, or `preprocess` produces another shape.
+    """
+
+    channels: int
+    height: int
+    width: int
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise ConfigurationError(f"InputSpec {self.size}: channels, height and width must be at least 1.")
+        if self.preprocess is not None and tuple(self.preprocess.input_size) != self.size:
+            raise ConfigurationError(
+                f"InputSpec says {self.size} (channels, height, width), its preprocessing makes "
+                f"{tuple(self.preprocess.input_size)}. Give the same size twice."
+            )
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return self.channels, self.height, self.width
+
+    @property
+    def transform(self) -> Preprocess:
+        """The preprocessing given, or the plain one."""
+        if self.preprocess is not None:
+            return self.preprocess
+        zeros, ones = (0.0,) * self.channels, (1.0,) * self.channels
+        return Preprocess(self.size, "bilinear", 1.0, "center", zeros, ones)
+
+    @classmethod
+    def of(cls, model: nn.Module, img_size: int | None = None) -> "InputSpec":
+        """The input a model describes itself in `pretrained_cfg`, as those of the zoo and of timm do.
+
+        Args:
+            model: the model.
+            img_size: another height and width.
+
+        Raises:
+            ConfigurationError: the model does not describe its input.
+        """
+        preprocess = Preprocess.of(model)
+        if img_size is not None:
+            preprocess = preprocess.for_size(img_size)
+        tag = getattr(model, "pretrained_tag", None)
+        labels = tag.labels if tag is not None else _config(model).get("label_names") or ()
+        return cls(*preprocess.input_size, preprocess=preprocess, labels=tuple(labels))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model ready to be traced: a float32 copy in evaluation mode on the CPU, with where it comes from."""
+
+    model: nn.Module
+    input: InputSpec
+    name: str
+    tag: str
+    license: str
+    source_sha256: str
+    weights_sha256: str
+
+    @property
+    def full_name(self) -> str:
+        """The public name, such as `salunet_c18_cifar.cifar10`."""
+        return f"{self.name}.{self.tag}" if self.tag else self.name
+
+
+def read_source(
+    model: str | Path | nn.Module,
+    *,
+    input_spec: InputSpec | None = None,
+    pretrained: bool = True,
+    img_size: int | None = None,
+) -> Source:
+    """Load or copy a model and check its weights; the caller's module is left as it was.
+
+    Args:
+        model: a name, folder or file for `zoo.create_model`, or any module.
+        input_spec: its input; None asks the model's `pretrained_cfg`.
+        pretrained: for a name, load its published weights.
+        img_size: another height and width than the model's own.
+
+    Raises:
+        ConfigurationError: the input is unknown, or `input_spec` and `img_size` are both given.
+        WeightsMismatchError: a weight is NaN or infinite.
+        ExportError: the module cannot be copied.
+        ZooError: whatever `zoo.create_model` raises.
+    """
+    if input_spec is not None and img_size is not None:
+        raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
+    if not isinstance(model, nn.Module):
+        from zoo.pretrained.create import create_model
+
+        created: nn.Module = create_model(model, pretrained, img_size=img_size)
+    else:
+        created = model
+    spec = input_spec or InputSpec.of(created, img_size)
+    copied = _prepare(created)
+    tag = getattr(created, "pretrained_tag", None)
+    return Source(
+        model=copied,
+        input=spec,
+        name=tag.model if tag is not None else _config(created).get("architecture") or type(created).__name__,
+        tag=tag.tag if tag is not None else _config(created).get("tag") or "",
+        license=tag.license if tag is not None else "",
+        source_sha256=tag.sha256 if tag is not None else "",
+        weights_sha256=weights_digest(copied),
+    )
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Sha256 over the names, types, shapes and bytes of a model's parameters and persistent buffers.
+
+    It depends on the values alone, not on the file format they were stored in.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        if isinstance(value, torch.Tensor):
+            plain = value.detach().cpu().contiguous()
+            digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
+            digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _config(model: nn.Module) -> dict[str, Any]:
+    """A model's `pretrained_cfg` as a dictionary; timm's own class has `to_dict`."""
+    config = getattr(model, "pretrained_cfg", None) or {}
+    return dict(config if isinstance(config, dict) else config.to_dict())
+
+
+def _prepare(model: nn.Module) -> nn.Module:
+    _check_finite(model)
+    try:
+        copied = copy.deepcopy(model)
+    except (RuntimeError, TypeError) as error:
+        raise ExportError(
+            f"{type(model).__name__} cannot be copied, and export never changes the module it is given: {error}. "
+            "Remove tensors with a gradient history, locks and open files from its attributes."
+        ) from error
+    return copied.eval().float().cpu().requires_grad_(False)
+
+
+def _check_finite(model: nn.Module) -> None:
+    """Refuse NaN anywhere and infinity in parameters; a buffer, such as an attention mask, may be infinite."""
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    bad = [
+        f"{name} ({int((~value.isfinite()).sum())} of {value.numel()} values)"
+        for name, value in model.state_dict().items()
+        if isinstance(value, torch.Tensor)
+        and value.is_floating_point()
+        and bool(value.isnan().any() if name not in parameters else (~value.isfinite()).any())
+    ]
+    if bad:
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise WeightsMismatchError(
+            f"{type(model).__name__} has NaN or infinite weights: {', '.join(bad[:5])}{more}. "
+            "The training diverged or the file is damaged; use an earlier checkpoint."
+        )

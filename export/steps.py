@@ -1,0 +1,93 @@
+"""The steps a plan is made of; each takes the job and leaves its result there."""
+
+from pathlib import Path
+
+import onnx_ir as ir
+import torch
+
+from export._versions import version_of
+from export.errors import ParityError
+from export.job import Job
+from export.lower.to_onnx import lower
+from export.metadata import FileMetadata
+from export.parity.report import report_path
+from export.parity.run import check_parity
+from export.passes.check import CheckPortable
+from export.passes.name_nodes import NameNodes
+from export.passes.stamp_metadata import StampMetadata
+from zoo._files import write_atomic
+
+
+def trace(job: Job) -> None:
+    """Turn the model into a graph; see `export.lower.to_onnx.lower`."""
+    job.graph = lower(job.source, job.target)
+
+
+def name_nodes(job: Job) -> None:
+    """Give nodes readable names; see `NameNodes`."""
+    NameNodes()(job.need_graph())
+
+
+def stamp(job: Job) -> None:
+    """Write the file's record of itself; see `StampMetadata`."""
+    source, target = job.source, job.target
+    record = FileMetadata(
+        model=source.name,
+        tag=source.tag,
+        labels=source.input.labels,
+        preprocess=source.input.transform.to_dict(),
+        weights_sha256=source.weights_sha256,
+        source_sha256=source.source_sha256,
+        license=source.license,
+        target=target.name,
+        opset=target.opset,
+        zoo_version=version_of("salu-zoo"),
+        torch_version=torch.__version__,
+    )
+    StampMetadata(record)(job.need_graph())
+
+
+def check(job: Job) -> None:
+    """Check the graph, then serialise it; see `CheckPortable`.
+
+    Raises:
+        LoweringError: the graph is not portable.
+    """
+    graph = job.need_graph()
+    CheckPortable()(graph)
+    job.file = ir.to_proto(graph).SerializeToString()
+
+
+def parity(job: Job) -> None:
+    """Run the bytes that will be written against PyTorch.
+
+    Raises:
+        ParityError: they disagree; the message lists the failed probes and the first node that differs.
+    """
+    report = check_parity(
+        job.source, job.file, job.target, samples=job.samples, threads=job.threads, on_progress=job.on_progress
+    )
+    job.parity = report
+    if not report.passed:
+        failed = report.failures()
+        shown = failed if len(failed) <= 6 else [*failed[:5], f"... and {len(failed) - 5} more"]
+        raise ParityError(
+            f"The exported {job.source.full_name} does not compute what PyTorch computes; nothing was written.\n"
+            + "\n".join(f"  {line}" for line in shown)
+            + f"\nFirst difference: {report.first_difference}."
+        )
+
+
+def write(job: Job) -> None:
+    """Put the file and its report in place; the report first, so that a file without one never appears.
+
+    Raises:
+        OutputError: the folder is missing, read-only or full.
+    """
+    report = job.need_parity()
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(job.file)
+        report.save(report_path(job.path))
+
+    write_atomic(job.path, fill)

@@ -1,0 +1,31 @@
+"""The targets: one file each, whose `TARGET` is found by itself."""
+
+import sys
+
+from export.errors import TargetError
+from export.targets._spec import ExportTarget
+from zoo._registry import Registry, import_submodules
+from zoo.errors import UnknownNameError
+
+__all__ = ["TARGETS", "ExportTarget", "get_target", "list_targets"]
+
+TARGETS: Registry[ExportTarget] = Registry("export target")
+for _module in import_submodules(sys.modules[__name__]):
+    TARGETS.add(_module.TARGET.name, _module.TARGET)
+
+
+def list_targets() -> list[str]:
+    """Names of all targets, sorted."""
+    return TARGETS.names()
+
+
+def get_target(name: str) -> ExportTarget:
+    """Return the target called `name`.
+
+    Raises:
+        TargetError: there is none; the message offers the nearest names.
+    """
+    try:
+        return TARGETS.get(name)
+    except UnknownNameError as error:
+        raise TargetError("export target", name, TARGETS) from error

@@ -1,0 +1,15 @@
+"""The file that runs everywhere: standard operators, float32, any batch size."""
+
+from export.targets._spec import ExportTarget
+
+# Opset 20 is the one PyTorch's exporter writes without converting, and the first with Gelu. IR 10 is the newest
+# format that ONNX Runtime 1.22, the oldest this package installs with, reads (it refuses 11). Loaded and run with
+# 1.22.1, 1.29.0 and 1.31.1.
+TARGET = ExportTarget(
+    name="portable",
+    opset=20,
+    ir_version=10,
+    precision="float32",
+    description="One self-contained file of standard ONNX operators in float32, for any runtime and any batch size.",
+    oldest_runtime="1.22",
+)

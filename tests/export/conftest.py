@@ -1,0 +1,38 @@
+"""One export of a small model, shared by all tests."""
+
+from pathlib import Path
+
+import pytest
+from tiny_model import LABELS, SIZE, tiny
+
+from export import ExportResult, InputSpec, export
+from zoo.data.preprocess import Preprocess
+
+
+@pytest.fixture(scope="session")
+def preprocess() -> Preprocess:
+    return Preprocess(SIZE, "bicubic", 1.0, "center", (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+
+
+@pytest.fixture(scope="session")
+def spec(preprocess) -> InputSpec:
+    return InputSpec(*SIZE, preprocess=preprocess, labels=LABELS)
+
+
+@pytest.fixture(scope="session")
+def exported(spec, tmp_path_factory) -> ExportResult:
+    """`tiny()` in training mode, exported once."""
+    return export(tiny().train(), tmp_path_factory.mktemp("tiny") / "tiny.onnx", input_spec=spec, threads=1)
+
+
+@pytest.fixture(scope="session")
+def copy_of(exported, tmp_path_factory):
+    """A copy of the exported file and its report in a folder of its own, to damage at will."""
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("copy")
+        for file in (exported.path, exported.parity_path):
+            (folder / file.name).write_bytes(file.read_bytes())
+        return folder / exported.path.name
+
+    return make

@@ -1,0 +1,84 @@
+"""`zoo export` and `zoo validate`, with a small model in place of a named one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+from tiny_model import LABELS, tiny
+from typer.testing import CliRunner
+
+from export import ModelMismatchError, ParityError, TargetError
+from export.commands import register
+
+
+@pytest.fixture
+def run(monkeypatch, preprocess):
+    """Run a command; `create_model` gives `tiny()`."""
+
+    def create_model(name, pretrained=None, **_):
+        assert name == "tiny.test"
+        model = tiny()
+        cfg = {"architecture": "tiny", "tag": "test", "label_names": LABELS} | preprocess.to_dict()
+        model.pretrained_cfg, model.pretrained_tag = cfg, None
+        return model
+
+    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+    app = typer.Typer()
+    register(app)
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory):
+    return tmp_path_factory.mktemp("commands") / "out.onnx"
+
+
+def test_export_prints_only_json_on_stdout(run, where):
+    done = run("export", "tiny.test", "--output", where, "--threads", 1, "--json")
+    assert done.exit_code == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["path"] == str(where)
+    assert (result["model"], result["parity"]["passed"]) == ("tiny.test", True)
+    assert "1. trace" in done.stderr
+    assert where.is_file()
+
+
+def test_validate(run, where):
+    done = run("validate", where, "tiny.test", "--threads", 1)
+    assert done.exit_code == 0, done.stderr
+    assert "passed: 12 images" in done.stdout
+    assert "against float64" in done.stdout
+    assert json.loads(run("validate", where, "tiny.test", "--json").stdout)["passed"] is True
+
+
+def test_validate_fails_with_the_reasons(run, where, monkeypatch):
+    from export.parity import run as parity_run
+
+    monkeypatch.setattr(parity_run, "failures", lambda *_: ("too far",))
+    done = run("validate", where, "tiny.test")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, ParityError)
+    assert "too far" in str(done.exception)
+
+
+def test_file_of_another_model(run, exported):
+    done = run("validate", exported.path, "tiny.test")
+    assert isinstance(done.exception, ModelMismatchError)
+
+
+def test_unknown_target(run, tmp_path):
+    done = run("export", "tiny.test", "--target", "portible", "--output", tmp_path / "x.onnx")
+    assert isinstance(done.exception, TargetError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_imports_stay_light():
+    """`zoo --help` loads `export.commands`; neither it nor the package may pull in what only an export needs."""
+    code = (
+        "import sys, export, export.commands; "
+        "heavy = {'onnx', 'onnx_ir', 'onnxruntime', 'onnxscript', 'export.pipeline'} & set(sys.modules); "
+        "assert not heavy, heavy; assert set(export.__all__) <= set(dir(export))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,182 @@
+"""`export`: what it writes, what it refuses, and that a refusal leaves nothing behind."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import torch
+from tiny_model import LABELS, SIZE, tiny
+from torch import nn
+
+import export.lower.to_onnx
+import export.steps
+from export import (
+    InputSpec,
+    LoweringError,
+    ParityError,
+    open_session,
+)
+from export import (
+    export as export_model,
+)
+from export.plan import make_plan
+from export.targets import get_target
+
+
+def test_writes_one_file_and_its_report(exported):
+    assert sorted(p.name for p in exported.path.parent.iterdir()) == ["tiny.onnx", "tiny.onnx.parity.json"]
+    content = exported.path.read_bytes()
+    assert exported.size_bytes == len(content)
+    assert exported.file_sha256 == exported.parity.file_sha256 == hashlib.sha256(content).hexdigest()
+    assert exported.parity.passed
+    assert exported.nodes["Conv"] == 2
+
+
+def test_versions_are_those_of_the_target(exported):
+    model = onnx.load(exported.path)
+    target = get_target("portable")
+    assert (model.ir_version, model.opset_import[0].version) == (target.ir_version, target.opset) == (10, 20)
+    assert len(model.opset_import) == 1
+    assert (exported.ir_version, exported.opset) == (10, 20)
+
+
+def test_graph_is_portable_and_dynamic_in_the_batch(exported):
+    graph = onnx.load(exported.path).graph
+    (image,), (logits,) = graph.input, graph.output
+    assert (image.name, logits.name) == ("image", "logits")
+    assert [d.dim_param or d.dim_value for d in image.type.tensor_type.shape.dim] == ["batch", *SIZE]
+    assert [d.dim_param or d.dim_value for d in logits.type.tensor_type.shape.dim] == ["batch", len(LABELS)]
+    assert {node.domain for node in graph.node} == {""}
+    assert not any(tensor.external_data for tensor in graph.initializer)
+
+
+def test_scalars_are_folded_and_nodes_named_after_modules(exported):
+    graph = onnx.load(exported.path).graph
+    assert [node.op_type for node in graph.node if node.name.startswith("norm1/")] == [
+        "Mul", "Clip", "Mul", "Mul", "Add", "Sqrt", "Reciprocal", "Mul",
+    ]  # fmt: skip
+    assert len({node.name for node in graph.node}) == len(graph.node)
+
+
+def test_file_tells_nothing_about_the_exporting_machine(exported):
+    content = exported.path.read_bytes()
+    for secret in (b"stack_trace", b".py", str(Path.home()).encode() + b"/", str(exported.path.parent).encode()):
+        assert secret not in content
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8, 17])
+def test_any_batch_size_agrees_with_torch(exported, batch):
+    images = torch.randn(batch, *SIZE, generator=torch.Generator().manual_seed(batch))
+    (logits,) = open_session(exported.path, threads=1).run(None, {"image": images.numpy()})
+    with torch.inference_mode():
+        expected = tiny().eval()(images)
+    np.testing.assert_allclose(logits, expected.numpy(), rtol=0, atol=1e-6)
+
+
+def test_leaves_the_module_alone_and_writes_the_same_bytes_again(exported, spec, tmp_path):
+    model = tiny().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    seen = []
+    result = export_model(
+        model,
+        tmp_path / "new" / "again.onnx",
+        input_spec=spec,
+        threads=1,
+        on_plan=lambda plan: seen.append(plan.render()),
+        on_step=lambda step: seen.append(step.name),
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    assert result.file_sha256 == exported.file_sha256
+    assert model.training
+    assert all(p.requires_grad for p in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert "opset 20" in seen[0]
+    assert seen[1:6] == ["trace", "name", "stamp", "check", "parity"]
+    assert seen[6] == (1, 16)
+    assert seen[-2:] == [(16, 16), "write"]
+
+
+@pytest.fixture
+def tamper(exported, monkeypatch):
+    """Make the tracing step return the good graph after `change` has spoilt it; saves tracing again."""
+
+    def install(change):
+        def lower(_source, _target):
+            model = ir.load(exported.path)
+            change(model)
+            return model
+
+        monkeypatch.setattr(export.steps, "lower", lower)
+        # The nodes of a saved file have their names already.
+        monkeypatch.setattr(export.steps, "name_nodes", lambda job: None)
+
+    return install
+
+
+def halve(name):
+    def change(model):
+        constant = model.graph.initializers[name]
+        constant.const_value = ir.tensor(constant.const_value.numpy() * np.float32(0.5), name=name)
+
+    return change
+
+
+def test_wrong_lowering_raises_names_the_node_and_writes_nothing(tamper, spec, tmp_path):
+    tamper(halve("conv.bias"))
+    with pytest.raises(ParityError, match=r"nothing was written[\s\S]*node conv/Conv .*module norm1 still agrees"):
+        export_model(tiny(), tmp_path / "bad.onnx", input_spec=spec, threads=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_failure_keeps_what_stood_there(tamper, spec, tmp_path):
+    tamper(halve("head.weight"))
+    (tmp_path / "bad.onnx").write_bytes(b"yesterday")
+    with pytest.raises(ParityError, match="node head/Gemm"):
+        export_model(tiny(), tmp_path / "bad.onnx", input_spec=spec, threads=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.onnx"]
+    assert (tmp_path / "bad.onnx").read_bytes() == b"yesterday"
+
+
+def test_foreign_operator_is_refused(tamper, spec, tmp_path):
+    def change(model):
+        next(iter(model.graph)).domain = "com.example"
+        model.graph.opset_imports["com.example"] = 1
+
+    tamper(change)
+    with pytest.raises(LoweringError, match=r"com\.example::Conv"):
+        export_model(tiny(), tmp_path / "bad.onnx", input_spec=spec)
+    assert not list(tmp_path.iterdir())
+
+
+def test_constant_batch_in_the_graph_is_refused(tamper, spec, tmp_path):
+    def change(model):
+        model.graph.inputs[0].shape = ir.Shape([2, *SIZE])
+
+    tamper(change)
+    with pytest.raises(LoweringError, match=r"`image` has shape .*not symbolic"):
+        export_model(tiny(), tmp_path / "bad.onnx", input_spec=spec)
+
+
+def test_plan_runs_nothing(spec, tmp_path):
+    from export.job import Job
+    from export.source import read_source
+
+    job = Job(source=read_source(tiny(), input_spec=spec), target=get_target("portable"), path=tmp_path / "x.onnx")
+    assert [step.name for step in make_plan(job).steps] == ["trace", "name", "stamp", "check", "parity", "write"]
+    assert job.graph is None
+    with pytest.raises(export.ExportError, match="has not passed parity"):
+        export.steps.write(job)
+    with pytest.raises(export.ExportError, match="before anything traced"):
+        export.steps.check(job)
+    assert not list(tmp_path.iterdir())
+
+
+def test_shared_parameters_and_plain_sequentials_export(tmp_path):
+    layer = nn.Linear(12, 12)
+    model = nn.Sequential(nn.Flatten(), layer, nn.GELU(), layer, nn.Linear(12, 3))
+    result = export_model(model, tmp_path / "s.onnx", input_spec=InputSpec(3, 2, 2), threads=1)
+    assert result.model == "Sequential"
+    assert result.parity.passed

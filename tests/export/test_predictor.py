@@ -1,0 +1,93 @@
+"""The predictor, and the record a file keeps of itself."""
+
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from tiny_model import LABELS, SIZE, tiny
+
+from export import OnnxFileError, load_predictor
+from export.metadata import FileMetadata
+from export.source import weights_digest
+from zoo.errors import ShapeError
+
+
+def test_gives_torch_logits_labels_and_preprocessing(exported, preprocess):
+    predictor = load_predictor(exported.path, threads=1)
+    batch = torch.randn(5, *SIZE, generator=torch.Generator().manual_seed(1))
+    logits = predictor(batch)
+    with torch.inference_mode():
+        torch.testing.assert_close(logits, tiny().eval()(batch), rtol=0, atol=1e-6)
+    assert predictor.labels == LABELS
+    assert predictor.preprocess == preprocess
+
+
+def test_describes_what_ran(exported):
+    described = load_predictor(exported.path).describe()
+    assert described["file_sha256"] == exported.file_sha256
+    assert (described["model"], described["target"]) == ("Tiny", "portable")
+    assert described["providers"] == ["CPUExecutionProvider"]
+    assert described["weights_sha256"] == weights_digest(tiny())
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 8, 8), (2, 3, 9, 8), (3, 8, 8), (2, 3, 8)])
+def test_wrong_shape_is_ours_to_report(exported, shape):
+    with pytest.raises(ShapeError, match=r"takes images of shape \(3, 8, 8\)"):
+        load_predictor(exported.path)(torch.zeros(shape))
+
+
+def foreign(path, **props):
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "foreign",
+        [value("x", TensorProto.FLOAT, ["n", 3])],
+        [value("y", TensorProto.FLOAT, ["n", 3])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(model, props)
+    onnx.save(model, path)
+    return path
+
+
+def test_foreign_file(tmp_path):
+    with pytest.raises(OnnxFileError, match="was not written by `zoo export`"):
+        load_predictor(foreign(tmp_path / "x.onnx", author="somebody"))
+
+
+def test_our_record_on_another_graph(exported, tmp_path):
+    props = load_predictor(exported.path).metadata.to_props()
+    with pytest.raises(OnnxFileError, match="one image batch and one table of logits"):
+        load_predictor(foreign(tmp_path / "x.onnx", **props))
+
+
+def test_record_survives_the_round_trip(exported):
+    stored = {p.key: p.value for p in onnx.load(exported.path).metadata_props}
+    record = FileMetadata.from_props(stored | {"somebody.else": "1"}, "x.onnx")
+    assert record.to_props() == stored
+    assert (record.name, record.labels, record.opset) == ("Tiny", LABELS, 20)
+    assert record.weights_sha256 == weights_digest(tiny())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"salu_zoo.format": "2"}, "format '2'"),
+        ({"salu_zoo.labels": "[\"ant\""}, "damaged metadata"),
+        ({"salu_zoo.labels": None, "salu_zoo.target": None}, "lacks the metadata labels, target"),
+    ],
+)  # fmt: skip
+def test_bad_record(exported, change, message):
+    stored = {p.key: p.value for p in onnx.load(exported.path).metadata_props} | change
+    with pytest.raises(OnnxFileError, match=message):
+        FileMetadata.from_props({k: v for k, v in stored.items() if v is not None}, "x.onnx")
+
+
+def test_digest_depends_on_values_and_names_only():
+    model = tiny()
+    digest = weights_digest(model)
+    assert digest == weights_digest(tiny().eval().to(memory_format=torch.channels_last))
+    assert digest != weights_digest(tiny(seed=1))
+    with torch.no_grad():
+        model.head.bias[0] += 1e-3
+    assert digest != weights_digest(model)

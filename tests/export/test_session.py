@@ -1,0 +1,85 @@
+"""`open_session`: exactly the providers asked for, or one clear error."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from tiny_model import SIZE
+
+from export import OnnxFileError, ProviderError, open_session
+from export.runtime import session as session_module
+from export.runtime.session import ProviderFallbackWarning
+
+IMAGES = np.random.default_rng(0).normal(size=(3, *SIZE)).astype(np.float32)
+
+
+def test_default_is_the_cpu_and_bits_repeat(exported):
+    results = [open_session(exported.path, threads=n).run(None, {"image": IMAGES})[0] for n in (1, 1, 2)]
+    assert open_session(exported.path).get_providers() == ["CPUExecutionProvider"]
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_allclose(results[0], results[2], rtol=1e-6)
+
+
+def test_options_reach_the_session(exported):
+    options = open_session(exported.path.read_bytes(), threads=3, spin=False, optimize=False).get_session_options()
+    assert options.intra_op_num_threads == 3
+    assert options.use_deterministic_compute
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+
+def test_unknown_provider_lists_those_available(exported):
+    with pytest.raises(ProviderError, match=r"MarsExecutionProvider was asked for.*CPUExecutionProvider"):
+        open_session(exported.path, "MarsExecutionProvider")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device, so CUDA may well start")
+def test_cuda_without_a_device_is_refused(exported, capfd):
+    with pytest.raises(ProviderError, match="CUDAExecutionProvider was asked for"):
+        open_session(exported.path, ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_provider_that_is_listed_but_does_not_start(exported, monkeypatch):
+    """As with missing CUDA libraries: the name is offered, the session silently has the CPU only."""
+    offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    real = onnxruntime.InferenceSession  # noqa: TID251
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(
+        onnxruntime, "InferenceSession", lambda model, options, **_: real(model, options, ["CPUExecutionProvider"])
+    )
+    with pytest.raises(ProviderError, match=r"CUDAExecutionProvider was asked for, but .*start.*allow_fallback"):
+        open_session(exported.path, "CUDAExecutionProvider")
+    with pytest.warns(ProviderFallbackWarning, match="Continuing without"):
+        opened = open_session(exported.path, "CUDAExecutionProvider", allow_fallback=True)
+    assert opened.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_fallback_is_an_explicit_argument(exported):
+    with pytest.warns(ProviderFallbackWarning, match="MarsExecutionProvider"):
+        opened = open_session(exported.path, ["MarsExecutionProvider"], allow_fallback=True)
+    assert opened.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_two_wheels_at_once_are_reported(exported, monkeypatch):
+    wheels = {"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.1"}
+    monkeypatch.setattr(session_module, "runtime_distributions", lambda: wheels)
+    with pytest.raises(ProviderError, match="pip uninstall -y onnxruntime onnxruntime-gpu"):
+        open_session(exported.path, "CUDAExecutionProvider")
+    assert open_session(exported.path).get_providers() == ["CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 3000, -1])
+def test_truncated_file(copy_of, keep):
+    path = copy_of()
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(OnnxFileError, match="does not load in ONNX Runtime"):
+        open_session(path)
+
+
+def test_not_onnx_and_missing(tmp_path):
+    (tmp_path / "x.onnx").write_text("hello")
+    with pytest.raises(OnnxFileError, match="not an ONNX file"):
+        open_session(tmp_path / "x.onnx")
+    with pytest.raises(OnnxFileError, match="There is no file"):
+        open_session(tmp_path / "none.onnx")
