@@ -1,0 +1,51 @@
+"""Wrong images are named before the network sees them."""
+
+import pytest
+import torch
+from torch import nn
+
+from zoo.errors import ShapeError
+from zoo.models import check_input
+
+from .cases import meta_model
+
+WRONG = [
+    ("salunet_c18_cifar", {}, (3, 32, 32), "takes a batch"),
+    ("salunet_c18_cifar", {}, (1, 1, 32, 32), "3 channel\\(s\\); got 1"),
+    ("salunet_c18_cifar", {}, (1, 32, 32, 3), "3 channel\\(s\\); got 32"),
+    ("salunet_c18_cifar", {}, (1, 3, 0, 32), "empty image"),
+    ("salunet_c18_cifar", {"in_chans": 1}, (1, 3, 32, 32), "1 channel\\(s\\); got 3"),
+    ("salunet_c18_cifar", {"features_only": True}, (1, 4, 32, 32), "3 channel\\(s\\); got 4"),
+    ("salunet_t_cifar", {}, (1, 3, 64, 64), "images of 32x32; got 64x64"),
+    ("salunet_t_cifar", {"features_only": True}, (1, 1, 32, 32), "3 channel\\(s\\); got 1"),
+    ("salunet_t_cifar", {"dynamic_img_size": True}, (1, 3, 30, 32), "does not divide into 4x4 patches"),
+]
+
+RIGHT = [
+    ("salunet_c18_cifar", {}, (5, 3, 224, 200)),
+    ("salunet_c18_cifar", {"in_chans": 1}, (1, 1, 32, 32)),
+    ("salunet_t_cifar", {}, (2, 3, 32, 32)),
+    ("salunet_t_cifar", {"img_size": 64, "features_only": True}, (2, 3, 64, 64)),
+    ("salunet_t_cifar", {"dynamic_img_size": True}, (2, 3, 64, 40)),
+    ("salunet_t_cifar", {"dynamic_img_size": True, "dynamic_img_pad": True, "img_size": 30}, (2, 3, 30, 41)),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "shape", "words"), WRONG)
+def test_wrong_batches_are_refused(name: str, arguments: dict[str, object], shape: tuple[int, ...], words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        check_input(meta_model(name, **arguments), shape)
+
+
+@pytest.mark.parametrize(("name", "arguments", "shape"), RIGHT)
+def test_what_passes_the_check_runs(name: str, arguments: dict[str, object], shape: tuple[int, ...]) -> None:
+    model = meta_model(name, **arguments)
+    check_input(model, shape)
+    output = model(torch.empty(shape, device="meta"))
+    assert (output[0] if isinstance(output, list) else output).shape[0] == shape[0]
+
+
+def test_a_module_that_says_nothing_about_itself_is_asked_for_four_dimensions() -> None:
+    check_input(nn.Flatten(), (1, 7, 2, 2))
+    with pytest.raises(ShapeError, match="takes a batch"):
+        check_input(nn.Flatten(), (1, 7))

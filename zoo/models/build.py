@@ -1,0 +1,121 @@
+"""From a name and arguments to a module, without weights."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from timm.models import build_model_with_cfg
+from torch import nn
+
+from zoo.errors import ConfigurationError
+from zoo.models.inputs import as_size, check_geometry
+from zoo.models.parts import NORMS, Start, make_parts
+from zoo.models.spec import MODELS, ModelSpec
+
+# Read by timm where it wraps a model for features_only.
+_FEATURE_OPTIONS = frozenset({"out_indices", "feature_cls"})
+
+
+def build_model(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_chans: int = 3,
+    img_size: int | tuple[int, int] | None = None,
+    norm: str | None = None,
+    act: str | None = None,
+    salu_init: Start | None = None,
+    gate_init: Start | None = None,
+    features_only: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    prepare: Callable[[nn.Module], object] | None = None,
+    pretrained_cfg: dict[str, Any] | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Build a model of the zoo with fresh weights.
+
+    `build_model("salunet_c18_cifar", norm="batchnorm", act="relu")` is ResNet-18 with a CIFAR stem: the papers'
+    baselines are the same backbones with other parts. `model.pretrained_cfg` and `model.default_cfg` describe the
+    input as timm's do, for the model that was asked for.
+
+    Args:
+        name: one of `list_models()`.
+        num_classes: outputs of the classifier; 0 leaves it out; None for the model's default.
+        in_chans: channels of the image.
+        img_size: side, or (height, width). Convolutional nets take any size and only record it; transformers lay
+            out their positions for it.
+        norm: what stands at normalisation sites, one of `NORMS`; None for the model's default, "salu".
+        act: the gate, one of `GATES`; None for the model's default.
+        salu_init: start (a, b) of every SALU but those of a quasi-linear shortcut; None for (1, 1).
+        gate_init: start (a, b) of every SWALU or GALU; None for (0.5, 0.5).
+        features_only: return timm's feature extractor, a list of maps; `out_indices` chooses them.
+        device: where parameters are created.
+        dtype: their floating-point type.
+        prepare: called with the classifier before `features_only` takes it apart: the place to load weights.
+        pretrained_cfg: entries that replace those of the model's own `pretrained_cfg`.
+        **options: the model's further arguments, such as `drop_rate`, `drop_path_rate`, `global_pool`.
+
+    Raises:
+        UnknownNameError: no such model, norm or act; the nearest names are offered.
+        ConfigurationError: arguments that are unknown, out of range or contradict each other.
+        ShapeError: no image of this size or number of channels fits the model.
+    """
+    spec = MODELS.get(name)
+    size = None if img_size is None else as_size(img_size)
+    _check_arguments(spec, num_classes, norm, options, features_only)
+    check_geometry(spec, in_chans, size, padded=bool(options.get("dynamic_img_pad")))
+    parts = make_parts(
+        spec.norm if norm is None else norm,
+        spec.act if act is None else act,
+        channel_axis=-1 if spec.patch_size else 1,
+        salu_init=salu_init,
+        gate_init=gate_init,
+        placement={key: value for key, value in (("device", device), ("dtype", dtype)) if value is not None},
+    )
+    fixed = bool(spec.patch_size) and not options.get("dynamic_img_size", False)
+    cfg = spec.pretrained_cfg(in_chans=in_chans, img_size=size, num_classes=num_classes, fixed_input_size=fixed)
+    if spec.patch_size:
+        options["img_size"] = cfg["input_size"][1:]
+
+    def assemble(**kwargs: Any) -> nn.Module:
+        model = spec.build(spec, parts, kwargs)
+        if prepare is not None:
+            prepare(model)
+        return model
+
+    return build_model_with_cfg(  # type: ignore[no-any-return]
+        assemble,
+        name,
+        pretrained=False,
+        pretrained_cfg={**cfg, **(pretrained_cfg or {})},
+        # Whole stages of a convolutional net; the last blocks of a transformer.
+        feature_cfg={"out_indices": 3, "feature_cls": "getter"} if spec.patch_size else {},
+        features_only=features_only,
+        in_chans=in_chans,
+        num_classes=cfg["num_classes"],
+        **options,
+    )
+
+
+def list_models() -> list[str]:
+    """Names of all models, in order."""
+    return MODELS.names()
+
+
+def _check_arguments(
+    spec: ModelSpec, num_classes: int | None, norm: str | None, options: dict[str, Any], features_only: bool
+) -> None:
+    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 0):
+        raise ConfigurationError(f"{spec.name}: num_classes={num_classes!r} must be an integer of 0 or more.")
+    if norm in NORMS and norm not in spec.norms:
+        raise ConfigurationError(f"{spec.name}: norm={norm!r} does not fit tokens; use one of {', '.join(spec.norms)}.")
+    known = spec.options | (_FEATURE_OPTIONS if features_only else frozenset())
+    unknown = sorted(set(options) - known)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.5)
+        hint = f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(sorted(known))}."
+        if unknown[0] in ("norm_layer", "act_layer"):
+            hint = f"Choose by name: {unknown[0].removesuffix('_layer')}=..."
+        raise ConfigurationError(f"{spec.name} has no argument {unknown[0]!r}. {hint}")
