@@ -1,0 +1,170 @@
+"""The command line itself: quick to answer, short about errors, quiet on stdout."""
+
+import importlib.metadata
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from typer.main import get_command
+
+import zoo
+from zoo import cli
+from zoo.commands import _output
+from zoo.errors import ConfigurationError, WeightsMismatchError
+
+HEAVY = {"torch", "torchvision", "timm", "numpy", "onnx", "onnxruntime", "onnxscript", "datasets", "transformers"}
+HEAVY |= {"accelerate", "torchmetrics", "matplotlib", "safetensors", "huggingface_hub", "pyarrow", "PIL"}
+BUILD = f"import sys, zoo.cli; zoo.cli.build_app(); print(sorted({HEAVY!r} & set(sys.modules)))"
+
+
+def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Run this Python on `arguments` from the checkout."""
+    env = {**os.environ, **environment}
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+def commands() -> list[str]:
+    return sorted(get_command(cli.build_app()).commands)
+
+
+@pytest.fixture
+def fails(monkeypatch: pytest.MonkeyPatch):
+    """A `zoo` with one command, `fail`, that raises what it is given."""
+
+    def build(error: BaseException) -> None:
+        def fail() -> None:
+            raise error
+
+        app = typer.Typer(cls=cli.ZooGroup, pretty_exceptions_enable=False)
+        app.callback()(cli._options)
+        app.command()(fail)
+        app.command("other")(lambda: None)
+        monkeypatch.setattr(cli, "build_app", lambda: app)
+
+    return build
+
+
+def status(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    return stop.value.code
+
+
+def test_help_and_completion_import_nothing_heavy(repository: Path) -> None:
+    answer = python("-c", BUILD, cwd=repository)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == "[]"
+
+
+def test_completion_answers_with_commands(repository: Path) -> None:
+    words = {"_ZOO_COMPLETE": "complete_bash", "COMP_WORDS": "zoo eva", "COMP_CWORD": "1"}
+    answer = python("-m", "zoo", cwd=repository, **words)
+    assert answer.stdout.split() == ["evaluate"], answer.stderr
+
+
+def test_the_promised_commands_exist() -> None:
+    assert {"list", "adopt", "evaluate", "train", "export", "validate"} <= set(commands())
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_explains_itself_and_speaks_json(name: str) -> None:
+    command = get_command(cli.build_app()).commands[name]
+    assert command.help, f"zoo {name} has no help text"
+    assert any("--json" in parameter.opts for parameter in command.params), f"zoo {name} has no --json"
+    unexplained = [p.name for p in command.params if p.name != "help" and not getattr(p, "help", None)]
+    assert not unexplained, f"zoo {name}: no help for {unexplained}"
+
+
+def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("--version") == 0
+    assert capsys.readouterr().out.strip() == f"salu-zoo {zoo.__version__}"
+
+
+def test_unknown_command_is_wrong_usage_and_offers_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("evaluat") == 2
+    assert "evaluate" in capsys.readouterr().err
+
+
+def test_our_error_is_its_message_alone_on_stderr(fails, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(WeightsMismatchError("`stem.weight`: file has [3], model needs [4]."))
+    assert status("fail") == 1
+    shown = capsys.readouterr()
+    assert shown.err == "Error: `stem.weight`: file has [3], model needs [4].\n"
+    assert shown.out == ""
+
+
+def test_in_a_terminal_an_error_is_a_panel_that_fits(fails, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=60, height=20, color_system=None)
+    monkeypatch.setattr(cli, "console_err", screen)
+    fails(WeightsMismatchError("\n".join(f"key [{i}] " + "x" * 80 for i in range(300))))
+    assert status("fail") == 1
+    lines = screen.file.getvalue().splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 60
+    assert "Error" in lines[0]
+    assert "key [0]" in lines[1]
+    assert "more lines" in screen.file.getvalue()
+
+
+def test_an_unforeseen_error_is_named_without_a_traceback(fails, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(RuntimeError("first\n  second"))
+    assert status("fail") == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("Error: RuntimeError: first second\n")
+    assert "--debug" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("error", [WeightsMismatchError("no"), RuntimeError("no")])
+def test_debug_lets_the_traceback_through(fails, error: Exception) -> None:
+    fails(error)
+    with pytest.raises(type(error)):
+        cli.main(["--debug", "fail"])
+
+
+def test_interrupt_is_one_line_and_130(fails, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(KeyboardInterrupt())
+    assert status("fail") == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_a_closed_pipe_is_no_traceback(repository: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "zoo", "--help"]
+    done = subprocess.run(command, cwd=repository, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(write)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_a_plug_in_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = importlib.metadata.EntryPoint("extra", "no_such_package:register", cli.PLUGIN_GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [broken])
+    with pytest.raises(ConfigurationError, match=r"'extra'.*no_such_package"):
+        cli.build_app()
+
+
+def test_print_json_puts_json_and_nothing_else_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"name": "é", "path": "[red]", "figures": [1.5, None]}
+    _output.print_json(value)
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == value
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_drawn_in_a_terminal_only(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
+    monkeypatch.setattr(_output, "console_err", screen)
+    with _output.progress("evaluating", total=4) as advance:
+        for _ in range(4):
+            advance(1)
+    assert ("evaluating" in screen.file.getvalue()) == terminal
+    assert ("4/4" in screen.file.getvalue()) == terminal

@@ -1,0 +1,132 @@
+"""Who may import whom, and how large a file or a function may grow."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("zoo", "export")
+CODE = ("zoo", "export", "demo", "tests")
+MAX_FILE_LINES = 250
+MAX_FUNCTION_LINES = 40
+
+# A module imports from its own row and from the rows above it, never from one below.
+LAYERS = {
+    "zoo": [
+        {"errors", "_registry", "_files"},
+        {"activations"},
+        {"models"},
+        {"data"},
+        {"pretrained"},
+        {"evaluation"},
+        {"training"},
+        {"commands"},
+        {"cli"},
+        {"__main__"},
+    ],
+    "export": [
+        {"errors", "metadata", "_versions"},
+        {"targets"},
+        {"source"},
+        {"lower"},
+        {"passes"},
+        {"runtime"},
+        {"parity"},
+        {"bench"},
+        {"job", "plan", "steps", "pipeline", "verify"},
+        {"commands"},
+    ],
+}
+# The one way back up: timm asks the model it registered for pretrained weights.
+EXCEPTIONS = {("zoo/models/timm_bridge.py", "zoo.pretrained.create")}
+# What `import zoo` must leave alone: each of these loads where it is used.
+LATE = {"onnx", "onnxruntime", "triton", "transformers", "datasets", "accelerate", "torchmetrics", "matplotlib"}
+# What the modules of the command line may import before a command runs.
+LIGHT = {"typer", "rich", "zoo", *sys.stdlib_module_names}
+
+
+def files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def label(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path, tree: ast.AST | None = None) -> Iterator[str]:
+    """Every module named in an import statement of `path`, with relative ones made absolute."""
+    package = module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
+    for node in ast.walk(tree or ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            # `from zoo import activations` names the module in the second half.
+            yield from (f"{source}.{name.name}" for name in node.names) if "." not in source else [source]
+
+
+def at_module_level(path: Path) -> Iterator[str]:
+    """The imports of `path` that run with it: not those inside functions or under TYPE_CHECKING."""
+    tree = ast.parse(path.read_text("utf-8"))
+    body = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    yield from imports(path, ast.Module(body=body, type_ignores=[]))
+
+
+def row_of(package: str, part: str) -> int | None:
+    return next((row for row, parts in enumerate(LAYERS[package]) if part in parts), None)
+
+
+@pytest.mark.parametrize("path", files(*PACKAGES), ids=label)
+def test_imports_point_upwards_only(path: Path) -> None:
+    package, *rest = module_name(path).split(".")
+    if not rest:
+        return  # The package itself re-exports from all its rows.
+    own = row_of(package, rest[0])
+    assert own is not None, f"{label(path)}: give {rest[0]!r} a row in LAYERS"
+    for name in imports(path):
+        root, *parts = name.split(".")
+        assert not (package == "zoo" and root == "export"), f"{label(path)} imports {name}; zoo must not know export"
+        if root == package and parts and (label(path), name) not in EXCEPTIONS:
+            other = row_of(package, parts[0])
+            assert other is not None or own >= row_of(package, "commands"), f"{label(path)} imports {name} from the top"
+            assert other is None or other <= own, f"{label(path)} imports {name}, which stands below it"
+
+
+@pytest.mark.parametrize("path", [*files("zoo/commands"), ROOT / "zoo/cli.py", ROOT / "export/commands.py"], ids=label)
+def test_the_command_line_loads_nothing_heavy(path: Path) -> None:
+    roots = {name.split(".")[0] for name in at_module_level(path)}
+    assert roots <= LIGHT | {"export"}, f"{label(path)}: import {roots - LIGHT} inside the command"
+
+
+def test_import_zoo_is_light() -> None:
+    code = f"import sys, zoo; print(sorted({LATE!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", files(*CODE), ids=label)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text.count("\n") <= MAX_FILE_LINES, f"{label(path)} has {text.count(chr(10))} lines; split it by idea"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert _code_lines(node) <= MAX_FUNCTION_LINES, f"{label(path)}: {node.name} has {_code_lines(node)} lines"
+
+
+def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of the body, less the docstring: typed arguments and documentation do not make a function long."""
+    first = function.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    docstring = first.end_lineno - first.lineno + 1 if documented else 0
+    return function.end_lineno - first.lineno + 1 - docstring
