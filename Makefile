@@ -13,13 +13,13 @@ help: ## Show what can be made
 
 install: $(STAMP) ## Create .venv with the project and its tools
 
-# The stamp is younger than pyproject.toml exactly when what it lists is installed.
-$(STAMP): pyproject.toml
+# The stamp is younger than the two lists exactly when what they name is installed.
+$(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "salu-zoo needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || \
 	  { echo "Creating .venv failed. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(STAMP) ## Real images, a trained SaluNet, ONNX Runtime: about a minute, no network

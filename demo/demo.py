@@ -1,16 +1,15 @@
 """`make demo`: real images through a trained SaluNet, in PyTorch and in ONNX Runtime, side by side.
 
-Run by hand: `python demo/demo.py [--model NAME|FOLDER] [--output FOLDER]`. No network is used.
+Run by hand: `python demo/demo.py [--model NAME|FOLDER] [--data FOLDER] [--output FOLDER]`. No network is used.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from rich import box
@@ -19,8 +18,12 @@ from rich.table import Table
 
 import export
 import zoo
+from zoo._files import write_atomic, write_json
 from zoo.data import ImageDataset, load_vision
 from zoo.evaluation import EvalResult
+
+if TYPE_CHECKING:
+    from export.runtime.predictor import OnnxPredictor
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = HERE / "cifar10_sample"
@@ -53,24 +56,24 @@ class Findings:
         }
 
 
-def run(name: str, output: Path) -> Findings:
+def run(name: str, output: Path, data: Path = SAMPLE) -> Findings:
     """Load, evaluate, export, evaluate the file, time both, draw.
 
     Args:
         name: weights as `zoo.create_model` takes them.
         output: folder for the ONNX file, its parity report and the picture.
+        data: folder of CIFAR-10 test images, laid out as on the Hub.
 
     Raises:
         ZooError: a step failed; the message says what to do.
     """
     begin = time.perf_counter()
-    images = load_vision("cifar10", data=SAMPLE)
+    images = load_vision("cifar10", data=data)
     model = step("Loading the weights", lambda: zoo.create_model(name, pretrained=True).eval())
-    pytorch = step("Evaluating in PyTorch", lambda: zoo.evaluate(model, "cifar10", data=SAMPLE, device="cpu"))
-    samples = [images[i] for i in range(0, len(images), 8)]
+    pytorch = step("Evaluating in PyTorch", lambda: zoo.evaluate(model, "cifar10", data=data, device="cpu"))
     file = output / f"{Path(name).name}.onnx"
-    exported = step("Exporting, and checking the file", lambda: export.export(model, file, samples=samples))
-    onnx = step("Evaluating in ONNX Runtime", lambda: zoo.evaluate(file, "cifar10", data=SAMPLE, device="cpu"))
+    exported = step("Exporting, and checking the file", lambda: export.export(model, file, samples=images))
+    onnx = step("Evaluating in ONNX Runtime", lambda: zoo.evaluate(file, "cifar10", data=data, device="cpu"))
     latency = step("Timing both, one image at a time", lambda: export.measure_latency(exported.path, model))
     picture = output / "predictions.png"
     step("Drawing", lambda: draw(export.load_predictor(exported.path), images, picture))
@@ -89,6 +92,8 @@ def step(what: str, work: Callable[[], T]) -> T:
 def table_of(found: Findings) -> Table:
     """The figures side by side."""
     torch_side, onnx_side, latency = found.pytorch, found.onnxruntime, found.latency
+    parity = found.exported.parity
+    kept = round(parity.top1_agreement * parity.n_images)
     table = Table("", box=box.SIMPLE_HEAD)
     table.add_column("PyTorch", justify="right")
     table.add_column("ONNX Runtime", justify="right")
@@ -96,6 +101,8 @@ def table_of(found: Findings) -> Table:
         ("Top-1", f"{torch_side.top1:.1f} %", f"{onnx_side.top1:.1f} %"),
         ("images right", f"{torch_side.correct1} of {torch_side.n}", f"{onnx_side.correct1} of {onnx_side.n}"),
         ("loss", f"{torch_side.loss:.4f}", f"{onnx_side.loss:.4f}"),
+        ("largest difference", "reference", f"{parity.worst('max_rel', 'images'):.1e} relative"),
+        ("same first class", "reference", f"{kept} of {parity.n_images}"),
         ("one image, p50", f"{latency.torch.p50_ms:.1f} ms", f"{latency.onnxruntime.p50_ms:.1f} ms"),
         ("one image, p90", f"{latency.torch.p90_ms:.1f} ms", f"{latency.onnxruntime.p90_ms:.1f} ms"),
     ):
@@ -125,7 +132,7 @@ def first_of_each_class(labels: Sequence[int], count: int) -> list[int]:
     return [i for of_one_class in places for i in of_one_class]
 
 
-def draw(predictor: Callable[[torch.Tensor], torch.Tensor], images: ImageDataset, path: Path) -> Path:
+def draw(predictor: "OnnxPredictor", images: ImageDataset, path: Path) -> Path:
     """Save a grid of images, a column per class, each with what the file predicts; wrong answers in red.
 
     Args:
@@ -143,7 +150,8 @@ def draw(predictor: Callable[[torch.Tensor], torch.Tensor], images: ImageDataset
     batch = torch.stack([predictor.preprocess(images[i][0]) for i in shown])
     confidence, predicted = predictor(batch).softmax(dim=-1).max(dim=-1)
     names = images.labels
-    figure, axes = plt.subplots(PER_CLASS, len(shown) // PER_CLASS, figsize=(15, 10.5), layout="constrained")
+    columns = -(-len(shown) // PER_CLASS)
+    figure, axes = plt.subplots(PER_CLASS, columns, figsize=(15, 10.5), layout="constrained", squeeze=False)
     figure.suptitle("What the exported file predicts, and how sure it is; wrong answers are red", fontsize=14)
     for place, index in enumerate(shown):
         axis = axes[place % PER_CLASS, place // PER_CLASS]
@@ -157,23 +165,23 @@ def draw(predictor: Callable[[torch.Tensor], torch.Tensor], images: ImageDataset
             axis.set_xlabel(f"is: {names[labels[index]]}", fontsize=9, color="crimson")
             for spine in axis.spines.values():
                 spine.set(edgecolor="crimson", linewidth=3)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
-    return path
+    try:
+        return write_atomic(path, lambda file: figure.savefig(file, dpi=100))
+    finally:
+        plt.close(figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the demo and print what it found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=MODEL, help="weights: MODEL.TAG, or a card's folder (default: %(default)s)")
+    parser.add_argument("--data", type=Path, default=SAMPLE, help="CIFAR-10 test images (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=HERE / "output", help="where files go (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        options.output.mkdir(parents=True, exist_ok=True)
-        found = run(options.model, options.output)
-        result = options.output / "result.json"
-        result.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
-    except (zoo.ZooError, OSError) as error:
+        found = run(options.model, options.output, options.data)
+        result = write_json(options.output / "result.json", found.to_dict())
+    except zoo.ZooError as error:
         sys.exit(f"The demo stopped: {error}")
     report(found, result)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from export.targets import TARGETS, list_targets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -15,10 +17,12 @@ ModelArgument = Annotated[str, typer.Argument(help="MODEL or MODEL.TAG, a local 
 Pretrained = Annotated[bool, typer.Option(help="Load the published weights; without, random ones.")]
 ImgSize = Annotated[int | None, typer.Option(min=1, help="Height and width, if not the model's own.")]
 Data = Annotated[
-    Path | None, typer.Option(help="Real images for the parity check: a folder of images, or that of --dataset.")
+    Path | None,
+    typer.Option(help="Images for the parity check: a folder of them, or that of --dataset. Default: 20 of CIFAR-10."),
 ]
 Dataset = Annotated[str | None, typer.Option(help="Take the parity images from this dataset, as `zoo evaluate` does.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime. Default: all cores.")]
+_TARGETS = " ".join(f"{name}: {TARGETS.get(name).description}" for name in TARGETS)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
 
 
@@ -30,9 +34,11 @@ def register(app: typer.Typer) -> None:
 
 def export_command(
     model: ModelArgument,
-    target: Annotated[str, typer.Option(help="Where the file will run, such as `portable`.")] = "portable",
+    target: Annotated[
+        str, typer.Option(help=f"Where the file will run. {_TARGETS}", autocompletion=list_targets)
+    ] = "portable",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file. Default: MODEL.TAG.onnx here.")
+        Path | None, typer.Option("--output", "-o", help="The file, *.onnx. Default: MODEL.TAG.onnx here.")
     ] = None,
     pretrained: Pretrained = True,
     img_size: ImgSize = None,
@@ -72,13 +78,19 @@ def validate_command(
     data: Data = None,
     dataset: Dataset = None,
     threads: Threads = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write the report to this file; FILE.parity.json puts it back.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat the parity check of an exported file; the exit status is 1 if it fails."""
     from export.errors import ParityError
     from export.verify import validate
+    from zoo._files import check_writable
     from zoo.commands._output import console_out, print_json
 
+    if report_file is not None:
+        check_writable(report_file)
     with _parity_bar() as on_progress:
         report = validate(
             file,
@@ -89,6 +101,8 @@ def validate_command(
             threads=threads,
             on_progress=on_progress,
         )
+    if report_file is not None:
+        report.save(report_file)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -145,7 +159,8 @@ def _parity_rows(report: "ParityReport") -> list[tuple[str, str]]:
         ("images", report.samples),
         (
             "against float64",
-            f"max rel {report.worst('max_rel_float64', 'images'):.1e}, "
+            report.float64
+            or f"max rel {report.worst('max_rel_float64', 'images'):.1e}, "
             f"PyTorch's own {report.worst('own_rel_float64', 'images'):.1e}",
         ),
         ("ran on", f"{', '.join(report.providers)}, onnxruntime {report.versions['onnxruntime']}"),

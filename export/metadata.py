@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from export.errors import OnnxFileError
+from zoo.data.preprocess import Preprocess
+from zoo.errors import ConfigurationError
 
 PREFIX = "salu_zoo."
 FORMAT = 1
@@ -84,6 +86,19 @@ class FileMetadata:
                 field.name: ours[field.name] if field.type in (str, "str") else json.loads(ours[field.name])
                 for field in fields(cls)
             }
-        except json.JSONDecodeError as error:
+            record = cls(**values | {"labels": _checked_labels(values["labels"])})
+            Preprocess.from_dict(_checked(values["preprocess"], dict, "preprocess"))
+            _checked(record.opset, int, "opset")
+        except (ValueError, ConfigurationError) as error:
             raise OnnxFileError(f"{file} has damaged metadata: {error}. Export the model again.") from error
-        return cls(**values | {"labels": tuple(values["labels"])})
+        return record
+
+
+def _checked(value: Any, kind: type, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _checked_labels(value: Any) -> tuple[str, ...]:
+    return tuple(_checked(label, str, "a label") for label in _checked(value, list, "labels"))

@@ -1,6 +1,5 @@
 """`export`: a model in, a proven file out."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from export.parity.run import Samples
 from export.plan import Plan, Step, make_plan
 from export.source import InputSpec, read_source
 from export.targets import get_target
+from zoo._files import check_writable
 from zoo.errors import OutputError
 
 
@@ -72,11 +72,12 @@ def export(
 
     Args:
         model: a name, folder or file for `zoo.create_model`, or any module.
-        path: the file; None means `<model name>.onnx` here. The report goes to `<path>.parity.json`.
+        path: the file, ending in .onnx; None means `<model name>.onnx` here. The report goes to `<path>.parity.json`.
         target: one of `list_targets()`.
         input_spec: the input of a module that does not describe it itself.
-        samples: real images for the parity check: a preprocessed tensor, a folder of images, or a sequence of PIL
-            images or (image, label); None uses seeded synthetic ones.
+        samples: images for the parity check: a preprocessed tensor, a folder of images, or a sequence of PIL images
+            or (image, label); None uses CIFAR-10 test images of this package, or for other than one or three channels
+            synthetic ones.
         pretrained: for a name, load its published weights.
         img_size: another height and width than the model's own.
         threads: of the parity check's session.
@@ -91,16 +92,16 @@ def export(
         TargetError: no such target.
         LoweringError: PyTorch cannot export the model, or the graph is not portable.
         ParityError: file and model disagree.
-        OutputError: the file cannot be written; checked before the work starts.
+        OutputError: the file cannot be written, or its name does not end in .onnx; checked before the work starts.
         ShapeError: the model does not run on the stated input.
         WeightsMismatchError: a weight is NaN or infinite.
         ZooError: the model cannot be created.
     """
     chosen = get_target(target)
+    given = None if path is None else _check_output(Path(path))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
-    file = Path(path) if path is not None else Path(f"{source.full_name}.onnx")
-    _check_output(file)
-    job = Job(source=source, target=chosen, path=file.absolute(), samples=samples, threads=threads)
+    file = given or _check_output(Path(f"{source.full_name}.onnx"))
+    job = Job(source=source, target=chosen, path=file, samples=samples, threads=threads)
     job.on_progress = on_progress
     plan = make_plan(job)
     on_plan(plan)
@@ -127,14 +128,13 @@ def _result(job: Job) -> ExportResult:
     )
 
 
-def _check_output(file: Path) -> None:
-    """Fail before minutes of work if the file could not be written after them."""
-    target = file.absolute()
-    if target.is_dir():
-        raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
-    folder = next(parent for parent in target.parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror}. Choose a folder you may write to.") from error
+def _check_output(file: Path) -> Path:
+    """The absolute path, if it and its report's can be written: fail before minutes of work, not after them."""
+    for path in (file, report_path(file)):
+        check_writable(path)
+    if file.suffix.lower() != ".onnx":
+        raise OutputError(
+            f"Cannot write {file.absolute()}: the name of an ONNX file ends in .onnx; `zoo evaluate` knows it by that. "
+            f"Use {file.name}.onnx."
+        )
+    return file.absolute()

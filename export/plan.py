@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from export import steps
 from export.job import Job
+from export.parity.shipped import CHANNELS
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,17 @@ def make_plan(job: Job) -> Plan:
     """
     target, source = job.target, job.source
     size = "x".join(map(str, source.input.size))
-    given = "the real images given" if job.samples is not None else "seeded synthetic images"
+    shipped = "CIFAR-10 test images" if source.input.channels in CHANNELS else "seeded synthetic images"
+    images = shipped if job.samples is None else "the images given"
+    loads = f"IR version {target.ir_version} (ONNX Runtime {target.oldest_runtime} or newer)"
     return Plan(
         f"{source.full_name} for target {target.name}, to {job.path}",
         (
             Step("trace", f"torch.onnx.export at {size}, any batch size, opset {target.opset}", steps.trace),
             Step("name", "name nodes after their modules, drop the exporter's notes", steps.name_nodes),
             Step("stamp", "put labels, preprocessing, digests and versions into the file", steps.stamp),
-            Step("check", f"standard operators only, IR version {target.ir_version}, onnx.checker", steps.check),
-            Step("parity", f"ONNX Runtime against PyTorch: {given} at batches 1, 3, 8; extremes", steps.parity),
+            Step("check", f"standard operators only, {loads}, onnx.checker", steps.check),
+            Step("parity", f"ONNX Runtime against PyTorch: {images} at batches 1, 3, 8; extremes", steps.parity),
             Step("write", "the file and its parity report, both or neither", steps.write),
         ),
     )

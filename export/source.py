@@ -4,13 +4,12 @@ import copy
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from export.errors import ExportError
-from zoo.data.preprocess import Preprocess
+from zoo.data.preprocess import Preprocess, config_of, labels_of, resized
 from zoo.errors import ConfigurationError, WeightsMismatchError
 
 
@@ -63,17 +62,16 @@ class InputSpec:
 
         Args:
             model: the model.
-            img_size: another height and width.
+            img_size: another height and width, preprocessed as `zoo.evaluate` does at that size.
 
         Raises:
             ConfigurationError: the model does not describe its input.
+            ShapeError: it takes images of its own size only.
         """
         preprocess = Preprocess.of(model)
         if img_size is not None:
-            preprocess = preprocess.for_size(img_size)
-        tag = getattr(model, "pretrained_tag", None)
-        labels = tag.labels if tag is not None else _config(model).get("label_names") or ()
-        return cls(*preprocess.input_size, preprocess=preprocess, labels=tuple(labels))
+            preprocess = resized(config_of(model), preprocess, img_size, type(model).__name__)
+        return cls(*preprocess.input_size, preprocess=preprocess, labels=labels_of(model))
 
 
 @dataclass(frozen=True)
@@ -111,26 +109,22 @@ def read_source(
 
     Raises:
         ConfigurationError: the input is unknown, or `input_spec` and `img_size` are both given.
+        ShapeError: a module takes images of its own size only.
         WeightsMismatchError: a weight is NaN or infinite.
         ExportError: the module cannot be copied.
         ZooError: whatever `zoo.create_model` raises.
     """
     if input_spec is not None and img_size is not None:
         raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
-    if not isinstance(model, nn.Module):
-        from zoo.pretrained.create import create_model
-
-        created: nn.Module = create_model(model, pretrained, img_size=img_size)
-    else:
-        created = model
+    created = model if isinstance(model, nn.Module) else _created(model, pretrained, img_size)
     spec = input_spec or InputSpec.of(created, img_size)
     copied = _prepare(created)
-    tag = getattr(created, "pretrained_tag", None)
+    tag, cfg = getattr(created, "pretrained_tag", None), config_of(created)
     return Source(
         model=copied,
         input=spec,
-        name=tag.model if tag is not None else _config(created).get("architecture") or type(created).__name__,
-        tag=tag.tag if tag is not None else _config(created).get("tag") or "",
+        name=tag.model if tag is not None else cfg.get("architecture") or type(created).__name__,
+        tag=tag.tag if tag is not None else cfg.get("tag") or "",
         license=tag.license if tag is not None else "",
         source_sha256=tag.sha256 if tag is not None else "",
         weights_sha256=weights_digest(copied),
@@ -151,10 +145,15 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _config(model: nn.Module) -> dict[str, Any]:
-    """A model's `pretrained_cfg` as a dictionary; timm's own class has `to_dict`."""
-    config = getattr(model, "pretrained_cfg", None) or {}
-    return dict(config if isinstance(config, dict) else config.to_dict())
+def _created(name: str | Path, pretrained: bool, img_size: int | None) -> nn.Module:
+    """A model by name; one with positions for a single image size is built for the size asked for."""
+    from zoo.pretrained.create import create_model
+
+    created: nn.Module = create_model(name, pretrained)
+    cfg = config_of(created)
+    if img_size is not None and cfg.get("fixed_input_size") and tuple(cfg["input_size"][1:]) != (img_size, img_size):
+        created = create_model(name, pretrained, img_size=img_size)
+    return created
 
 
 def _prepare(model: nn.Module) -> nn.Module:

@@ -1,7 +1,5 @@
 """The steps a plan is made of; each takes the job and leaves its result there."""
 
-from pathlib import Path
-
 import onnx_ir as ir
 import torch
 
@@ -15,7 +13,7 @@ from export.parity.run import check_parity
 from export.passes.check import CheckPortable
 from export.passes.name_nodes import NameNodes
 from export.passes.stamp_metadata import StampMetadata
-from zoo._files import write_atomic
+from zoo._files import write_together
 
 
 def trace(job: Job) -> None:
@@ -79,15 +77,15 @@ def parity(job: Job) -> None:
 
 
 def write(job: Job) -> None:
-    """Put the file and its report in place; the report first, so that a file without one never appears.
+    """Put the report and the file in place, both or neither; the file never appears before its report.
 
     Raises:
         OutputError: the folder is missing, read-only or full.
     """
     report = job.need_parity()
-
-    def fill(temporary: Path) -> None:
-        temporary.write_bytes(job.file)
-        report.save(report_path(job.path))
-
-    write_atomic(job.path, fill)
+    write_together(
+        {
+            report_path(job.path): lambda file: file.write_text(report.to_json(), encoding="utf-8"),
+            job.path: lambda file: file.write_bytes(job.file),
+        }
+    )

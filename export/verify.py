@@ -1,6 +1,7 @@
 """`validate`: hold an exported file against a model, once more."""
 
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 
 from torch import nn
@@ -42,7 +43,8 @@ def validate(
 
     Raises:
         OnnxFileError: the file is missing, damaged or not one of ours.
-        ModelMismatchError: it was exported from another model, other weights or another image size.
+        ModelMismatchError: it was exported from another model, other weights, another image size, preprocessing or
+            labels.
         ZooError: the model cannot be created.
     """
     predictor = load_predictor(file, threads=threads)
@@ -68,4 +70,24 @@ def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...], source:
         raise ModelMismatchError(
             f"{file} takes images of shape {tuple(size)}, {source.full_name} here {source.input.size} (channels, "
             f"height, width). Pass --img-size {size[-1]}."
+        )
+    _check_record(file, record, source)
+
+
+def _check_record(file: Path, record: FileMetadata, source: Source) -> None:
+    """What the file says about its use: with other pixels or class names, equal logits are wrong answers."""
+    ours = source.input.transform.to_dict()
+    differing = [name for name, value in ours.items() if record.preprocess[name] != value]
+    if differing:
+        fields = ", ".join(f"{name} ({record.preprocess[name]} there, {ours[name]} here)" for name in differing)
+        raise ModelMismatchError(
+            f"{file} and {source.full_name} have another preprocessing: {fields}. Name the tag it came from, or export "
+            "again."
+        )
+    if record.labels != source.input.labels:
+        pairs = zip_longest(record.labels, source.input.labels)
+        number, (there, here) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        raise ModelMismatchError(
+            f"{file} and {source.full_name} have other labels: labels[{number}] is {there!r} there, {here!r} here. "
+            "Name the tag it came from, or export again."
         )

@@ -1,13 +1,15 @@
-"""The demo: its images are what their README says, its picture shows right and wrong, and all of it runs (slow)."""
+"""The demo: its images are what their README says, its picture shows right and wrong, and all of it runs."""
 
 import hashlib
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from tiny_images import write_cifar10
 
 from demo import demo
 from zoo.data import Preprocess, load_vision
@@ -69,23 +71,52 @@ def test_a_missing_model_is_one_clear_line(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-def test_the_whole_demo_on_random_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def write_random_card(folder: Path, model: str) -> Path:
     from zoo.models import build_model
     from zoo.pretrained import PretrainedTag, write_card
 
     torch.manual_seed(0)
-    model = build_model("salunet_c18_cifar")
+    built = build_model(model)
     labels = load_vision("cifar10", data=demo.SAMPLE).labels
-    tag = PretrainedTag("salunet_c18_cifar", "random", 10, Preprocess.of(model), labels=labels)
-    write_card(tmp_path / "card", model.state_dict(), tag)
-    demo.main(["--model", str(tmp_path / "card"), "--output", str(tmp_path / "out")])
-    result = json.loads((tmp_path / "out/result.json").read_text("utf-8"))
-    assert result["pytorch"]["n"] == 500
+    tag = PretrainedTag(model, "random", 10, Preprocess.of(built), labels=labels)
+    write_card(folder, built.state_dict(), tag)
+    return folder
+
+
+def check_output(result: dict, shown: str, images: int) -> None:
+    assert result["pytorch"]["n"] == images
     assert result["pytorch"]["correct1"] == result["onnxruntime"]["correct1"]
-    assert result["export"]["parity"]["passed"]
+    parity = result["export"]["parity"]
+    assert parity["passed"]
+    assert parity["samples"] == f"{min(images, 64)} images of cifar10 (test)"
     assert result["latency"]["torch"]["p50_ms"] > 0
-    shown = capsys.readouterr().out
-    assert "PyTorch" in shown
-    assert "Top-1" in shown
     assert Path(result["picture"]).is_file()
+    for row in ("PyTorch", "Top-1", "images right", "loss", "one image, p50", "one image, p90"):
+        assert row in shown
+    assert f"{min(images, 64)} of {min(images, 64)}" in next(s for s in shown.splitlines() if "same first class" in s)
+    assert f"{parity['max_rel_images']:.1e}" in next(s for s in shown.splitlines() if "largest difference" in s)
+
+
+def test_all_of_it_on_a_tiny_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SaluNet-T-CIFAR with one block of width 8, on twenty made-up images."""
+    from zoo.models import MODELS
+
+    spec = MODELS.get("salunet_t_cifar")
+    small = {"embed_dim": 8, "depth": 1, "num_heads": 2}
+    monkeypatch.setitem(MODELS._items, "tiny_t", replace(spec, name="tiny_t", numbers={**spec.numbers, **small}))
+    monkeypatch.setattr(demo, "PER_CLASS", 1)
+    card, out = write_random_card(tmp_path / "card", "tiny_t"), tmp_path / "out"
+    data = write_cifar10(tmp_path / "data", 20, size=32)
+    demo.main(["--model", str(card), "--output", str(out), "--data", str(data)])
+    check_output(json.loads((out / "result.json").read_text("utf-8")), capsys.readouterr().out, 20)
+    names = ["card.onnx", "card.onnx.parity.json", "predictions.png", "result.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
+
+
+@pytest.mark.slow
+def test_the_whole_demo_on_random_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = write_random_card(tmp_path / "card", "salunet_c18_cifar")
+    demo.main(["--model", str(card), "--output", str(tmp_path / "out")])
+    check_output(json.loads((tmp_path / "out/result.json").read_text("utf-8")), capsys.readouterr().out, 500)

@@ -1,6 +1,5 @@
 """Latency of one image, PyTorch against ONNX Runtime, taken in turns so that both see the same machine."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,10 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from export.errors import ModelMismatchError, ParityError
+from export.errors import ModelMismatchError, OnnxFileError, ParityError
 from export.parity.report import ParityReport, report_path
-from export.runtime.predictor import load_predictor
+from export.runtime.predictor import OnnxPredictor
+from export.runtime.session import open_session
 from export.source import InputSpec, read_source
+from zoo._environment import hardware, library_versions
+from zoo._files import sha256_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class LatencyResult:
         onnxruntime: the file; copying the input in and the logits out is included.
         runs: timed runs per side.
         threads: threads of either side.
+        cpu: what it ran on.
+        versions: Python and libraries.
         parity: the one-line summary of the passed check.
     """
 
@@ -50,6 +54,8 @@ class LatencyResult:
     onnxruntime: Percentiles
     runs: int
     threads: int
+    cpu: str
+    versions: dict[str, str]
     parity: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +73,8 @@ def measure_latency(
     threads: int | None = None,
 ) -> LatencyResult:
     """Time an exported file and its model at batch 1 on the CPU.
+
+    The two take turns, so ONNX Runtime's threads must not spin while PyTorch runs; neither side gets that advantage.
 
     Args:
         file: written by `export`, its parity report beside it.
@@ -86,13 +94,14 @@ def measure_latency(
     if report.weights_sha256 != source.weights_sha256:
         raise ModelMismatchError(f"{file} was exported from {report.model} with other weights than this model has.")
     count = threads or torch.get_num_threads()
-    predictor = load_predictor(file, threads=count)
+    predictor = OnnxPredictor(Path(file), open_session(file, threads=count, spin=False))
     image = torch.zeros(1, *source.input.size)
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
         with torch.inference_mode():
             times = _alternate((lambda: source.model(image), lambda: predictor(image)), runs, warmup)
+        cpu = hardware(torch.device("cpu"))
     finally:
         torch.set_num_threads(before)
     return LatencyResult(
@@ -101,16 +110,23 @@ def measure_latency(
         onnxruntime=Percentiles.of(times[1]),
         runs=runs,
         threads=count,
+        cpu=cpu,
+        versions=library_versions(),
         parity=report.summary(),
     )
 
 
 def _passed_report(file: Path) -> ParityReport:
+    if not file.is_file():
+        raise OnnxFileError(f"There is no file {file.absolute()}. Run: zoo export MODEL --output FILE.onnx.")
     report = ParityReport.load(report_path(file))
     if not report.passed:
         raise ParityError(f"{file} has not passed its parity check ({report.summary()}); its speed means nothing.")
-    if report.file_sha256 != hashlib.sha256(file.read_bytes()).hexdigest():
-        raise ModelMismatchError(f"The report beside {file} is about other bytes. Export again, or run `zoo validate`.")
+    if report.file_sha256 != sha256_of(file):
+        raise ModelMismatchError(
+            f"The report beside {file} is about other bytes. Export again, or write a new one: "
+            f"zoo validate {file} {report.model} --report {report_path(file)}."
+        )
     return report
 
 

@@ -33,8 +33,8 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
 
     Raises:
         ShapeError: the model does not run on an input of the stated size.
-        LoweringError: its output is not one tensor (batch, classes), PyTorch cannot export it, the batch size became
-            a constant, or the weights exceed what one ONNX file can hold.
+        LoweringError: its output is not one tensor (batch, classes), PyTorch cannot export it, or the weights exceed
+            what one ONNX file can hold.
         ConfigurationError: there are more or fewer labels than logits.
     """
     example = torch.zeros(TRACE_BATCH, *source.input.size)
@@ -86,19 +86,12 @@ def _check_model(source: Source, example: Tensor) -> None:
 
 
 def _check_graph(model: ir.Model, source: Source, target: ExportTarget) -> None:
-    graph = model.graph
-    for value in (*graph.inputs, *graph.outputs):
-        if value.shape is None or isinstance(value.shape[0], int):
-            raise LoweringError(
-                f"The batch size of {source.full_name} became a constant: `{value.name}` has shape {value.shape}. "
-                "Look for a Python number made from x.shape[0] in its forward, such as int(x.shape[0])."
-            )
     if model.opset_imports.get("") != target.opset:
         raise LoweringError(
             f"Target {target.name} needs opset {target.opset}, PyTorch {torch.__version__} wrote "
             f"{dict(model.opset_imports)}: an operator of the model has no form in that opset."
         )
-    size = sum(value.const_value.nbytes for value in graph.initializers.values() if value.const_value is not None)
+    size = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value is not None)
     if size > LARGEST_FILE_BYTES:
         raise LoweringError(
             f"{source.full_name} has {size / 2**30:.2f} GiB of weights; one self-contained ONNX file holds at most "

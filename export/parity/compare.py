@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from export.parity.tolerances import SMALLEST_SCALE, Tolerance
+from export.parity.tolerances import ILL_CONDITIONED, SMALLEST_SCALE, Tolerance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class Comparison:
         cosine: smallest cosine similarity of an image's two logit vectors.
         top1_changed: images whose first class differs.
         new_nans: logits that are NaN in the runtime but not in PyTorch.
-        undefined: logits that are not finite in PyTorch itself; only their NaNs are judged.
+        undefined: logits that are not finite in PyTorch itself. On images they are a failure; on extremes only their
+            NaNs are judged.
         max_rel_float64: largest relative |runtime - float64 PyTorch|; None where float64 could not be run.
         own_rel_float64: largest relative |float32 PyTorch - float64 PyTorch|; None likewise.
     """
@@ -46,7 +47,7 @@ def compare(reference: Tensor, candidate: Tensor, exact: Tensor | None = None) -
     """
     wide, other = reference.double(), candidate.double()
     defined = wide.isfinite()
-    gap = torch.where(defined, (other - wide).abs().nan_to_num(nan=math.inf), 0.0)
+    gap = torch.where(defined, (other - wide).abs().nan_to_num(nan=math.inf, posinf=math.inf), 0.0)
     scale = _scale(wide)
     clean, met = torch.where(defined, wide, 0.0), torch.where(defined, other, 0.0)
     return Comparison(
@@ -62,13 +63,21 @@ def compare(reference: Tensor, candidate: Tensor, exact: Tensor | None = None) -
     )
 
 
+def allowance(found: Comparison, limit: Tolerance) -> float:
+    """The largest relative difference allowed here; above `ILL_CONDITIONED` it is no longer a test."""
+    return max(limit.max_rel, limit.own_errors * (found.own_rel_float64 or 0.0))
+
+
 def failures(found: Comparison, limit: Tolerance) -> tuple[str, ...]:
     """What exceeds the tolerance, in words; empty if nothing does."""
-    allowed = max(limit.max_rel, limit.own_errors * (found.own_rel_float64 or 0.0))
+    allowed = allowance(found, limit)
+    within = found.max_rel <= allowed if allowed <= ILL_CONDITIONED else found.max_rel < math.inf
     problems = []
+    if limit.finite and found.undefined:
+        problems.append(f"{found.undefined} logits of PyTorch itself are NaN or infinite")
     if found.new_nans:
         problems.append(f"{found.new_nans} NaN where PyTorch has none")
-    if not found.max_rel <= allowed:
+    if not within:
         problems.append(f"relative difference {found.max_rel:.2e}, allowed {allowed:.2e}")
     if limit.same_top1 and found.top1_changed:
         problems.append(f"another first class on {found.top1_changed} of {found.n} images")

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from export.passes.name_nodes import module_of
-from export.runtime.session import open_session
+from export.runtime.session import open_session, run_session
 
 Array = NDArray[Any]
 
@@ -75,7 +75,7 @@ def _run_graph(file: bytes, batch: Tensor) -> dict[str, Array]:
     names = [name for node in proto.graph.node for name in node.output if name]
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
     session = open_session(proto.SerializeToString(), optimize=False, spin=False)
-    found = dict(zip(names, session.run(names, {given: batch.numpy()}), strict=True))
+    found = dict(zip(names, run_session(session, {given: batch.numpy()}, names), strict=True))
     return found | {given: batch.numpy()}
 
 

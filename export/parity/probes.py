@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def extreme_probes(preprocess: Preprocess) -> tuple[Probe, ...]:
 
 
 def seeded_images(preprocess: Preprocess, count: int = sum(BATCHES), seed: int = 0) -> Tensor:
-    """Synthetic pictures with the spectrum of photographs, amplitude falling as 1/f, for when there are no real ones.
+    """Synthetic pictures with the spectrum of photographs, amplitude falling as 1/f, for models no image file fits.
 
     Args:
         preprocess: gives the size and the normalisation.
@@ -117,14 +116,14 @@ def load_samples(samples: Any, preprocess: Preprocess, limit: int) -> tuple[Tens
         samples: preprocessed tensor (n, channels, height, width); a folder searched for image files; or a sequence
             of PIL images or of (PIL image, label), such as `zoo.data.load_vision` gives.
         preprocess: applied to everything but a tensor.
-        limit: use the first so many.
+        limit: use at most so many, evenly spaced: many datasets are sorted by class.
 
     Returns:
         The tensor and a description for the report.
 
     Raises:
         DataNotFoundError: there is no image, or a file cannot be read as one.
-        ShapeError: a tensor of another shape.
+        ShapeError: a tensor of another shape, or an image that is not 8-bit.
     """
     if isinstance(samples, Tensor):
         if samples.ndim != 4 or tuple(samples.shape[1:]) != tuple(preprocess.input_size) or len(samples) == 0:
@@ -132,19 +131,24 @@ def load_samples(samples: Any, preprocess: Preprocess, limit: int) -> tuple[Tens
                 f"The sample images have shape {tuple(samples.shape)}; the model takes (n, "
                 f"{', '.join(map(str, preprocess.input_size))}) with n at least 1."
             )
-        chosen = samples[:limit].detach().float().cpu()
+        chosen = samples[_spaced(len(samples), limit)].detach().float().cpu()
         return chosen, f"{len(chosen)} images given as a tensor"
     if isinstance(samples, str | Path):
         files = _image_files(Path(samples))
-        source, pictures = Path(samples).name, _read(files[:limit])
+        source, pictures = Path(samples).name, _read(files[i] for i in _spaced(len(files), limit))
     else:
         source = f"{samples.name} ({samples.split})" if hasattr(samples, "split") else "a sequence"
-        items: Iterable[Any] = (samples[i] for i in range(min(limit, len(samples))))
+        items: Iterable[Any] = (samples[i] for i in _spaced(len(samples), limit))
         pictures = (item[0] if isinstance(item, tuple) else item for item in items)
-    tensors = [preprocess(picture) for picture in islice(pictures, limit)]
+    tensors = [preprocess(picture) for picture in pictures]
     if not tensors:
         raise DataNotFoundError("The sample images are an empty sequence. Give at least one image, or none at all.")
     return torch.stack(tensors), f"{len(tensors)} images of {source}"
+
+
+def _spaced(available: int, limit: int) -> list[int]:
+    count = min(available, limit)
+    return [i * available // count for i in range(count)]
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -160,9 +164,10 @@ def _read(files: Iterable[Path]) -> Iterator[Image.Image]:
     for file in files:
         try:
             with Image.open(file) as image:
-                yield image.convert("RGB")
+                image.load()
         except (UnidentifiedImageError, OSError) as error:
             raise DataNotFoundError(f"{file} cannot be read as an image: {error}. Remove or replace it.") from error
+        yield image
 
 
 def _normalised(pixels: Tensor, preprocess: Preprocess) -> Tensor:

@@ -9,18 +9,29 @@ from typing import Any
 from export.errors import OnnxFileError
 from export.parity.compare import Comparison
 from export.parity.probes import IMAGES
-from zoo._files import write_json
+from zoo._files import write_atomic
 
 SUFFIX = ".parity.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """One probe: what it was, what was found, what was wrong."""
+    """One probe.
+
+    Args:
+        name: what it was.
+        kind: images or extremes.
+        found: the figures.
+        allowed: the largest relative difference that passes.
+        judged: False where `allowed` exceeds `ILL_CONDITIONED`: then only NaN and infinity count.
+        problems: what was wrong; empty if nothing.
+    """
 
     name: str
     kind: str
     found: Comparison
+    allowed: float
+    judged: bool
     problems: tuple[str, ...]
 
 
@@ -38,7 +49,7 @@ class ParityReport:
         providers: what the session ran on.
         versions: of torch, onnxruntime, onnx and this package.
         float64: why there are no float64 figures; empty if there are.
-        first_difference: the first node that differs; empty if all passed or it was not looked for.
+        first_difference: the first node that differs, or why it was not found; empty if all passed.
         results: one per probe.
     """
 
@@ -56,8 +67,8 @@ class ParityReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every probe is within tolerance."""
-        return not any(result.problems for result in self.results)
+        """Whether there are probes and every one is within tolerance."""
+        return bool(self.results) and not self.failures()
 
     @property
     def n_images(self) -> int:
@@ -74,18 +85,31 @@ class ParityReport:
         values = (getattr(r.found, field) for r in self.results if kind in (None, r.kind))
         return max((float(value) for value in values if value is not None), default=float("-inf"))
 
+    def total(self, field: str) -> int:
+        """The sum of a count of `Comparison`, such as "new_nans", over all probes."""
+        return sum(int(getattr(result.found, field)) for result in self.results)
+
+    @property
+    def n_not_judged(self) -> int:
+        """Number of probes whose input is ill-conditioned."""
+        return sum(not result.judged for result in self.results)
+
     def failures(self) -> list[str]:
         """One line per probe that failed."""
         return [f"{result.name}: {'; '.join(result.problems)}" for result in self.results if result.problems]
 
     def summary(self) -> str:
         """The outcome in one line."""
+        if not self.results:
+            return "failed: nothing was compared"
         images = f"max rel {self.worst('max_rel', IMAGES):.1e}, top-1 {self.top1_agreement:.0%}"
         extremes = [r for r in self.results if r.kind != IMAGES]
-        bad = f"{len(self.failures())} of {len(self.results)} probes failed" if not self.passed else "passed"
+        judged = [r.found.max_rel for r in extremes if r.judged]
+        verdict = "passed" if self.passed else f"{len(self.failures())} of {len(self.results)} probes failed"
         return (
-            f"{bad}: {self.n_images} images {images}; {len(extremes)} extremes max rel "
-            f"{max((r.found.max_rel for r in extremes), default=0.0):.1e}, new NaN {self.worst('new_nans'):.0f}"
+            f"{verdict}: {self.n_images} images {images}; {len(extremes)} extremes max rel "
+            f"{max(judged, default=0.0):.1e}, {self.n_not_judged} ill-conditioned and not judged; "
+            f"new NaN {self.total('new_nans')}, undefined in PyTorch {self.total('undefined')}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,9 +120,14 @@ class ParityReport:
             "top1_agreement": self.top1_agreement,
             "max_rel_images": self.worst("max_rel", IMAGES),
             "max_abs_images": self.worst("max_abs", IMAGES),
+            "n_not_judged": self.n_not_judged,
         }
         plain: dict[str, Any] = _json_numbers(head | asdict(self))
         return plain
+
+    def to_json(self) -> str:
+        """`to_dict` as text, in the form of the saved report."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
     def save(self, path: str | Path) -> Path:
         """Write the report as JSON, atomically.
@@ -106,7 +135,7 @@ class ParityReport:
         Raises:
             OutputError: the file cannot be written.
         """
-        return write_json(path, self.to_dict())
+        return write_atomic(path, lambda file: file.write_text(self.to_json(), encoding="utf-8"))
 
     @classmethod
     def load(cls, path: str | Path) -> "ParityReport":
@@ -122,12 +151,13 @@ class ParityReport:
                 ProbeResult(**r | {"found": _comparison(r["found"]), "problems": tuple(r["problems"])})
                 for r in values["results"]
             )
+            providers = tuple(values["providers"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OnnxFileError(
                 f"There is no readable parity report at {path} ({type(error).__name__}: {error}). "
-                "Export the model again, or run `zoo validate`."
+                f"Export the model again, or write one: zoo validate FILE MODEL --report {path}."
             ) from error
-        return cls(**values | {"results": results, "providers": tuple(values["providers"])})
+        return cls(**values | {"results": results, "providers": providers})
 
 
 def report_path(file: str | Path) -> Path:

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from export._versions import version_of
-from export.parity.compare import compare, failures
+from export.errors import ExportError
+from export.parity.compare import allowance, compare, failures
 from export.parity.locate import first_difference
-from export.parity.probes import Probe, extreme_probes, image_probes, load_samples, seeded_images
+from export.parity.probes import Probe, extreme_probes, image_probes, load_samples
 from export.parity.report import ParityReport, ProbeResult
-from export.parity.tolerances import TOLERANCES
-from export.runtime.session import Session, open_session
+from export.parity.shipped import default_images
+from export.parity.tolerances import ILL_CONDITIONED, TOLERANCES
+from export.runtime.session import Session, open_session, run_session
 from export.source import Source
 from export.targets import ExportTarget
 
@@ -40,20 +42,23 @@ def check_parity(
         source: the model.
         file: the bytes of the file.
         target: gives the precision, hence the tolerances.
-        samples: real images, see `load_samples`; None uses seeded synthetic ones.
+        samples: images, see `load_samples`; None uses those of `default_images`.
         limit: use at most so many of them.
         threads: of the runtime's session.
         on_progress: called after each probe with how many are done and how many there are.
 
     Returns:
-        The report, whatever the verdict; the first node that differs is looked for if it is negative.
+        The report, whatever the verdict; the first node that differs is looked for if it is negative, and the report
+        says why where that search itself fails.
 
     Raises:
         DataNotFoundError: `samples` holds no image.
         ShapeError: `samples` is a tensor of another shape.
+        ExportError: ONNX Runtime does not load or run the file.
     """
-    images, described = _images(source, samples, limit)
-    probes = image_probes(images) + extreme_probes(source.input.transform)
+    transform = source.input.transform
+    images, described = default_images(transform) if samples is None else load_samples(samples, transform, limit)
+    probes = image_probes(images) + extreme_probes(transform)
     session = open_session(file, threads=threads, spin=False)
     exact, without = _in_float64(source.model, probes[0].batch)
     results = []
@@ -61,7 +66,6 @@ def check_parity(
         results.append(_run(probe, source.model, exact, session, target))
         on_progress(len(results), len(probes))
     bad = next((probe for probe, result in zip(probes, results, strict=True) if result.problems), None)
-    limits = TOLERANCES[target.precision, probes[0].kind]
     return ParityReport(
         model=source.full_name,
         target=target.name,
@@ -77,16 +81,18 @@ def check_parity(
             "onnxruntime": onnxruntime.__version__,
         },
         float64=without,
-        first_difference="" if bad is None else first_difference(source.model, file, bad.batch, limits.max_rel),
+        first_difference="" if bad is None else _locate(source.model, file, bad, target),
         results=tuple(results),
     )
 
 
-def _images(source: Source, samples: Samples | None, limit: int) -> tuple[Tensor, str]:
-    if samples is not None:
-        return load_samples(samples, source.input.transform, limit)
-    images = seeded_images(source.input.transform)
-    return images, f"{len(images)} seeded synthetic images (no real ones were given)"
+def _locate(model: nn.Module, file: bytes, bad: Probe, target: ExportTarget) -> str:
+    """The first node that differs; whatever stops the search must not hide the verdict it is to explain."""
+    try:
+        return first_difference(model, file, bad.batch, TOLERANCES[target.precision, bad.kind].max_rel)
+    except (ExportError, RuntimeError, MemoryError, ValueError, TypeError, LookupError) as error:
+        text = str(error).strip().partition("\n")[0].rstrip(".")
+        return f"not found: the search stopped with {type(error).__name__}: {text}"
 
 
 def _run(
@@ -96,10 +102,17 @@ def _run(
         reference = model(probe.batch)
         wide = None if exact is None else exact(probe.batch.double())
     name = session.get_inputs()[0].name
-    candidate = torch.from_numpy(session.run(None, {name: probe.batch.numpy()})[0])
-    found = compare(reference, candidate, wide)
-    problems = failures(found, TOLERANCES[target.precision, probe.kind])
-    return ProbeResult(name=probe.name, kind=probe.kind, found=found, problems=problems)
+    candidate = torch.from_numpy(run_session(session, {name: probe.batch.numpy()})[0])
+    found, limit = compare(reference, candidate, wide), TOLERANCES[target.precision, probe.kind]
+    allowed = allowance(found, limit)
+    return ProbeResult(
+        name=probe.name,
+        kind=probe.kind,
+        found=found,
+        allowed=allowed,
+        judged=allowed <= ILL_CONDITIONED,
+        problems=failures(found, limit),
+    )
 
 
 def _in_float64(model: nn.Module, batch: Tensor) -> tuple[nn.Module | None, str]:

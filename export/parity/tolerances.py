@@ -14,12 +14,14 @@ class Tolerance:
         own_errors: where PyTorch's float32 is itself further from float64 than `max_rel`, this many times that
             distance is allowed instead; 0 allows `max_rel` only.
         same_top1: every image must keep its first class.
+        finite: PyTorch's own logits must be finite; NaN on both sides is no agreement.
         reason: why these numbers.
     """
 
     max_rel: float
     own_errors: float
     same_top1: bool
+    finite: bool
     reason: str
 
 
@@ -28,14 +30,16 @@ TOLERANCES: dict[tuple[str, str], Tolerance] = {
         max_rel=1e-5,
         own_errors=0.0,
         same_top1=True,
+        finite=True,
         reason="float32 rounds at 6e-8. Summing the same products in another order, through all layers of a SaluNet "
         "trained on CIFAR-10, was measured at 1e-6; a wrong constant or operator at 1e-3 and more. On pictures nothing "
-        "excuses another first class.",
+        "excuses another first class, or a logit that is not a number.",
     ),
     ("float32", EXTREME): Tolerance(
         max_rel=1e-5,
         own_errors=4.0,
         same_top1=False,
+        finite=False,
         reason="As for images. Far outside the pixel range a float32 result can be ill-conditioned by itself (large "
         "terms cancel), so both sides may be as far from float64 as PyTorch is, times four for another order of "
         "summation. Saturated inputs can tie classes exactly, so the first class is reported and not judged.",
@@ -44,3 +48,7 @@ TOLERANCES: dict[tuple[str, str], Tolerance] = {
 
 # Logits below this are compared as if the largest were this: float32 keeps no relative precision under 1.2e-38.
 SMALLEST_SCALE = 1e-30
+
+# An input on which PyTorch's own float32 error would excuse a difference above this says nothing about the file: it is
+# reported as ill-conditioned, and only NaN and infinity are judged on it. A wrong operator starts to hide here.
+ILL_CONDITIONED = 1e-2

@@ -30,7 +30,10 @@ class CheckPortable(ir.passes.InPlacePass):
             )
         for value in (*model.graph.inputs, *model.graph.outputs):
             if value.shape is None or not isinstance(value.shape[0], ir.SymbolicDim):
-                raise LoweringError(f"`{value.name}` has shape {value.shape}: the batch size is not symbolic.")
+                raise LoweringError(
+                    f"The batch size became a constant: `{value.name}` has shape {value.shape}. Look for a Python "
+                    "number made from x.shape[0] in the model's forward, such as int(x.shape[0])."
+                )
         for value in model.graph.initializers.values():
             if isinstance(value.const_value, ir.ExternalTensor):
                 raise LoweringError(f"The weight {value.name} lies outside the file.")

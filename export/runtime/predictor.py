@@ -1,7 +1,5 @@
 """An exported file as something `zoo.evaluation` can measure."""
 
-import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +9,14 @@ from torch import Tensor
 
 from export.errors import OnnxFileError
 from export.metadata import FileMetadata
-from export.runtime.session import Session, open_session
+from export.runtime.session import Providers, Session, open_session, run_session
+from zoo._files import sha256_of
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ShapeError
 
 
 def load_predictor(
-    path: str | Path, *, providers: str | Sequence[str] | None = None, threads: int | None = None
+    path: str | Path, *, providers: Providers | None = None, threads: int | None = None
 ) -> "OnnxPredictor":
     """Open a file written by `zoo export` for prediction.
 
@@ -46,7 +45,7 @@ class OnnxPredictor:
 
     def __init__(self, path: Path, session: Session) -> None:
         self.path, self.session = path, session
-        self.metadata = FileMetadata.from_props(session.get_modelmeta().custom_metadata_map, str(path))
+        self.metadata = FileMetadata.from_props(_props(path, session), str(path))
         self.preprocess = Preprocess.from_dict(self.metadata.preprocess)
         self.labels = self.metadata.labels
         inputs, outputs = session.get_inputs(), session.get_outputs()
@@ -63,6 +62,7 @@ class OnnxPredictor:
 
         Raises:
             ShapeError: the batch has another rank, number of channels or image size than the file.
+            ExportError: ONNX Runtime gave up, for instance for want of memory.
         """
         if batch.ndim != 4 or tuple(batch.shape[1:]) != self.input_size:
             raise ShapeError(
@@ -70,17 +70,29 @@ class OnnxPredictor:
                 f"not {tuple(batch.shape)}. Use its own `preprocess`, or export the model for the other size."
             )
         image = batch.detach().to("cpu", torch.float32).contiguous().numpy()
-        return torch.from_numpy(self.session.run([self._output], {self._input: image})[0])
+        return torch.from_numpy(run_session(self.session, {self._input: image}, [self._output])[0])
 
     def describe(self) -> dict[str, Any]:
-        """What ran: file, digest, model, target, runtime and providers; for a result that can be repeated."""
+        """What ran: file, digest, model, tag, target, runtime and providers; for a result that can be repeated.
+
+        `tag` is the full name of the published weights, None if there are none, as in `EvalResult`.
+        """
         return {
             "file": self.path.name,
-            "file_sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            "file_sha256": sha256_of(self.path),
             "model": self.metadata.name,
+            "tag": self.metadata.name if self.metadata.tag else None,
             "target": self.metadata.target,
             "weights_sha256": self.metadata.weights_sha256,
             "source_sha256": self.metadata.source_sha256,
             "runtime": f"onnxruntime {onnxruntime.__version__}",
             "providers": self.session.get_providers(),
         }
+
+
+def _props(path: Path, session: Session) -> dict[str, str]:
+    try:
+        props: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise OnnxFileError(f"{path} has damaged metadata: {error}. Export the model again.") from error
+    return props

@@ -3,37 +3,39 @@
 import ctypes
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from export._versions import runtime_distributions
-from export.errors import OnnxFileError, ProviderError
+from export.errors import ExportError, OnnxFileError, ProviderError
 
 # For annotations elsewhere; sessions are made here only.
 Session: TypeAlias = onnxruntime.InferenceSession  # noqa: TID251
+# Execution providers in order of preference, each a name or (name, options).
+Providers: TypeAlias = str | Sequence[str | tuple[str, Mapping[str, Any]]]
 
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+# What ONNX Runtime raises of its own derives from `Exception` directly; its Python binding adds RuntimeError.
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    RuntimeError,
+)
+# A session that does not start also raises ValueError, for provider options of a wrong form.
+_START_ERRORS: tuple[type[Exception], ...] = (*ORT_ERRORS, ValueError)
 # Shared libraries beside ONNX Runtime that a provider lives in; loading one names the CUDA library it misses.
 _LIBRARIES = {
-    "CUDAExecutionProvider": "onnxruntime_providers_cuda",
+    CUDA: "onnxruntime_providers_cuda",
     "TensorrtExecutionProvider": "onnxruntime_providers_tensorrt",
 }
 # ONNX Runtime's severities: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. Ours are raised, so only errors print.
 _ERROR, _FATAL, _DEFAULT_SEVERITY = 3, 4, 2
-_BAD_FILE = (
-    ort_errors.InvalidProtobuf,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.NoSuchFile,
-    ort_errors.NoModel,
-    ort_errors.NotImplemented,
-    ort_errors.Fail,
-)
 
 
 class ProviderFallbackWarning(UserWarning):
@@ -42,9 +44,10 @@ class ProviderFallbackWarning(UserWarning):
 
 def open_session(
     model: str | Path | bytes,
-    providers: str | Sequence[str] | None = None,
+    providers: Providers | None = None,
     *,
     allow_fallback: bool = False,
+    tf32: bool = False,
     threads: int | None = None,
     spin: bool = True,
     optimize: bool = True,
@@ -57,8 +60,10 @@ def open_session(
 
     Args:
         model: a file, or its bytes.
-        providers: names such as "CUDAExecutionProvider", in order of preference; None means the CPU.
+        providers: names such as "CUDAExecutionProvider" or pairs (name, options), in order of preference; None means
+            the CPU.
         allow_fallback: continue on the CPU, with a `ProviderFallbackWarning`, where a provider is not to be had.
+        tf32: let CUDA round the inputs of float32 products to TF32: faster, and off by about 1e-3.
         threads: threads within one operator; None lets ONNX Runtime take all cores.
         spin: let waiting threads spin: lower latency, but the cores are busy between operators.
         optimize: let ONNX Runtime rewrite the graph.
@@ -68,19 +73,65 @@ def open_session(
         The session; `get_providers()` lists what it runs on.
 
     Raises:
-        ProviderError: a provider is unknown, not installed or does not start.
+        ProviderError: a provider is unknown, not installed, does not start or does not take its options.
         OnnxFileError: the file is missing, is not ONNX, is truncated, or too new for this ONNX Runtime.
     """
-    wanted = [providers] if isinstance(providers, str) else list(providers or [CPU])
+    wanted = provider_options(providers or CPU, tf32)
     usable = _available(wanted, allow_fallback)
     if isinstance(model, str | Path) and not Path(model).is_file():
-        raise OnnxFileError(f"There is no file {Path(model).absolute()}. Export one: zoo export MODEL --output FILE.")
+        raise OnnxFileError(f"There is no file {Path(model).absolute()}. Run: zoo export MODEL --output FILE.onnx.")
     options = _options(threads, spin, optimize, log_severity)
     session = _create(model, options, usable)
-    missing = [name for name in usable if name not in session.get_providers()]
+    missing = [name for name, _ in usable if name not in session.get_providers()]
     if missing:
         _missing(missing, _why_not_started(missing), allow_fallback)
     return session
+
+
+def run_session(
+    session: Session, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None
+) -> list[NDArray[Any]]:
+    """Run a session once.
+
+    Args:
+        session: from `open_session`.
+        feeds: each input by its name.
+        outputs: names of the outputs wanted; None means all.
+
+    Raises:
+        ExportError: ONNX Runtime gave up.
+    """
+    try:
+        return [np.asarray(value) for value in session.run(outputs, dict(feeds))]
+    except ORT_ERRORS as error:
+        shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
+        raise ExportError(
+            f"ONNX Runtime {onnxruntime.__version__} on {', '.join(session.get_providers())} stopped at {shapes}: "
+            f"{_reason(error)}. If memory ran out, use a smaller batch."
+        ) from error
+
+
+def provider_options(providers: Providers, tf32: bool = False) -> list[tuple[str, dict[str, str]]]:
+    """Bring the ways to name providers to one form: (name, options), in order.
+
+    CUDA gets `use_tf32`, from `tf32`, unless its options say something about it: ONNX Runtime's own default is on.
+
+    Raises:
+        ProviderError: an entry is neither a name nor (name, options).
+    """
+    found = []
+    for entry in [providers] if isinstance(providers, str) else providers:
+        name, options = (entry, {}) if isinstance(entry, str) else _pair(entry)
+        given = {str(key): str(value) for key, value in options.items()}
+        found.append((name, {"use_tf32": str(int(tf32))} | given if name == CUDA else given))
+    return found
+
+
+def _pair(entry: Any) -> tuple[str, Mapping[str, Any]]:
+    match entry:
+        case (str() as name, Mapping() as options):
+            return name, options
+    raise ProviderError(f"{entry!r} is no execution provider: give its name, or a tuple (name, options).")
 
 
 def _options(threads: int | None, spin: bool, optimize: bool, log_severity: int) -> onnxruntime.SessionOptions:
@@ -96,39 +147,56 @@ def _options(threads: int | None, spin: bool, optimize: bool, log_severity: int)
     return options
 
 
-def _create(model: str | Path | bytes, options: onnxruntime.SessionOptions, providers: list[str]) -> Session:
-    name = "The model" if isinstance(model, bytes) else str(model)
-    accelerated = [provider for provider in providers if provider != CPU]
+def _create(
+    model: str | Path | bytes, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
+) -> Session:
+    """Start a session; a failure is the providers' if the same model starts on the CPU without them."""
+    plain: list[tuple[str, dict[str, str]]] = [(CPU, {})]
+    accelerated = any(name != CPU for name, _ in providers)
     if accelerated:
         _load_cuda()
-    with _silent(bool(accelerated)):
+    with _silent(accelerated):
         try:
-            return onnxruntime.InferenceSession(  # noqa: TID251 the one place
-                model if isinstance(model, bytes) else str(model), options, providers=providers, enable_fallback=0
-            )
-        except _BAD_FILE as error:
-            raise OnnxFileError(
-                f"{name} does not load in ONNX Runtime {onnxruntime.__version__}: {_reason(error)}. It is not an ONNX "
-                "file, it is truncated, or it needs a newer ONNX Runtime."
-            ) from error
-        except (RuntimeError, ValueError) as error:
-            raise ProviderError(f"{', '.join(providers)} did not start: {_reason(error)}. {_advice()}") from error
+            return _start(model, options, providers)
+        except _START_ERRORS as error:
+            failure, reason = error, _reason(error)
+        if providers != plain:
+            try:
+                _start(model, options, plain)
+            except _START_ERRORS as error:
+                reason = _reason(error)
+            else:
+                names = ", ".join(name for name, _ in providers if name != CPU) or CPU
+                raise ProviderError(f"{names} did not start: {reason}. {_advice()}") from failure
+    raise OnnxFileError(
+        f"{'The model' if isinstance(model, bytes) else model} does not load in ONNX Runtime "
+        f"{onnxruntime.__version__}: {reason}. It is not an ONNX file, it is truncated, or it needs a newer ONNX "
+        "Runtime."
+    ) from failure
 
 
-def _available(wanted: list[str], allow_fallback: bool) -> list[str]:
+def _start(
+    model: str | Path | bytes, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
+) -> Session:
+    return onnxruntime.InferenceSession(  # noqa: TID251 the one place
+        model if isinstance(model, bytes) else str(model), options, providers=providers, enable_fallback=0
+    )
+
+
+def _available(wanted: list[tuple[str, dict[str, str]]], allow_fallback: bool) -> list[tuple[str, dict[str, str]]]:
     """The wanted providers that this build of ONNX Runtime has; none left means the CPU."""
     offered = onnxruntime.get_available_providers()
-    wheels = runtime_distributions()
-    if len(wheels) > 1 and any(name != CPU for name in wanted):
+    wheels, names = runtime_distributions(), [name for name, _ in wanted]
+    if len(wheels) > 1 and any(name != CPU for name in names):
         both = " and ".join(f"{name} {version}" for name, version in wheels.items())
         raise ProviderError(
-            f"{both} are installed together; they overwrite each other's files, so {', '.join(wanted)} cannot be "
+            f"{both} are installed together; they overwrite each other's files, so {', '.join(names)} cannot be "
             f"relied on. Run: pip uninstall -y {' '.join(wheels)}, then install the one you need."
         )
-    missing = [name for name in wanted if name not in offered]
+    missing = [name for name in names if name not in offered]
     if missing:
         _missing(missing, f"ONNX Runtime {onnxruntime.__version__} does not have it", allow_fallback)
-    return [name for name in wanted if name in offered] or [CPU]
+    return [(name, options) for name, options in wanted if name in offered] or [(CPU, {})]
 
 
 def _missing(names: list[str], reason: str, allow_fallback: bool) -> None:

@@ -12,8 +12,8 @@ class ExportTarget:
         opset: version of the standard ONNX operator set.
         ir_version: version of the ONNX file format.
         precision: the row of `export.parity.tolerances` the file is judged by.
-        description: one line for listings and help.
-        oldest_runtime: the oldest ONNX Runtime that loads the file.
+        description: one line for the help of `zoo export --target`.
+        oldest_runtime: the oldest ONNX Runtime that loads the file, named in the plan.
     """
 
     name: str

@@ -9,8 +9,9 @@ import typer
 from tiny_model import LABELS, tiny
 from typer.testing import CliRunner
 
-from export import ModelMismatchError, ParityError, TargetError
+from export import ModelMismatchError, ParityError, ParityReport, TargetError
 from export.commands import register
+from zoo.errors import OutputError
 
 
 @pytest.fixture
@@ -48,9 +49,24 @@ def test_export_prints_only_json_on_stdout(run, where):
 def test_validate(run, where):
     done = run("validate", where, "tiny.test", "--threads", 1)
     assert done.exit_code == 0, done.stderr
-    assert "passed: 12 images" in done.stdout
+    assert "passed: 20 images" in done.stdout
     assert "against float64" in done.stdout
     assert json.loads(run("validate", where, "tiny.test", "--json").stdout)["passed"] is True
+
+
+def test_validate_writes_a_report_that_was_lost(run, where, tmp_path):
+    done = run("validate", where, "tiny.test", "--threads", 1, "--report", tmp_path / "r.json", "--json")
+    assert done.exit_code == 0, done.stderr
+    report = ParityReport.load(tmp_path / "r.json")
+    assert report.passed
+    assert report.file_sha256 == json.loads(done.stdout)["file_sha256"]
+    done = run("validate", where, "tiny.test", "--report", tmp_path)
+    assert isinstance(done.exception, OutputError)
+
+
+def test_help_names_the_targets(run):
+    text = run("export", "--help").stdout
+    assert "portable:" in text
 
 
 def test_validate_fails_with_the_reasons(run, where, monkeypatch):

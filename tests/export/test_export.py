@@ -24,6 +24,7 @@ from export import (
 )
 from export.plan import make_plan
 from export.targets import get_target
+from zoo.errors import OutputError
 
 
 def test_writes_one_file_and_its_report(exported):
@@ -94,9 +95,11 @@ def test_leaves_the_module_alone_and_writes_the_same_bytes_again(exported, spec,
     assert all(p.requires_grad for p in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert "opset 20" in seen[0]
+    assert "IR version 10 (ONNX Runtime 1.22 or newer)" in seen[0]
+    assert "CIFAR-10 test images at batches 1, 3, 8" in seen[0]
     assert seen[1:6] == ["trace", "name", "stamp", "check", "parity"]
-    assert seen[6] == (1, 16)
-    assert seen[-2:] == [(16, 16), "write"]
+    assert seen[6] == (1, 17)
+    assert seen[-2:] == [(17, 17), "write"]
 
 
 @pytest.fixture
@@ -140,6 +143,25 @@ def test_failure_keeps_what_stood_there(tamper, spec, tmp_path):
     assert (tmp_path / "bad.onnx").read_bytes() == b"yesterday"
 
 
+def test_failing_second_rename_keeps_both_old_files(tamper, spec, tmp_path, monkeypatch):
+    tamper(lambda model: None)
+    file, report = tmp_path / "x.onnx", tmp_path / "x.onnx.parity.json"
+    file.write_bytes(b"yesterday")
+    report.write_text("of yesterday")
+    real = Path.replace
+
+    def replace(self, target):
+        if Path(target) == file:
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(OutputError, match=r"Cannot write .*x.onnx: No space left"):
+        export_model(tiny(), file, input_spec=spec, threads=1)
+    assert (file.read_bytes(), report.read_text()) == (b"yesterday", "of yesterday")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.onnx", "x.onnx.parity.json"]
+
+
 def test_foreign_operator_is_refused(tamper, spec, tmp_path):
     def change(model):
         next(iter(model.graph)).domain = "com.example"
@@ -156,7 +178,7 @@ def test_constant_batch_in_the_graph_is_refused(tamper, spec, tmp_path):
         model.graph.inputs[0].shape = ir.Shape([2, *SIZE])
 
     tamper(change)
-    with pytest.raises(LoweringError, match=r"`image` has shape .*not symbolic"):
+    with pytest.raises(LoweringError, match=r"batch size became a constant: `image` has shape"):
         export_model(tiny(), tmp_path / "bad.onnx", input_spec=spec)
 
 

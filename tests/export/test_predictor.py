@@ -26,6 +26,7 @@ def test_describes_what_ran(exported):
     described = load_predictor(exported.path).describe()
     assert described["file_sha256"] == exported.file_sha256
     assert (described["model"], described["target"]) == ("Tiny", "portable")
+    assert described["tag"] is None
     assert described["providers"] == ["CPUExecutionProvider"]
     assert described["weights_sha256"] == weights_digest(tiny())
 
@@ -69,11 +70,42 @@ def test_record_survives_the_round_trip(exported):
     assert record.weights_sha256 == weights_digest(tiny())
 
 
+def test_tag_is_the_full_name_of_the_weights(exported, copy_of):
+    path = copy_of()
+    model = onnx.load(path)
+    next(p for p in model.metadata_props if p.key == "salu_zoo.tag").value = "test"
+    onnx.save(model, path)
+    described = load_predictor(path).describe()
+    assert described["tag"] == described["model"] == "Tiny.test"
+    assert described["file_sha256"] != exported.file_sha256
+
+
+def test_metadata_that_is_no_text(copy_of):
+    path = copy_of()
+    content = path.read_bytes()
+    assert content.count(b'["ant",') == 1
+    path.write_bytes(content.replace(b'["ant",', b'["\xff\xffn",'))
+    with pytest.raises(OnnxFileError, match=r"tiny.onnx has damaged metadata"):
+        load_predictor(path)
+
+
+PREPROCESS = (
+    '{"input_size": [3, 8, 8], "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "center", '
+    '"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]}'
+)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"salu_zoo.format": "2"}, "format '2'"),
-        ({"salu_zoo.labels": "[\"ant\""}, "damaged metadata"),
+        ({"salu_zoo.labels": "[\"ant\""}, "x.onnx has damaged metadata"),
+        ({"salu_zoo.labels": "3"}, "x.onnx has damaged metadata: labels is 3"),
+        ({"salu_zoo.labels": "[1, 2]"}, "x.onnx has damaged metadata: a label is 1"),
+        ({"salu_zoo.opset": "\"x\""}, "x.onnx has damaged metadata: opset is 'x'"),
+        ({"salu_zoo.preprocess": "[]"}, "x.onnx has damaged metadata: preprocess is"),
+        ({"salu_zoo.preprocess": "{}"}, "x.onnx has damaged metadata: .*missing fields"),
+        ({"salu_zoo.preprocess": PREPROCESS.replace("0.25", "-1")}, "x.onnx has damaged metadata: .*above zero"),
         ({"salu_zoo.labels": None, "salu_zoo.target": None}, "lacks the metadata labels, target"),
     ],
 )  # fmt: skip

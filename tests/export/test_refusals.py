@@ -48,6 +48,20 @@ def test_unwritable_output_fails_before_the_work(spec, tmp_path, monkeypatch):
             export_model(tiny(), path, input_spec=spec)
 
 
+def test_report_that_cannot_be_written_fails_before_the_work(spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(export.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
+    (tmp_path / "x.onnx.parity.json").mkdir()
+    with pytest.raises(OutputError, match=r"x.onnx.parity.json: it is a folder"):
+        export_model(tiny(), tmp_path / "x.onnx", input_spec=spec)
+
+
+@pytest.mark.parametrize("name", ["model", "model.pth", "model.onnx.txt"])
+def test_output_without_the_suffix_is_refused(spec, tmp_path, name):
+    with pytest.raises(OutputError, match=rf"ends in \.onnx.*Use {name}\.onnx"):
+        export_model(tiny(), tmp_path / name, input_spec=spec)
+    assert not list(tmp_path.iterdir())
+
+
 def test_labels_have_to_fit(preprocess, tmp_path):
     with pytest.raises(ConfigurationError, match="4 logits but 2 labels"):
         export_model(tiny(), tmp_path / "x.onnx", input_spec=InputSpec(*SIZE, preprocess=preprocess, labels=("a", "b")))

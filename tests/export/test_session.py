@@ -6,9 +6,9 @@ import pytest
 import torch
 from tiny_model import SIZE
 
-from export import OnnxFileError, ProviderError, open_session
+from export import ExportError, OnnxFileError, ProviderError, open_session
 from export.runtime import session as session_module
-from export.runtime.session import ProviderFallbackWarning
+from export.runtime.session import ORT_ERRORS, ProviderFallbackWarning, provider_options, run_session
 
 IMAGES = np.random.default_rng(0).normal(size=(3, *SIZE)).astype(np.float32)
 
@@ -83,3 +83,70 @@ def test_not_onnx_and_missing(tmp_path):
         open_session(tmp_path / "x.onnx")
     with pytest.raises(OnnxFileError, match="There is no file"):
         open_session(tmp_path / "none.onnx")
+
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("given", "tf32", "expected"),
+    [
+        (CPU, False, [(CPU, {})]),
+        ([CUDA, CPU], False, [(CUDA, {"use_tf32": "0"}), (CPU, {})]),
+        (CUDA, True, [(CUDA, {"use_tf32": "1"})]),
+        ([(CUDA, {"device_id": 1})], False, [(CUDA, {"use_tf32": "0", "device_id": "1"})]),
+        ([(CUDA, {"use_tf32": 1})], False, [(CUDA, {"use_tf32": "1"})]),
+    ],
+)
+def test_provider_options(given, tf32, expected):
+    assert provider_options(given, tf32) == expected
+
+
+@pytest.mark.parametrize("entry", [(CUDA,), (CUDA, "device_id"), 3])
+def test_provider_of_another_form_is_refused(entry):
+    with pytest.raises(ProviderError, match=r"is no execution provider.*\(name, options\)"):
+        provider_options([entry])
+
+
+def test_options_reach_onnxruntime(exported, monkeypatch):
+    real, seen = onnxruntime.InferenceSession, []  # noqa: TID251
+
+    def create(model, options, providers, **_):
+        seen.append(providers)
+        return real(model, options, ["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", create)
+    with pytest.warns(ProviderFallbackWarning):
+        open_session(exported.path, [(CUDA, {"device_id": 0})], tf32=True, allow_fallback=True)
+    assert seen == [[(CUDA, {"use_tf32": "1", "device_id": "0"})]]
+
+
+@pytest.mark.parametrize("kind", ORT_ERRORS, ids=lambda kind: kind.__name__)
+def test_failure_to_start_is_the_provider_where_the_cpu_starts(exported, monkeypatch, kind):
+    real = onnxruntime.InferenceSession  # noqa: TID251
+
+    def create(model, options, providers, **_):
+        if providers[0][0] == CUDA:
+            raise kind("[ONNXRuntimeError] : 11 : EP_FAIL : no device")
+        return real(model, options, [CPU])
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", create)
+    with pytest.raises(ProviderError, match="CUDAExecutionProvider did not start: no device"):
+        open_session(exported.path, [CUDA, CPU])
+    with pytest.raises(OnnxFileError, match="The model does not load"):
+        open_session(b"no model", [CUDA, CPU])
+
+
+def test_onnxruntime_has_its_own_error_tree():
+    names = {kind.__name__ for kind in ORT_ERRORS}
+    assert {"Fail", "RuntimeException", "EPFail", "InvalidGraph", "InvalidProtobuf", "NoSuchFile"} <= names
+
+
+def test_run_that_fails_is_one_clear_error(exported):
+    session = open_session(exported.path, threads=1)
+    with pytest.raises(ExportError, match=r"on CPUExecutionProvider stopped at image \(3, 5, 8, 8\)"):
+        run_session(session, {"image": np.zeros((3, 5, 8, 8), np.float32)})
+    (logits,) = run_session(session, {"image": IMAGES})
+    assert logits.shape == (3, 4)

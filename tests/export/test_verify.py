@@ -1,12 +1,14 @@
 """Holding a file against a model again, and measuring its speed."""
 
 import json
+from dataclasses import replace
 
 import onnx
 import pytest
 from tiny_model import Tiny, tiny
 
 from export import ModelMismatchError, OnnxFileError, ParityError, measure_latency, validate
+from export.bench import latency
 
 
 def test_same_model_passes(exported, spec):
@@ -36,6 +38,27 @@ def test_other_image_size_is_refused(exported, spec):
         validate(exported.path, model, img_size=16)
 
 
+def test_other_preprocessing_is_refused_by_field(exported, spec):
+    other = replace(spec, preprocess=replace(spec.preprocess, crop_pct=0.875, std=(0.2, 0.2, 0.2)))
+    with pytest.raises(
+        ModelMismatchError, match=r"preprocessing: crop_pct \(1.0 there, 0.875 here\), std \("
+    ) as caught:
+        validate(exported.path, tiny(), input_spec=other)
+    assert "mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("ant", "cat", "bee", "dog"), r"labels\[1\] is 'bee' there, 'cat' here"),
+        ((), r"labels\[0\] is 'ant' there, None here"),
+    ],
+)
+def test_other_labels_are_refused(exported, spec, labels, message):
+    with pytest.raises(ModelMismatchError, match=message):
+        validate(exported.path, tiny(), input_spec=replace(spec, labels=labels))
+
+
 def test_changed_weights_inside_the_file_fail_parity(copy_of, spec):
     path = copy_of()
     model = onnx.load(path)
@@ -52,7 +75,22 @@ def test_latency_of_both_sides(exported, spec):
     assert result.runs == 5
     for side in (result.torch, result.onnxruntime):
         assert 0 < side.p50_ms <= side.p90_ms <= side.p99_ms
-    assert json.loads(json.dumps(result.to_dict()))["threads"] == 1
+    stored = json.loads(json.dumps(result.to_dict()))
+    assert stored["threads"] == 1
+    assert stored["cpu"].endswith("1 threads")
+    assert {"python", "torch"} <= set(stored["versions"])
+
+
+def test_latency_session_does_not_spin(exported, spec, monkeypatch):
+    seen, real = [], latency.open_session
+
+    def record(*arguments, **options):
+        seen.append(options)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(latency, "open_session", record)
+    measure_latency(exported.path, tiny(), input_spec=spec, runs=1, warmup=0, threads=1)
+    assert seen == [{"threads": 1, "spin": False}]
 
 
 def test_no_latency_without_a_passed_report(copy_of, spec):
@@ -64,7 +102,10 @@ def test_no_latency_without_a_passed_report(copy_of, spec):
     with pytest.raises(ParityError, match="has not passed"):
         measure_latency(path, tiny(), input_spec=spec)
     report.unlink()
-    with pytest.raises(OnnxFileError, match="no readable parity report"):
+    with pytest.raises(OnnxFileError, match=r"no readable parity report at (.*tiny.onnx.parity.json).* --report \1"):
+        measure_latency(path, tiny(), input_spec=spec)
+    path.unlink()
+    with pytest.raises(OnnxFileError, match=r"no file .*tiny\.onnx"):
         measure_latency(path, tiny(), input_spec=spec)
 
 

@@ -1,0 +1,67 @@
+"""What is read from a model before an export: above all its preprocessing at another size."""
+
+import json
+
+import onnx_ir as ir
+import pytest
+import torch
+from tiny_model import tiny
+
+import export.steps
+from export.job import Job
+from export.source import read_source
+from export.targets import get_target
+from zoo.errors import ShapeError
+from zoo.evaluation.subject import Setting, open_subject
+
+# As SaluNet-C-50's, in small: another crop share at the size the paper tests at.
+CFG = {
+    "architecture": "tiny",
+    "input_size": (3, 8, 8),
+    "test_input_size": (3, 12, 12),
+    "crop_pct": 0.875,
+    "test_crop_pct": 1.0,
+    "crop_mode": "center",
+    "interpolation": "bicubic",
+    "mean": (0.5, 0.4, 0.3),
+    "std": (0.2, 0.25, 0.3),
+}
+
+
+def described(**changes):
+    model = tiny()
+    model.pretrained_cfg = CFG | changes
+    return model
+
+
+@pytest.mark.parametrize(("size", "crop_pct"), [(None, 0.875), (8, 0.875), (12, 1.0), (16, 0.875)])
+def test_stamped_preprocessing_is_the_one_of_an_evaluation(exported, tmp_path, size, crop_pct):
+    source = read_source(described(), img_size=size)
+    job = Job(source=source, target=get_target("portable"), path=tmp_path / "x.onnx", graph=ir.load(exported.path))
+    export.steps.stamp(job)
+    stamped = json.loads(job.graph.metadata_props["salu_zoo.preprocess"])
+    with open_subject(described(), Setting(torch.device("cpu"), img_size=size)) as subject:
+        assert stamped == subject.preprocess.to_dict()
+    assert stamped["crop_pct"] == crop_pct
+
+
+def test_module_of_one_size_is_refused_at_another():
+    with pytest.raises(ShapeError, match=r"takes \(8, 8\) only"):
+        read_source(described(fixed_input_size=True), img_size=12)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "size", "built"), [(False, 12, [None]), (True, 12, [None, 12]), (True, 8, [None]), (True, None, [None])]
+)
+def test_a_named_model_is_built_again_only_if_its_size_is_fixed(monkeypatch, fixed, size, built):
+    sizes = []
+
+    def create_model(name, pretrained=None, img_size=None):
+        sizes.append(img_size)
+        side = img_size or 8
+        return described(fixed_input_size=fixed, input_size=(3, side, side))
+
+    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+    source = read_source("tiny.test", img_size=size)
+    assert sizes == built
+    assert source.input.size == (3, size or 8, size or 8)
