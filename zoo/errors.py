@@ -7,6 +7,22 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to five of the known names that resemble `name`, the most similar first; case does not count."""
+    spelt = {other.lower(): other for other in sorted(known)}
+    return [spelt[found] for found in difflib.get_close_matches(name.lower(), spelt, n=5, cutoff=0.5)]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A sentence to end an error with: the nearest names or, where nothing is like `name`, what names there are."""
+    names = sorted(known)
+    near = nearest(name, names)
+    if near:
+        return f"Nearest: {', '.join(near)}."
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"Known: {shown or '(none)'}."
+
+
 class ZooError(Exception):
     """Base of every error this project raises on purpose; the command line prints it without a traceback."""
 
@@ -22,15 +38,9 @@ class UnknownNameError(ZooError, LookupError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
-        if near:
-            found = f"Nearest: {', '.join(near)}."
-        else:
-            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-            found = f"Known: {shown or '(none)'}."
-        super().__init__(f"Unknown {kind} {name!r}. {found}" + (f" {hint}" if hint else ""))
-        self.kind, self.name, self.nearest = kind, name, near
+        names = list(known)
+        super().__init__(f"Unknown {kind} {name!r}. {suggestion(name, names)}" + (f" {hint}" if hint else ""))
+        self.kind, self.name, self.nearest = kind, name, nearest(name, names)
 
 
 class DuplicateNameError(ZooError):
@@ -59,6 +69,10 @@ class DataNotFoundError(ZooError):
 
 class RecipeError(ZooError, ValueError):
     """A training recipe names an unknown field, holds a bad value or does not fit the model or data."""
+
+
+class DivergedError(ZooError):
+    """Loss or gradient became infinite or NaN while training."""
 
 
 class OutputError(ZooError):

@@ -4,6 +4,7 @@ import torch
 from PIL import Image
 
 from zoo.data.preprocess import Preprocess
+from zoo.errors import RecipeError
 from zoo.models import build_model
 from zoo.training.augment import crop_and_flip, cutout, padded_windows, pil_transform, resize_batch
 from zoo.training.objective import Objective
@@ -72,6 +73,30 @@ def test_pil_transform(policy, crop, size):
     assert tensor.shape == (3, size or 32, size or 32)
     assert tensor.dtype == torch.float32
     assert -3 < tensor.min() < tensor.max() < 3
+
+
+@pytest.mark.parametrize("policy", ["none", "autoaugment-cifar10", "autoaugment-imagenet", "trivial-wide"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_pil_transform_gives_a_greyscale_model_one_channel(policy, mode):
+    recipe = tiny_recipe("data.loader=pil", f"augmentation.policy={policy}").augmentation
+    preprocess = Preprocess((1, 32, 32), "bicubic", 1.0, "center", (0.5,), (0.25,))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)).convert(mode)
+    assert pil_transform(recipe, preprocess)(image).shape == (1, 32, 32)
+
+
+def test_without_augmentation_training_sees_what_evaluation_sees():
+    recipe = tiny_recipe("data.loader=pil", "augmentation.crop=none", "augmentation.flip=0").augmentation
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    for channels in (1, 3):
+        one = (0.5,) * channels
+        preprocess = Preprocess((channels, 32, 32), "bicubic", 1.0, "center", one, one)
+        torch.testing.assert_close(pil_transform(recipe, preprocess)(image), preprocess(image))
+
+
+def test_other_numbers_of_channels_are_refused():
+    preprocess = Preprocess((4, 32, 32), "bicubic", 1.0, "center", (0.5,) * 4, (0.5,) * 4)
+    with pytest.raises(RecipeError, match="takes 4 channels"):
+        pil_transform(tiny_recipe("data.loader=pil").augmentation, preprocess)
 
 
 def test_objective_repeats_with_the_seed_and_mixes_targets():

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from zoo.activations import activation_parameters
+from zoo.activations import activation_parameters, parameter_specs
 from zoo.errors import RecipeError
 from zoo.models import build_model
+from zoo.training import groups as groups_module
 from zoo.training.groups import parameter_groups
 from zoo.training.optimise import Clipper, build_optimizer, build_scheduler
 
@@ -32,6 +35,38 @@ def test_baseline_has_no_activation_group_and_may_decay_vectors():
     groups = groups_of(model, "optimizer.decay_vectors=true")
     assert set(groups) == {"vectors", "weights"}
     assert groups["vectors"]["weight_decay"] == 5e-4
+
+
+@pytest.mark.parametrize(("given", "factor"), [((), 10), (("optimizer.activation_lr_factor=3",), 3)])
+def test_factor_of_activations_is_the_specs_unless_the_recipe_says(given, factor):
+    assert groups_of(build_model(MODEL, num_classes=10), *given)["activations"]["lr_scale"] == factor
+
+
+def test_specs_decide_factor_and_decay(monkeypatch):
+    model = build_model(MODEL, num_classes=10)
+    specs = {
+        name: replace(spec, lr_factor=2.0, weight_decay=True) if name.endswith(".a") else spec
+        for name, spec in parameter_specs(model).items()
+    }
+    monkeypatch.setattr(groups_module, "parameter_specs", lambda model: specs)
+    found = [
+        (group["name"], group["lr_scale"], group["weight_decay"], len(group["params"]))
+        for group in parameter_groups(model, tiny_recipe().optimizer)
+        if group["name"] == "activations"
+    ]
+    half = len(specs) // 2
+    assert sorted(found) == [("activations", 2.0, 5e-4, half), ("activations", 10.0, 0.0, half)]
+
+
+def test_rivals_keep_the_rate_of_the_weights_and_no_decay():
+    model = build_model(MODEL, num_classes=10, norm="dyt", act="relu")
+    specs = parameter_specs(model)
+    groups = parameter_groups(model, tiny_recipe("optimizer.decay_vectors=true").optimizer)
+    by_parameter = {id(p): group for group in groups for p in group["params"]}
+    theirs = [by_parameter[id(model.get_parameter(name))] for name in specs]
+    assert theirs
+    assert {(g["name"], g["lr_scale"], g["weight_decay"]) for g in theirs} == {("vectors", 1.0, 0.0)}
+    assert by_parameter[id(model.fc.bias)]["weight_decay"] == 5e-4
 
 
 def test_frozen_parameters_are_left_out():

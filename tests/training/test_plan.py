@@ -51,7 +51,9 @@ def test_too_few_images_and_unequal_shares_are_refused():
         make_plan(tiny_recipe("regularisation.mixup=0.2", "data.batch_size=10"), 44, Devices(CPU, 0, 2))
 
 
-@pytest.mark.parametrize(("images", "size", "world"), [(21, 8, 1), (21, 8, 2), (16, 8, 2), (3, 8, 1)])
+@pytest.mark.parametrize(
+    ("images", "size", "world"), [(21, 8, 1), (21, 8, 2), (16, 8, 2), (3, 8, 1), (2, 8, 4), (1, 1, 2), (0, 8, 1)]
+)
 def test_evaluation_counts_every_image_once(images, size, world):
     shares = [evaluation_chunks(images, size, Devices(CPU, rank, world)) for rank in range(world)]
     assert all(len(chunk) == size for share in shares for chunk, _ in share)

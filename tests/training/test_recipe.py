@@ -1,9 +1,13 @@
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 
+from zoo.activations import parameter_specs
 from zoo.errors import RecipeError
-from zoo.training import list_recipes, load_recipe
+from zoo.models import build_model
+from zoo.training import list_recipes, load_recipe, parse
 from zoo.training.recipe import flat
 
 from .tiny import tiny_recipe
@@ -62,7 +66,7 @@ def test_shipped_recipe_loads_and_survives_json(name, tmp_path):
     ],
 )
 def test_values_the_paper_states(name, values):
-    rows = flat(load_recipe(name))
+    rows = flat(load_recipe(name).to_dict())
     assert {key: rows[key] for key in values} == values
 
 
@@ -77,8 +81,8 @@ def test_overrides_change_single_fields():
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("schedule.epoch=2", "unknown field 'schedule.epoch'; nearest: schedule.epochs"),
-        ("optimiser.lr=2", "unknown field 'optimiser'; nearest: optimizer"),
+        ("schedule.epoch=2", "schedule.epoch: unknown field. Nearest: schedule.epochs"),
+        ("optimiser.lr=2", "optimiser: unknown field. Nearest: optimizer"),
         ("schedule.epochs=2.5", "schedule.epochs: 2.5 is a number; wanted an integer"),
         ("schedule.epochs=true", "schedule.epochs: True is true or false; wanted an integer"),
         ("optimizer.lr=fast", "optimizer.lr: 'fast' is text; wanted a number"),
@@ -127,7 +131,7 @@ def test_mixing_needs_pairs():
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("c18_cifar", "nearest: c18_cifar10"), ("absent.toml", "No such file"), ("zzz", "known: c18_cifar10")],
+    [("c18_cifar", "Nearest: c18_cifar10"), ("absent.toml", "No such file"), ("zzz", "Known: c18_cifar10")],
 )
 def test_unknown_recipe(name, said):
     with pytest.raises(RecipeError, match=said):
@@ -145,3 +149,19 @@ def test_unreadable_recipe(file, text, tmp_path):
 def test_override_must_be_an_assignment(override):
     with pytest.raises(RecipeError, match="Cannot apply"):
         load_recipe("c18_cifar10", [override])
+
+
+def test_baseline_of_the_short_recipe_is_the_command_in_its_header():
+    file = Path(parse.__file__).parent / "recipes" / "c18_cifar10_short.toml"
+    comment = " ".join(line.removeprefix("#").strip().removesuffix("\\") for line in file.read_text().splitlines())
+    words = shlex.split(comment[comment.index("zoo train") : comment.index("description =")])
+    assert words[:3] == ["zoo", "train", "c18_cifar10_short"]
+    baseline = load_recipe(words[2], [words[i + 1] for i, word in enumerate(words) if word == "--set"])
+    model = build_model(
+        baseline.model.name, num_classes=10, norm=baseline.model.norm, act=baseline.model.act, **baseline.model.args
+    )
+    kinds = {type(module).__name__ for module in model.modules()}
+    assert not parameter_specs(model)
+    assert {"BatchNorm2d", "ReLU"} <= kinds
+    ours = load_recipe("c18_cifar10_short")
+    assert (baseline.optimizer, baseline.schedule, baseline.data) == (ours.optimizer, ours.schedule, ours.data)

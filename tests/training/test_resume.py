@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from zoo.errors import RecipeError, WeightsCorruptError
+from zoo.errors import OutputError, RecipeError, WeightsCorruptError, WeightsMismatchError
 from zoo.training import train
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.log import append_row, read_rows, rewind
 
-from .tiny import tiny_recipe
+from .tiny import tiny_recipe, write_data
 
 # Runs until the given step of the second epoch and dies there without warning, one step after its checkpoint.
 KILLED = """
@@ -84,7 +87,51 @@ def test_another_recipe_cannot_take_over(tiny_data, tmp_path):
     run(tiny_recipe(), tiny_data, tmp_path / "run")
     with pytest.raises(RecipeError, match=r"optimizer\.lr: 0\.05 -> 0\.01"):
         run(tiny_recipe("optimizer.lr=0.01"), tiny_data, tmp_path / "run", resume=True)
-    run(tiny_recipe("runtime.workers=0", "runtime.checkpoint_minutes=5"), tiny_data, tmp_path / "run", resume=True)
+    words = ["description=said anew", "source=told anew"]
+    free = tiny_recipe("runtime.workers=0", "runtime.checkpoint_minutes=5", *words)
+    run(free, tiny_data, tmp_path / "run", resume=True)
+
+
+def test_another_number_of_processes_cannot_take_over(tiny_data, tmp_path):
+    run(tiny_recipe(), tiny_data, tmp_path / "run")
+    path = tmp_path / "run/checkpoint.safetensors"
+    tensors, state = load_checkpoint(path)
+    save_checkpoint(path, tensors, {**state, "processes": 2})
+    with pytest.raises(RecipeError, match="processes: 2 -> 1"):
+        run(tiny_recipe(), tiny_data, tmp_path / "run", resume=True)
+
+
+def test_other_data_cannot_take_over_but_a_copy_can(tiny_data, tmp_path):
+    run(tiny_recipe(), tiny_data, tmp_path / "run")
+    other = write_data(tmp_path / "other", train=45)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(RecipeError, match=r"data\.train\.images: 44 -> 45"):
+        run(tiny_recipe(), other, tmp_path / "run", resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    run(tiny_recipe(), shutil.copytree(tiny_data, tmp_path / "copy"), tmp_path / "run", resume=True)
+
+
+def test_checkpoint_of_another_format_is_named(tiny_data, tmp_path):
+    save_file({"a": torch.zeros(9)}, tmp_path / "checkpoint.safetensors", metadata={"state": '{"format": 1}'})
+    with pytest.raises(WeightsMismatchError, match="checkpoint format 1, this version reads"):
+        run(tiny_recipe(), tiny_data, tmp_path, resume=True)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, {"a": torch.ones(9)}, {"step": 1})
+    before = path.read_bytes()
+
+    def full(self, content):
+        with self.open("wb") as file:
+            file.write(content[:5])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match=r"checkpoint\.safetensors: No space left"):
+        save_checkpoint(path, {"a": torch.zeros(9)}, {"step": 2})
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign"])

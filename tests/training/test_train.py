@@ -1,13 +1,19 @@
 import functools
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from zoo._environment import library_versions
+from zoo.data._table import TableRows
 from zoo.errors import ConfigurationError, DataNotFoundError, OutputError, RecipeError, UnknownNameError
 from zoo.models import build_model
+from zoo.pretrained import training_record
 from zoo.training import DivergedError, load_recipe, train
+from zoo.training import images as images_module
+from zoo.training import run as run_module
 from zoo.training.measure import exchanged
 
 from .tiny import MODEL, tiny_recipe
@@ -41,6 +47,10 @@ def test_a_run_learns_and_leaves_everything_behind(tiny_data, tmp_path):
     assert summary["wall_clock_s"] == pytest.approx(sum(row["seconds"] for row in rows))
     assert summary["data"]["train_images"] == 44
     assert summary["data"]["train_source"]
+    environment = summary["environment"]
+    assert environment.keys() == {"device", "processes", "threads", "versions"}
+    assert environment["versions"] == library_versions()
+    assert training_record(tmp_path / "run")["device"] == environment["device"]
     assert same(load_file(result.weights), result.model.state_dict())
     stored = load_recipe(tmp_path / "run/recipe.json")
     assert stored.to_dict() == recipe.to_dict()
@@ -154,10 +164,60 @@ def test_output_that_cannot_be_written(tiny_data, tmp_path):
 def test_what_does_not_fit_is_refused(overrides, error, said, tiny_data, tmp_path):
     with pytest.raises(error, match=said):
         run(tiny_recipe("model.args={}", *overrides), tiny_data, tmp_path / "run")
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_data_and_device(tiny_data, tmp_path):
     with pytest.raises(DataNotFoundError):
         run(tiny_recipe(), tmp_path / "nowhere", tmp_path / "run")
     with pytest.raises(ConfigurationError, match="cuda:99"):
-        train(tiny_recipe(), data=tiny_data, output=tmp_path / "run2", device="cuda:99", show_progress=False)
+        train(tiny_recipe(), data=tiny_data, output=tmp_path / "run", device="cuda:99", show_progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_processes_get_the_device_asked_for_or_an_error(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ConfigurationError, match="cuda:99"):
+        train(tiny_recipe(), data=tiny_data, output=tmp_path / "run", device="cuda:99", show_progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_image_is_one_error_without_a_traceback(workers, tiny_data, tmp_path, monkeypatch):
+    read = TableRows.__getitem__
+
+    def fail(self, index):
+        if index == 4:
+            raise OSError("cannot identify image file")
+        return read(self, index)
+
+    recipe = tiny_recipe("data.loader=pil", f"runtime.workers={workers}")
+    monkeypatch.setattr(TableRows, "__getitem__", fail)
+    with pytest.raises(DataNotFoundError, match=r"^Image 4 of cifar10 \((train|test)\) cannot be read") as caught:
+        run(recipe, tiny_data, tmp_path / "run")
+    assert "Traceback" not in str(caught.value)
+
+
+def test_greyscale_model_learns_from_colour_images(tiny_data, tmp_path):
+    grey = ["model.args={in_chans=1}", "schedule.epochs=1", "schedule.warmup_epochs=0"]
+    with pytest.raises(RecipeError, match='loader="pil"'):
+        run(tiny_recipe(*grey), tiny_data, tmp_path / "run")
+    result = run(tiny_recipe(*grey, "data.loader=pil", "runtime.workers=0"), tiny_data, tmp_path / "run")
+    assert result.summary["data"]["preprocess"]["input_size"] == [1, 32, 32]
+    with torch.no_grad():
+        assert result.model(torch.zeros(1, 1, 32, 32)).shape == (1, 10)
+
+
+def test_decoding_is_shown(tiny_data, tmp_path, monkeypatch):
+    shown = []
+
+    @contextmanager
+    def counting(what, total, show):
+        yield lambda items: shown.append((what, items, total))
+
+    monkeypatch.setattr(run_module, "counting", counting)
+    monkeypatch.setattr(images_module, "_REPORT_EVERY", 20)
+    run(tiny_recipe("schedule.epochs=1", "schedule.warmup_epochs=0"), tiny_data, tmp_path / "run")
+    train_rows = [("decoding, train", items, 44) for items in (20, 20, 4)]
+    assert shown == [*train_rows, ("decoding, evaluation", 20, 21), ("decoding, evaluation", 1, 21)]

@@ -1,13 +1,18 @@
 import json
+import shlex
 
 import pytest
+import torch
 import typer
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from zoo import cli
 from zoo.commands import train as command
+from zoo.pretrained import create_model
 from zoo.training import list_recipes
 
-from .tiny import TEXT
+from .tiny import MODEL, TEXT
 
 
 @pytest.fixture
@@ -33,6 +38,25 @@ def test_train_prints_only_json_and_resumes(zoo_train, tiny_data, tmp_path):
     assert "epoch 1/1" in done.stderr
     assert zoo_train(*arguments).exit_code == 1
     assert zoo_train(*arguments, "--resume").exit_code == 0
+
+
+def test_the_command_it_prints_makes_a_card(zoo_train, tiny_data, tmp_path, capsys):
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT)
+    run = tmp_path / "a run"
+    options = ["--data", tiny_data, "--output", run, "--device", "cpu", "--epochs", 1, "--set", "model.act=galu"]
+    done = zoo_train(file, *options)
+    assert done.exit_code == 0, done.output
+    command = shlex.split(done.stdout.splitlines()[-1])
+    assert command[:3] == ["zoo", "adopt", str(run / "model.safetensors")]
+    with pytest.raises(SystemExit) as left:
+        cli.main([*command[1:], "--output", str(tmp_path / "card"), "--dtype", "float32"])
+    assert left.value.code == 0, capsys.readouterr().err
+    model = create_model(tmp_path / "card")
+    assert model.pretrained_tag.name == f"{MODEL}.cifar10"
+    assert model.pretrained_tag.model_args == {"act": "galu"}
+    trained = load_file(run / "model.safetensors")
+    assert all(torch.equal(trained[name], value) for name, value in model.state_dict().items())
 
 
 def test_list_names_every_recipe(zoo_train):

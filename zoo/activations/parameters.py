@@ -30,9 +30,9 @@ def parameter_specs(model: nn.Module) -> dict[str, ParameterSpec]:
 
 
 def activation_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Every a and b of the SALU family in `model`: the group with its own learning rate and no weight decay.
+    """Every a and b of the SALU family in `model`: the parameters that must stay positive.
 
-    DyT's and Derf's parameters are not in it: their papers train them at the learning rate of the weights.
+    DyT's and Derf's parameters are not in it. Learning-rate factor and weight decay stand in `parameter_specs`.
 
     Returns:
         Names as in `model.named_parameters()`.

@@ -20,7 +20,7 @@ class ParameterSpec:
         name: its attribute on the module.
         initial: the value it starts at.
         shape: "scalar" (0-dim, shared by all elements) or "channel" (one value per channel).
-        lr_factor: the learning rate of the weights is multiplied by this for it.
+        lr_factor: the learning rate of the weights is multiplied by this for it, unless a recipe says otherwise.
         weight_decay: whether weight decay applies to it.
         positive: whether it must stay positive while it is learned.
     """

@@ -1,9 +1,12 @@
 """`zoo train`: a model by a recipe."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from zoo.training import TrainResult
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +31,9 @@ def train_command(
 ) -> None:
     """Train a model by a recipe; the same command with --resume goes on after a kill.
 
+    The weights of a finished run get a name by `zoo adopt`, which makes a card of them: the command to do so is
+    printed at the end. After it, `zoo evaluate` and `zoo export` take them.
+
     Several processes: `torchrun --nproc-per-node 8 -m zoo train RECIPE`, or `accelerate launch -m zoo train RECIPE`.
     """
     if list_all:
@@ -35,20 +41,16 @@ def train_command(
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo train --list` shows them.", param_hint="RECIPE")
-    from zoo.commands._output import console_out, print_json
+    from zoo._devices import leave_processes
     from zoo.training import load_recipe, train
 
     chosen = load_recipe(recipe, _overrides(sets or [], epochs, compiled, workers))
-    result = train(chosen, data=data, output=output, resume=resume, device=device)
-    if not result.main:
-        return
-    if as_json:
-        print_json({"output": str(result.output), "weights": str(result.weights), **result.summary})
-        return
-    figures = result.summary["results"]
-    shown = "  ".join(f"{k}: {figures[k]:.2f} %" for k in ("val_top1", "val_top1_ema") if k in figures)
-    console_out.print(f"{shown}  after {result.summary['wall_clock_s'] / 60:.1f} min", highlight=False)
-    console_out.print(f"Weights: {result.weights}", highlight=False, soft_wrap=True)
+    try:
+        result = train(chosen, data=data, output=output, resume=resume, device=device)
+    finally:
+        leave_processes()
+    if result.main:
+        _report(result, as_json)
 
 
 def _overrides(sets: list[str], epochs: int | None, compiled: bool | None, workers: int | None) -> list[str]:
@@ -58,6 +60,44 @@ def _overrides(sets: list[str], epochs: int | None, compiled: bool | None, worke
         "runtime.workers": workers,
     }
     return [*sets, *(f"{key}={value}" for key, value in short.items() if value is not None)]
+
+
+def _report(result: "TrainResult", as_json: bool) -> None:
+    from rich.markup import escape
+
+    from zoo.commands._output import console_out, print_json
+
+    command = _adoption(result)
+    if as_json:
+        paths = {"output": str(result.output), "weights": str(result.weights), "adopt": command}
+        print_json(paths | result.summary)
+        return
+    figures = result.summary["results"]
+    shown = "  ".join(f"{k}: {figures[k]:.2f} %" for k in ("val_top1", "val_top1_ema") if k in figures)
+    console_out.print(f"{shown}  after {result.summary['wall_clock_s'] / 60:.1f} min", highlight=False)
+    console_out.print(f"Weights: {escape(str(result.weights))}", highlight=False, soft_wrap=True)
+    console_out.print("To evaluate and export them by name, make a card of them:", highlight=False)
+    console_out.print(escape(command), highlight=False, soft_wrap=True)
+
+
+def _adoption(result: "TrainResult") -> str:
+    """The command that makes a card of a run's weights; the tag is the data set's name."""
+    import shlex
+
+    recipe = result.summary["recipe"]
+    model, dataset = recipe["model"], recipe["data"]["dataset"]
+    options = {
+        "--model": model["name"],
+        "--tag": dataset,
+        "--dataset": dataset,
+        "--labels": result.output / "labels.json" if result.summary["data"]["labels"] else None,
+        "--preprocess": result.output / "preprocess.json",
+        "--norm": model.get("norm"),
+        "--act": model.get("act"),
+        "--img-size": model["args"].get("img_size"),
+    }
+    given = [part for option, value in options.items() if value is not None for part in (option, str(value))]
+    return shlex.join(["zoo", "adopt", str(result.weights), *given])
 
 
 def _list(as_json: bool) -> None:

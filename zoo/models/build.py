@@ -1,6 +1,5 @@
 """From a name and arguments to a module, without weights."""
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from timm.models import build_model_with_cfg
 from torch import nn
 
-from zoo.errors import ConfigurationError
+from zoo.errors import ConfigurationError, suggestion
 from zoo.models.inputs import as_size, check_geometry
 from zoo.models.parts import NORMS, Start, make_parts
 from zoo.models.spec import MODELS, ModelSpec
@@ -114,8 +113,7 @@ def _check_arguments(
     known = spec.options | (_FEATURE_OPTIONS if features_only else frozenset())
     unknown = sorted(set(options) - known)
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.5)
-        hint = f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(sorted(known))}."
+        hint = suggestion(unknown[0], known)
         if unknown[0] in ("norm_layer", "act_layer"):
             hint = f"Choose by name: {unknown[0].removesuffix('_layer')}=..."
         raise ConfigurationError(f"{spec.name} has no argument {unknown[0]!r}. {hint}")

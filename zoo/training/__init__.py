@@ -1,6 +1,6 @@
 """Training by recipes: `train("c18_cifar10")`, or `zoo train c18_cifar10` on the command line."""
 
-from zoo.training.loop import DivergedError
+from zoo.errors import DivergedError
 from zoo.training.parse import list_recipes, load_recipe
 from zoo.training.recipe import Recipe
 from zoo.training.run import TrainResult, train

@@ -1,14 +1,19 @@
 """Training-time changes of images: on whole uint8 batches, on whole normalised batches, and on single PIL images."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.data.preprocess import Preprocess
+from zoo.data.preprocess import Preprocess, convert_image
+from zoo.errors import RecipeError
 from zoo.training.recipe import AugmentationRecipe
+
+# The PIL mode of an image by the number of channels the model takes.
+_MODES = {1: "L", 3: "RGB"}
 
 
 def padded_windows(images: Tensor, recipe: AugmentationRecipe) -> Tensor:
@@ -61,15 +66,24 @@ def resize_batch(images: Tensor, size: int) -> Tensor:
 
 
 def pil_transform(recipe: AugmentationRecipe, preprocess: Preprocess) -> Callable[[Any], Tensor]:
-    """Build the per-image training transform: crop, flip, policy, tensor, normalise; (C, H, W) float32.
+    """Build the per-image training transform: greyscale or RGB, crop, flip, policy, tensor, normalise.
 
     It draws from torch's and Python's global generators; the caller seeds them.
+
+    Returns:
+        A function from a PIL image to a float32 tensor (C, H, W).
+
+    Raises:
+        RecipeError: the model takes neither one channel nor three.
     """
     from torchvision import transforms as T
 
+    channels = preprocess.input_size[0]
+    if channels not in _MODES:
+        raise RecipeError(f"model.args: the model takes {channels} channels; images give 1 (greyscale) or 3 (RGB).")
     size = recipe.size or preprocess.input_size[-1]
     interpolation = T.InterpolationMode(preprocess.interpolation)
-    steps: list[Any] = []
+    steps: list[Any] = [partial(convert_image, mode=_MODES[channels])]
     if recipe.crop == "resized":
         steps += [T.RandomResizedCrop(size, recipe.scale, recipe.ratio, interpolation=interpolation)]
     else:

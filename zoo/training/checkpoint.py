@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._files import write_atomic
+from zoo._files import write_tensors
 from zoo.errors import WeightsCorruptError, WeightsMismatchError
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = "state"
 
 
@@ -23,13 +23,10 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
         state: plain values that JSON holds exactly (Python writes floats so that they read back bit by bit).
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or is full.
     """
-    from safetensors.torch import save_file
-
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {_HEADER: json.dumps({"format": FORMAT, **state})}
-    write_atomic(path, lambda file: save_file(stored, file, metadata=header))
+    write_tensors(path, stored, {_HEADER: json.dumps({"format": FORMAT, **state})})
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -51,7 +48,10 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise WeightsCorruptError(f"{path} holds weights but is no training checkpoint.")
     state = json.loads(header)
     if state.get("format") != FORMAT:
-        raise WeightsMismatchError(f"{path} has checkpoint format {state.get('format')}; this version reads {FORMAT}.")
+        raise WeightsMismatchError(
+            f"{path} has checkpoint format {state.get('format')}, this version reads {FORMAT}. Resume it with the "
+            "version that wrote it, or choose another folder (--output)."
+        )
     return tensors, state
 
 

@@ -1,6 +1,5 @@
 """Where a run computes: one process, or several started by `accelerate launch` or `torchrun`."""
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import ConfigurationError
+from zoo._devices import choose_device, join_processes
 
 
 @dataclass(frozen=True)
@@ -53,31 +52,14 @@ class Devices:
 
 
 def find_devices(device: str | None = None) -> Devices:
-    """Join the processes that were started together (WORLD_SIZE > 1), or take one device.
+    """Take a device, and join the processes that were started together (WORLD_SIZE > 1).
 
     Args:
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the best available.
 
     Raises:
-        ConfigurationError: the device does not exist here.
+        ConfigurationError: the device does not exist here, or is not this process's; see `zoo._devices`.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from accelerate import PartialState
-
-        state = PartialState(cpu=device == "cpu")
-        return Devices(state.device, state.process_index, state.num_processes)
-    if device is None:
-        return Devices(torch.device(_best()))
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigurationError(f"Cannot compute on {device!r}: {reason} Available: {_best()!r} or 'cpu'.") from error
-    return Devices(chosen)
-
-
-def _best() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    chosen = choose_device(device)
+    processes = join_processes(chosen)
+    return Devices(chosen, processes.rank, processes.count)

@@ -1,13 +1,13 @@
 """Two ways from a data set to normalised batches: one tensor for small images, worker processes for the rest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
+from zoo.data.loading import Samples, load_batches
 from zoo.data.preprocess import Preprocess
 from zoo.errors import RecipeError
 from zoo.training.augment import crop_and_flip, padded_windows, pil_transform
@@ -16,6 +16,8 @@ from zoo.training.recipe import Recipe
 from zoo.training.seeds import Purpose, derive, generator, seed_everything
 
 Batch = tuple[Tensor, Tensor]
+# Images decoded between two reports of progress.
+_REPORT_EVERY = 250
 
 
 class Images(Protocol):
@@ -41,16 +43,24 @@ class TensorImages:
         preprocess: the model's; image sizes must equal its input size.
         rank: this process's number, part of every seed.
         augmented: whether `training` will be called (padding costs memory).
+        advance: called while the images are decoded, with the number of those just done.
 
     Raises:
         RecipeError: the images have other sizes than the model's input.
     """
 
     def __init__(
-        self, dataset: Any, recipe: Recipe, preprocess: Preprocess, rank: int = 0, *, augmented: bool = True
+        self,
+        dataset: Any,
+        recipe: Recipe,
+        preprocess: Preprocess,
+        rank: int = 0,
+        *,
+        augmented: bool = True,
+        advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._recipe, self._rank = recipe, rank
-        pixels, labels = _decode(dataset, preprocess)
+        pixels, labels = _decode(dataset, preprocess, advance)
         self._images, self._labels = pixels, labels
         self._windows = padded_windows(pixels, recipe.augmentation) if augmented else None
         self._mean = torch.tensor(preprocess.mean).view(-1, 1, 1) * 255
@@ -87,31 +97,32 @@ class PilImages:
         dataset: gives (PIL image, label) by position.
         recipe: its augmentation, seed and number of workers.
         preprocess: the model's; evaluation uses it as it is.
+
+    Raises:
+        RecipeError: the model takes neither greyscale nor RGB images.
     """
 
     def __init__(self, dataset: Any, recipe: Recipe, preprocess: Preprocess) -> None:
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
+        self._transform = pil_transform(recipe.augmentation, preprocess)
 
     def __len__(self) -> int:
         return len(self._dataset)
 
     def training(self, parts: Sequence[Part]) -> Iterator[Batch]:
         """See `Images.training`."""
-        transform = pil_transform(self._recipe.augmentation, self._preprocess)
-        view = _Seeded(self._dataset, transform, self._recipe.runtime.seed)
+        view = _Seeded(self._dataset, self._transform, self._recipe.runtime.seed)
         yield from self._load(view, [[(int(i), part.epoch) for i in part.indices] for part in parts])
 
     def plain(self, chunks: Sequence[Tensor]) -> Iterator[Batch]:
         """See `Images.plain`."""
         yield from self._load(_Plain(self._dataset, self._preprocess), [chunk.tolist() for chunk in chunks])
 
-    def _load(self, view: Dataset, keys: list[list[Any]]) -> Iterable[Batch]:
-        workers = min(self._recipe.runtime.workers, max(len(keys), 1))
-        # A generator of its own keeps the loader from drawing from the global one.
-        return DataLoader(view, batch_sampler=keys, num_workers=workers, generator=generator(0))
+    def _load(self, view: Samples, keys: list[list[Any]]) -> Iterator[Batch]:
+        return load_batches(view, keys, self._recipe.runtime.workers)
 
 
-class _Seeded(Dataset):
+class _Seeded:
     """(position, epoch) to (augmented tensor, label); the seed depends on nothing else."""
 
     def __init__(self, dataset: Any, transform: Any, seed: int) -> None:
@@ -124,7 +135,7 @@ class _Seeded(Dataset):
         return self._transform(image), label
 
 
-class _Plain(Dataset):
+class _Plain:
     """Position to (preprocessed tensor, label)."""
 
     def __init__(self, dataset: Any, preprocess: Preprocess) -> None:
@@ -135,10 +146,12 @@ class _Plain(Dataset):
         return self._preprocess(image), label
 
 
-def _decode(dataset: Any, preprocess: Preprocess) -> tuple[Tensor, Tensor]:
+def _decode(dataset: Any, preprocess: Preprocess, advance: Callable[[int], None]) -> tuple[Tensor, Tensor]:
     channels, height, width = preprocess.input_size
     if channels != 3:
-        raise RecipeError(f'data.loader: "tensor" reads colour images; the model takes {channels} channels.')
+        raise RecipeError(
+            f'data.loader: "tensor" reads colour images, the model takes {channels} channels. Set data.loader="pil".'
+        )
     pixels = np.empty((len(dataset), height, width, 3), dtype=np.uint8)
     labels = np.empty(len(dataset), dtype=np.int64)
     for i in range(len(dataset)):
@@ -149,4 +162,6 @@ def _decode(dataset: Any, preprocess: Preprocess) -> tuple[Tensor, Tensor]:
                 f'{image.size[0]}x{image.size[1]}. Set data.loader="pil", which resizes.'
             )
         pixels[i] = np.asarray(image)
+        if (i + 1) % _REPORT_EVERY == 0 or i + 1 == len(dataset):
+            advance(i % _REPORT_EVERY + 1)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)

@@ -46,9 +46,10 @@ class Progress:
 class Meter:
     """Collects loss and gradient norm of each step without waiting for the device; `flush` reads them all.
 
+    Its attribute `every` says after how many steps to flush: 1 on a lone CPU, where nothing is gained by waiting.
+
     Args:
         devices: where the values live and who shares them.
-        every: steps between flushes; 1 on a CPU, where nothing is gained by waiting.
     """
 
     def __init__(self, devices: Devices) -> None:

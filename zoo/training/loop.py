@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations import activation_parameters, project_parameters
-from zoo.errors import ZooError
+from zoo.errors import DivergedError
 from zoo.training.checkpoint import pack_optimizer, prefixed, save_checkpoint, select, unpack_optimizer
 from zoo.training.devices import Devices
 from zoo.training.images import Images
@@ -28,10 +28,6 @@ CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 StepHook = Callable[[Progress], None]
 
 
-class DivergedError(ZooError):
-    """Loss or gradient became infinite or NaN while training."""
-
-
 class Trainer:
     """One run: a model, its data, and everything that changes while it learns.
 
@@ -41,7 +37,8 @@ class Trainer:
         train, evaluation: the two splits.
         classes: number of classes.
         devices: where to compute.
-        output: an existing folder for checkpoint and log.
+        output: folder for checkpoint and log; `run` expects it to exist.
+        identity: what `zoo.training.resume.identify` says of the run; goes into every checkpoint.
         on_step: called after each optimiser step with the progress so far.
     """
 
@@ -54,11 +51,13 @@ class Trainer:
         classes: int,
         devices: Devices,
         output: Path,
+        identity: dict[str, Any],
         on_step: StepHook | None = None,
     ) -> None:
         from timm.utils import ModelEmaV3
 
-        self.recipe, self.devices, self.output, self.on_step = recipe, devices, output, on_step
+        self.recipe, self.devices, self.output = recipe, devices, output
+        self.identity, self.on_step = identity, on_step
         self.train, self.evaluation = train, evaluation
         self.format = torch.channels_last if recipe.runtime.channels_last else torch.contiguous_format
         self.model = model.to(devices.device).to(memory_format=self.format)
@@ -108,7 +107,7 @@ class Trainer:
         if self.ema is not None:
             tensors |= prefixed("ema.", self.ema.module.state_dict())
         state = {"progress": asdict(self.progress), "optimizer": values, "scaler": self.scaler.state_dict()}
-        save_checkpoint(self.output / CHECKPOINT, tensors, {**state, "recipe": self.recipe.to_dict()})
+        save_checkpoint(self.output / CHECKPOINT, tensors, state | self.identity)
 
     def result(self) -> nn.Module:
         """The model the recipe ends with: the moving average or the raw weights."""

@@ -1,13 +1,12 @@
 """Optimiser and learning-rate schedule from timm, and gradient clipping with a choice of scope."""
 
-import difflib
 import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import RecipeError
+from zoo.errors import RecipeError, suggestion
 from zoo.training.groups import parameter_groups
 from zoo.training.recipe import OptimizerRecipe, Recipe
 
@@ -22,10 +21,7 @@ def build_optimizer(model: nn.Module, recipe: OptimizerRecipe) -> torch.optim.Op
 
     known = list_optimizers()
     if recipe.name.lower() not in known:
-        near = difflib.get_close_matches(recipe.name.lower(), known, n=5, cutoff=0.4)
-        raise RecipeError(
-            f"optimizer.name: timm has no optimiser {recipe.name!r}; nearest: {', '.join(near) or known}."
-        )
+        raise RecipeError(f"optimizer.name: timm has no optimiser {recipe.name!r}. {suggestion(recipe.name, known)}")
     groups = parameter_groups(model, recipe)
     keyword: dict[str, Any] = {"momentum": recipe.momentum, **recipe.args}
     try:

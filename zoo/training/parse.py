@@ -1,6 +1,5 @@
 """Recipes from TOML (or the JSON a run leaves behind), strictly: every wrong field, type and value is named."""
 
-import difflib
 import json
 import math
 import tomllib
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from zoo.errors import RecipeError
+from zoo.errors import RecipeError, suggestion
 from zoo.training.check import check_recipe
 from zoo.training.recipe import Recipe
 
@@ -36,7 +35,8 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     path = Path(name_or_path)
     if path.suffix not in (".toml", ".json"):
         if str(name_or_path) not in list_recipes():
-            raise RecipeError(_unknown("recipe", str(name_or_path), list_recipes()) + " Or give a .toml file.")
+            found = suggestion(str(name_or_path), list_recipes())
+            raise RecipeError(f"Unknown recipe {str(name_or_path)!r}. {found} Or give a .toml file.")
         path = _FOLDER / f"{name_or_path}.toml"
     table = _read(path)
     for override in overrides:
@@ -83,7 +83,7 @@ def _build(kind: type, table: dict[str, Any], where: str, problems: list[str]) -
     hints = get_type_hints(kind)
     known = {item.name: item for item in fields(kind)}
     for key in table.keys() - known.keys():
-        problems.append(_unknown("field", where + key, [where + name for name in known]))
+        problems.append(f"{where + key}: unknown field. {suggestion(where + key, [where + name for name in known])}")
     values = {}
     for name, item in known.items():
         if name in table:
@@ -133,8 +133,3 @@ def _type_name(kind: Any) -> str:
         return "a table"
     names = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list", dict: "a table"}
     return names.get(kind) or str(kind).replace("tuple", "list")
-
-
-def _unknown(kind: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"unknown {kind} {name!r}; " + (f"nearest: {', '.join(near)}." if near else f"known: {', '.join(known)}.")

@@ -88,11 +88,11 @@ def evaluation_chunks(images: int, size: int, devices: Devices) -> list[tuple[Te
 
     Returns:
         (indices, how many of them count): the last chunk is filled up with its first image, so that a compiled model
-        sees one batch size only.
+        sees one batch size only. Empty for a process that has no image, where there are more processes than images.
     """
-    mine = torch.arange(devices.rank, images, devices.world)
+    mine = torch.arange(images)[devices.rank :: devices.world]
     chunks = []
-    for indices in mine.split(size):
+    for indices in mine.split(size) if len(mine) else ():
         filling = indices[:1].expand(size - len(indices))
         chunks.append((torch.cat([indices, filling]), len(indices)))
     return chunks

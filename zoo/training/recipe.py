@@ -3,7 +3,8 @@
 Units: sizes in pixels, durations in epochs unless the name says minutes or steps, a rate of 0 means "off".
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -56,8 +57,9 @@ class OptimizerRecipe:
     """How weights are updated.
 
     `name` is one of `timm.optim.list_optimizers()` ("momentum" is SGD with plain momentum, "sgd" SGD with Nesterov's);
-    `args` goes to its constructor. Activation parameters (all a, b) get `activation_lr_factor` times the learning rate
-    and no weight decay. `fallback` holds name patterns that a matrix optimiser such as Muon leaves to its own AdamW.
+    `args` goes to its constructor. Activation parameters (all a, b) get `activation_lr_factor` times the learning rate;
+    left out, the factor that the activation's own spec holds. Their weight decay is always the spec's: none.
+    `fallback` holds name patterns that a matrix optimiser such as Muon leaves to its own AdamW.
     `clip_norm` limits the gradient's 2-norm; `clip_scope` "weights" leaves the activation parameters out of it.
     """
 
@@ -66,7 +68,7 @@ class OptimizerRecipe:
     momentum: float = bounded(0.9, 0, 1)
     weight_decay: float = bounded(0.0, 0)
     decay_vectors: bool = False
-    activation_lr_factor: float = bounded(10.0, 0)
+    activation_lr_factor: float | None = bounded(None, 0)
     clip_norm: float = bounded(0.0, 0)
     clip_scope: Literal["all", "weights"] = "all"
     fallback: tuple[str, ...] = ()
@@ -77,9 +79,10 @@ class OptimizerRecipe:
 class ScheduleRecipe:
     """How long, and how the learning rate and the image size move.
 
-    The rate rises linearly from `warmup_lr` to `optimizer.lr` over `warmup_epochs`, then falls to `min_lr` at the last
-    step; it changes at every step. `resolution` is a list of [until_epoch, size]: epochs before `until_epoch` train on
-    batches resized to `size`; after the last entry the batches keep their own size.
+    The rate rises linearly from `warmup_lr` to `optimizer.lr` over `warmup_epochs`, then falls towards `min_lr`, which
+    only the step after the last would have; it changes at every step. `resolution` is a list of [until_epoch, size]:
+    epochs before `until_epoch` train on batches resized to `size`; after the last entry the batches keep their own
+    size.
     """
 
     epochs: int = required(1)
@@ -176,19 +179,13 @@ class Recipe:
         return {k: v for k, v in _plain(asdict(self)).items() if k != "name"}
 
 
-# Fields that may differ when a run is resumed: none of them changes what is computed.
-FREE_ON_RESUME = frozenset({"runtime.workers", "runtime.checkpoint_minutes", "runtime.checkpoint_steps"})
-
-
-def flat(recipe: Recipe) -> dict[str, Any]:
-    """Return {"table.field": value} for every field, for comparing two recipes."""
+def flat(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"table.field": value} for `Recipe.to_dict()`, for comparing two recipes."""
     rows: dict[str, Any] = {}
-    for item in fields(recipe):
-        value = _plain(asdict(recipe)[item.name])
-        if isinstance(value, dict):
-            rows.update({f"{item.name}.{key}": entry for key, entry in value.items()})
-        else:
-            rows[item.name] = value
+    for name, value in tables.items():
+        rows.update(
+            {f"{name}.{key}": entry for key, entry in value.items()} if isinstance(value, dict) else {name: value}
+        )
     return rows
 
 

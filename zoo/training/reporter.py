@@ -1,6 +1,8 @@
 """What a person sees while a run goes on: a bar in a terminal, plain lines elsewhere, always on stderr."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,17 +26,7 @@ class Reporter:
         self._console = Console(stderr=True, quiet=not show)
         self._total, self._first, self._done = total, done, done
         self._start = self._last_line = time.monotonic()
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=self._console,
-            disable=not (show and self._console.is_terminal),
-        )
+        self._bar = _bar(self._console, show)
         self._task = self._bar.add_task("training", total=total, completed=done, note="")
 
     def __enter__(self) -> Self:
@@ -68,3 +60,45 @@ class Reporter:
         parts += [f"{name} {row[name]:.2f} %" for name in ("val_top1", "val_top1_ema") if name in row]
         parts += [f"grad norm {row['grad_norm']:.2f}", f"{row['images_per_s']:.0f} images/s", f"{row['seconds']:.0f} s"]
         self.say("  ".join(parts))
+
+
+@contextmanager
+def counting(what: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
+    """Show how far a preparation is while the block runs; where no bar can be drawn, as a line every half minute.
+
+    Args:
+        what: what is being done, in a word or two.
+        total: number of items.
+        show: False prints nothing.
+
+    Yields:
+        A function that takes the number of items just finished.
+    """
+    console = Console(stderr=True, quiet=not show)
+    done, last_line = 0, time.monotonic()
+
+    def advance(items: int) -> None:
+        nonlocal done, last_line
+        done += items
+        bar.update(task, completed=done)
+        if bar.disable and time.monotonic() - last_line >= _LINE_EVERY:
+            last_line = time.monotonic()
+            console.print(f"{what}: {done}/{total}", highlight=False, markup=False)
+
+    with _bar(console, show) as bar:
+        task = bar.add_task(what, total=total, note="")
+        yield advance
+
+
+def _bar(console: Console, show: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        console=console,
+        disable=not (show and console.is_terminal),
+    )

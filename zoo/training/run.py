@@ -1,27 +1,34 @@
 """`train`: from a recipe to a folder with weights, log and summary."""
 
-import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from zoo._files import write_atomic, write_json
+from zoo._environment import hardware, library_versions
+from zoo._files import check_writable, write_json, write_tensors
+from zoo.data.preprocess import Preprocess
+from zoo.data.vision import ImageDataset, load_vision
 from zoo.errors import OutputError, RecipeError
+from zoo.models import build_model
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.devices import Devices, find_devices
 from zoo.training.images import Images, PilImages, TensorImages
 from zoo.training.log import read_rows
 from zoo.training.loop import CHECKPOINT, LOG, StepHook, Trainer
 from zoo.training.parse import load_recipe
-from zoo.training.recipe import FREE_ON_RESUME, Recipe, flat
-from zoo.training.reporter import Reporter
+from zoo.training.recipe import Recipe
+from zoo.training.reporter import Reporter, counting
+from zoo.training.resume import check_same, identify
 from zoo.training.seeds import Purpose, derive, seed_everything
 
 RECIPE, SUMMARY, WEIGHTS = "recipe.json", "summary.json", "model.safetensors"
+# What `zoo adopt` reads beside the weights.
+LABELS, PREPROCESS = "labels.json", "preprocess.json"
+FILES = (RECIPE, SUMMARY, WEIGHTS, LABELS, PREPROCESS)
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,11 @@ def train(
     """Train a model by `recipe`; the same call with `resume=True` goes on after a kill as if nothing had happened.
 
     The run's folder receives recipe.json, log.jsonl (a row per epoch), checkpoint.safetensors, and at the end
-    model.safetensors and summary.json. Seeds torch's, numpy's and Python's global generators. Started by
-    `accelerate launch` or `torchrun`, the processes share each batch.
+    model.safetensors and summary.json, with labels.json and preprocess.json for `zoo adopt`, which makes a card of the
+    weights: only then can they be loaded, evaluated and exported by name. What is refused leaves no folder behind.
+
+    Seeds torch's, numpy's and Python's global generators. Started by `accelerate launch` or `torchrun`, the processes
+    share each batch.
 
     Args:
         recipe: a `Recipe`, the name of a shipped one, or a file.
@@ -69,7 +79,9 @@ def train(
         on_step: called after each optimiser step.
 
     Raises:
-        RecipeError: the recipe is wrong, or does not fit the model, the data or the run to be resumed.
+        RecipeError: the recipe is wrong, or does not fit the model or the data; or recipe, data or number of processes
+            are not those of the run to be resumed.
+        ConfigurationError: the device does not exist.
         OutputError: the folder cannot be written, or already holds a run and `resume` is False.
         DivergedError: loss or gradient is no longer finite.
         DataNotFoundError: the data set or a split is missing.
@@ -77,97 +89,91 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     folder = Path(output if output is not None else Path("runs") / recipe.name).absolute()
     devices = find_devices(device)
-    saved = _open_folder(folder, recipe, resume, devices)
-    trainer, about = _prepare(recipe, data, devices, folder, on_step)
+    saved = _look_into(folder, resume, devices)
+    splits = _open_splits(recipe, data)
+    identity = identify(recipe, splits, devices.world)
+    if saved is not None:
+        check_same(folder / CHECKPOINT, saved[1], identity)
+    show = show_progress and devices.main
+    model, images, about = _prepare(recipe, splits, devices, show)
+    classes = splits["train"].num_classes
+    trainer = Trainer(recipe, model, images[0], images[1], classes, devices, folder, identity, on_step)
     if saved is not None:
         trainer.restore(*saved)
     done = trainer.progress.epoch * trainer.plan.steps + trainer.progress.step
-    with Reporter(recipe.schedule.epochs * trainer.plan.steps, done, show_progress and devices.main) as reporter:
+    _claim(folder, recipe, devices)
+    with Reporter(recipe.schedule.epochs * trainer.plan.steps, done, show) as reporter:
         if resume:
             reporter.say(f"Going on at step {done}." if saved else f"No checkpoint in {folder}; starting at step 0.")
         trainer.run(reporter)
     return _finish(trainer, about)
 
 
-def _open_folder(folder: Path, recipe: Recipe, resume: bool, devices: Devices) -> Any:
-    """Claim the run's folder; returns the checkpoint to resume from, or None."""
+def _look_into(folder: Path, resume: bool, devices: Devices) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The checkpoint to resume from, or None; leaves the folder as it is, or missing."""
     checkpoint = folder / CHECKPOINT
     if not resume and (checkpoint.exists() or (folder / LOG).exists()):
         raise OutputError(f"{folder} already holds a run. Resume it (--resume), or choose another folder (--output).")
-    saved = load_checkpoint(checkpoint) if resume and checkpoint.exists() else None
-    if saved is not None:
-        _check_same(recipe, saved[1]["recipe"], checkpoint)
+    if devices.main:
+        check_writable(folder / RECIPE)
+    return load_checkpoint(checkpoint) if resume and checkpoint.exists() else None
+
+
+def _claim(folder: Path, recipe: Recipe, devices: Devices) -> None:
+    """Make the folder this run's, once every process has looked into it and nothing is left that could be refused."""
     devices.wait()
     if devices.main:
         write_json(folder / RECIPE, recipe.to_dict())
-        for leftover in folder.glob(f".{Path(CHECKPOINT).stem}.*"):
-            leftover.unlink()
-    return saved
+        for name in (CHECKPOINT, LOG, *FILES):
+            for leftover in folder.glob(f".{Path(name).stem}.????????{Path(name).suffix}"):
+                leftover.unlink()
 
 
-def _check_same(recipe: Recipe, stored: dict[str, Any], checkpoint: Path) -> None:
-    now = {key: value for key, value in flat(recipe).items() if key not in FREE_ON_RESUME and key != "name"}
-    then = {
-        (f"{table}.{key}" if key else table): value
-        for table, entries in stored.items()
-        for key, value in (entries.items() if isinstance(entries, dict) else [("", entries)])
-    }
-    changed = [
-        f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
-        for k in now.keys() | then.keys() - FREE_ON_RESUME
-        if then.get(k) != now.get(k)
-    ]
-    if changed:
+def _open_splits(recipe: Recipe, data: str | Path | None) -> dict[str, ImageDataset]:
+    names = {"train": recipe.data.train_split, "evaluation": recipe.data.eval_split}
+    splits = {use: load_vision(recipe.data.dataset, name, data) for use, name in names.items()}
+    found = [split.num_classes for split in splits.values()]
+    classes = recipe.model.num_classes or found[0]
+    if any(count != classes for count in found):
         raise RecipeError(
-            f"{checkpoint} was written by another recipe:\n  "
-            + "\n  ".join(sorted(changed))
-            + "\nResume with the same recipe, or choose another folder (--output)."
+            f"model.num_classes: {classes}, but {recipe.data.dataset} has {found[0]} classes to train on and "
+            f"{found[1]} to evaluate on. Leave model.num_classes out to take the data set's."
         )
+    return splits
 
 
 def _prepare(
-    recipe: Recipe, data: str | Path | None, devices: Devices, folder: Path, on_step: StepHook | None
-) -> tuple[Trainer, dict[str, Any]]:
-    from zoo.data.preprocess import Preprocess
-    from zoo.data.vision import load_vision
-    from zoo.models import build_model
-
-    splits = [load_vision(recipe.data.dataset, s, data) for s in (recipe.data.train_split, recipe.data.eval_split)]
-    classes = recipe.model.num_classes or splits[0].num_classes
-    if classes != splits[0].num_classes or classes != splits[1].num_classes:
-        raise RecipeError(
-            f"model.num_classes: {classes}, but {recipe.data.dataset} has {splits[0].num_classes} classes to train on "
-            f"and {splits[1].num_classes} to evaluate on. Leave model.num_classes out to take the data set's."
-        )
+    recipe: Recipe, splits: dict[str, ImageDataset], devices: Devices, show: bool
+) -> tuple[nn.Module, list[Images], dict[str, Any]]:
+    """The model with fresh weights, the images of both splits, and what the summary says of the data."""
     seed_everything(derive(recipe.runtime.seed, Purpose.INITIALISE))
-    m = recipe.model
-    model = build_model(m.name, num_classes=classes, norm=m.norm, act=m.act, **m.args)
+    m, train = recipe.model, splits["train"]
+    model = build_model(m.name, num_classes=train.num_classes, norm=m.norm, act=m.act, **m.args)
     preprocess = Preprocess.of(model)
-    train_images, eval_images = (
-        _open_images(split, recipe, preprocess, devices, augmented=i == 0) for i, split in enumerate(splits)
-    )
+    images = [_open_images(use, split, recipe, preprocess, devices.rank, show) for use, split in splits.items()]
     about = {
         "dataset": recipe.data.dataset,
-        "train_images": len(train_images),
-        "eval_images": len(eval_images),
-        "labels": list(splits[0].labels),
-        "train_source": splits[0].source,
-        "eval_source": splits[1].source,
+        "train_images": len(images[0]),
+        "eval_images": len(images[1]),
+        "labels": list(train.labels),
+        "train_source": train.source,
+        "eval_source": splits["evaluation"].source,
         "preprocess": preprocess.to_dict(),
     }
-    return Trainer(recipe, model, train_images, eval_images, classes, devices, folder, on_step), about
+    return model, images, about
 
 
-def _open_images(split: Any, recipe: Recipe, preprocess: Any, devices: Devices, augmented: bool) -> Images:
-    if recipe.data.loader == "tensor":
-        return TensorImages(split, recipe, preprocess, devices.rank, augmented=augmented)
-    return PilImages(split, recipe, preprocess)
+def _open_images(
+    use: str, split: ImageDataset, recipe: Recipe, preprocess: Preprocess, rank: int, show: bool
+) -> Images:
+    if recipe.data.loader == "pil":
+        return PilImages(split, recipe, preprocess)
+    with counting(f"decoding, {use}", len(split), show) as advance:
+        return TensorImages(split, recipe, preprocess, rank, augmented=use == "train", advance=advance)
 
 
 def _finish(trainer: Trainer, about: dict[str, Any]) -> TrainResult:
     """Write weights and summary (first process), and return them."""
-    from safetensors.torch import save_file
-
     model = trainer.result().eval()
     folder, rows = trainer.output, read_rows(trainer.output / LOG) if trainer.devices.main else []
     summary: dict[str, Any] = {
@@ -184,21 +190,18 @@ def _finish(trainer: Trainer, about: dict[str, Any]) -> TrainResult:
     }
     if trainer.devices.main:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        write_atomic(folder / WEIGHTS, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+        write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
+        write_json(folder / LABELS, about["labels"])
+        write_json(folder / PREPROCESS, about["preprocess"])
         write_json(folder / SUMMARY, summary)
     trainer.devices.wait()
     return TrainResult(folder, folder / WEIGHTS, model, summary, trainer.devices.main)
 
 
 def _environment(devices: Devices) -> dict[str, Any]:
-    import timm
-
-    name = torch.cuda.get_device_name(devices.device) if devices.device.type == "cuda" else platform.machine()
     return {
-        "device": f"{devices.device.type} ({name})",
+        "device": f"{devices.device.type} ({hardware(devices.device)})",
         "processes": devices.world,
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "timm": timm.__version__,
-        "python": platform.python_version(),
+        "versions": library_versions(),
     }
