@@ -14,7 +14,7 @@ TOOLS = {
 }
 # Paths that exist on one machine only. What comes before must not be part of a longer path or an address.
 MACHINE_PATH = re.compile(r"(?<![\w.~$}-])/(work|root|tmp|home/\w+|Users/\w+)/")
-BINARY = {".parquet", ".png", ".safetensors", ".onnx"}
+BINARY = {".parquet", ".png", ".webp", ".safetensors", ".onnx"}
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -115,25 +115,27 @@ def _run(fill: Fill, temporary: Path, target: Path) -> None:
 
 def _put_in_place(temporaries: Mapping[Path, Path]) -> None:
     """Rename each temporary file to its target; on failure bring back what stood at the targets done so far."""
-    done: list[tuple[Path, Path | None]] = []
+    kept: dict[Path, Path] = {}
+    placed: list[Path] = []
     try:
+        if len(temporaries) > 1:  # copied before anything is renamed: a full disk shows while nothing has changed
+            for target, temporary in temporaries.items():
+                if target.exists():
+                    kept[target] = temporary.with_name(f"{temporary.name}.kept")
+                    shutil.copy2(target, kept[target])
         for target, temporary in temporaries.items():
-            kept = temporary.with_name(f"{temporary.name}.kept") if target.exists() and len(temporaries) > 1 else None
-            if kept is not None:
-                shutil.copy2(target, kept)
-            done.append((target, kept))
             temporary.replace(target)
+            placed.append(target)
     except OSError as error:
-        failed, _ = done[-1] if done else (next(iter(temporaries)), None)
-        for target, kept in done:
-            if kept is not None:
-                os.replace(kept, target)  # noqa: PTH105 must work while Path.replace is what fails
-            elif target != failed:
-                target.unlink(missing_ok=True)
-        raise _refused(failed, error) from error
-    for _, kept in done:
-        if kept is not None:
-            kept.unlink(missing_ok=True)
+        for done in placed:
+            if done in kept:
+                os.replace(kept[done], done)  # noqa: PTH105 must work while Path.replace is what fails
+            else:
+                done.unlink(missing_ok=True)
+        raise _refused(target, error) from error
+    finally:
+        for copy in kept.values():
+            copy.unlink(missing_ok=True)
 
 
 def _refused(target: Path, error: OSError) -> OutputError:

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -45,8 +46,8 @@ class Registry(Generic[T]):
             raise UnknownNameError(self.kind, name, self._items, hint) from None
 
     def names(self) -> list[str]:
-        """All names, sorted."""
-        return sorted(self._items)
+        """All names in natural order: c18 before c101."""
+        return sorted(self._items, key=_natural)
 
     def __contains__(self, name: object) -> bool:
         return name in self._items
@@ -56,6 +57,10 @@ class Registry(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def import_submodules(package: ModuleType) -> list[ModuleType]:

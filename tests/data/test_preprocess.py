@@ -1,5 +1,6 @@
 import json
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from timm.data import create_transform
 from torch import nn
 
 from zoo.data import Preprocess
+from zoo.data.preprocess import config_of, labels_of, resized
 from zoo.errors import ConfigurationError, ShapeError
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -140,3 +142,22 @@ def test_from_dict_is_strict():
 def test_bad_values_are_named(name, value):
     with pytest.raises(ConfigurationError, match=name):
         Preprocess.from_dict(CIFAR.to_dict() | {name: value})
+
+
+def test_what_a_model_says_about_itself():
+    plain, given = nn.Identity(), nn.Identity()
+    assert (config_of(plain), labels_of(plain)) == ({}, ())
+    assert config_of(timm.create_model("resnet18"))["first_conv"] == "conv1"
+    given.pretrained_cfg = {"label_names": ["cat", "dog"]}
+    assert (config_of(given), labels_of(given)) == ({"label_names": ["cat", "dog"]}, ("cat", "dog"))
+    given.pretrained_tag = SimpleNamespace(labels=("owl", "fox"))
+    assert labels_of(given) == ("owl", "fox")
+
+
+def test_another_size_takes_the_crop_published_for_it():
+    cfg = {"test_input_size": (3, 288, 288), "test_crop_pct": 1.0}
+    assert resized(cfg, IMAGENET, 224, "net") is IMAGENET
+    assert resized(cfg, IMAGENET, 288, "net") == IMAGENET.for_size(288, 1.0)
+    assert resized(cfg, IMAGENET, 320, "net") == IMAGENET.for_size(320)
+    with pytest.raises(ShapeError, match=r"Asked for 288 px; net takes \(224, 224\) only"):
+        resized({"fixed_input_size": True}, IMAGENET, 288, "net")

@@ -125,8 +125,31 @@ def test_wrong_image_size_and_channels(folder):
     with pytest.raises(ShapeError, match=r"does not run on a batch of shape \(45, 3, 12, 12\)"):
         evaluate(Linear(), "cifar10", data=folder, img_size=12)
     grey = nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten())
-    with pytest.raises(ShapeError, match="takes 1 channels, its preprocessing gives 3"):
+    with pytest.raises(ShapeError, match=r"takes images of 1 channel\(s\); got 3"):
         evaluate(grey, "cifar10", data=folder, preprocess=PREPROCESS)
+
+
+@pytest.mark.parametrize("name", ["OutOfMemoryError", "AcceleratorError"])
+def test_a_failing_device_is_not_blamed_on_the_input(folder, name):
+    kind = getattr(torch, name, None)
+    if kind is None:
+        pytest.skip(f"this torch has no {name}")
+
+    def predict(batch):
+        error = kind.__new__(kind, "the device is gone")  # the second kind is raised from C++ only
+        raise error
+
+    with pytest.raises(kind):
+        evaluate(predict, "cifar10", data=folder, preprocess=PREPROCESS)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_image_is_one_error_without_a_traceback(tmp_path, workers):
+    write_folders(tmp_path, CIFAR10_NAMES, per_class=1)
+    (tmp_path / "bird" / "0.png").write_bytes(b"not an image")
+    with pytest.raises(DataNotFoundError, match="Image 2 of imagefolder") as caught:
+        evaluate(Linear(), "imagefolder", data=tmp_path, workers=workers)
+    assert "Traceback" not in str(caught.value)
 
 
 def test_output_that_is_no_table_of_scores(folder):
@@ -142,7 +165,7 @@ def test_output_that_is_no_table_of_scores(folder):
         ({"workers": -1}, ConfigurationError, "workers is -1"),
         ({"precision": "float64"}, ConfigurationError, "Unknown precision 'float64'"),
         ({"device": "npu2"}, ConfigurationError, "Unknown device 'npu2'"),
-        ({"device": "mps"}, ConfigurationError, "choose cpu, cuda or cuda:N"),
+        ({"device": "meta"}, ConfigurationError, "Cannot compute on device 'meta'; choose cpu, cuda, cuda:N or mps"),
         ({"device": "cuda:99"}, ConfigurationError, "Asked for device 'cuda:99', found"),
         ({"split": "valid"}, UnknownNameError, "split of cifar10 'valid'"),
         ({"data": "no/such/folder"}, DataNotFoundError, "does not exist"),

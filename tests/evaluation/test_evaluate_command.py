@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import zoo.evaluation.subject as subject_module
 from evaluation.test_subject import FileModel
+from zoo._devices import Processes
 from zoo.commands import evaluate as command
 from zoo.errors import OutputError, UnknownNameError
 from zoo.evaluation import EvalResult
@@ -46,19 +47,43 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
     assert EvalResult.from_dict(json.loads((tmp_path / "new" / "result.json").read_text())) == result
 
 
-def test_output_that_cannot_be_written_still_shows_the_result(run, tmp_path):
+def test_output_that_cannot_be_written_is_found_before_the_work(run, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    done = run("--output", str(tmp_path / "file" / "result.json"))
+    monkeypatch.setattr("zoo.evaluation.evaluate", lambda *a, **k: pytest.fail("the work was begun"))
+    for place in (tmp_path / "file" / "result.json", tmp_path):
+        done = run("--output", str(place))
+        assert isinstance(done.exception, OutputError)
+        assert done.stdout == ""
+
+
+def test_a_disk_that_fills_meanwhile_does_not_lose_the_result(run, tmp_path, monkeypatch):
+    def full(path, value):
+        raise OutputError("No space left on device")
+
+    monkeypatch.setattr(command, "write_json", full)
+    done = run("--output", str(tmp_path / "result.json"))
     assert isinstance(done.exception, OutputError)
-    assert done.exit_code != 0
     assert "Top-1" in done.stdout
 
 
-def test_other_ranks_print_nothing(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("world", "prints"), [("2", False), ("1", True), (None, True)])
+def test_only_the_first_of_several_processes_prints(run, tmp_path, monkeypatch, world, prints):
+    monkeypatch.setattr("zoo.evaluation.run.join_processes", lambda device: Processes())
     monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if world is not None:
+        monkeypatch.setenv("WORLD_SIZE", world)
     done = run("--output", str(tmp_path / "result.json"))
-    assert (done.exit_code, done.stdout) == (0, "")
-    assert not (tmp_path / "result.json").exists()
+    assert done.exit_code == 0, done.output
+    assert (done.stdout != "", (tmp_path / "result.json").exists()) == (prints, prints)
+
+
+def test_processes_part_after_an_error_too(run, monkeypatch):
+    left = []
+    monkeypatch.setattr(command, "leave_processes", lambda: left.append(True))
+    assert run("--limit", "99").exit_code != 0
+    assert run().exit_code == 0
+    assert left == [True, True]
 
 
 def test_unknown_dataset(run):

@@ -9,7 +9,6 @@ import torch
 from tiny_images import Linear, write_cifar10
 
 from zoo.evaluation import evaluate
-from zoo.evaluation.processes import Processes, choose_device, join_processes
 
 SCRIPT = """
 import json, sys, warnings
@@ -24,28 +23,6 @@ distributed.destroy_process_group()
 """
 
 
-def test_shares_cover_everything_once():
-    for items, count in ((10, 3), (2, 4), (0, 2), (7, 1)):
-        shares = [Processes(rank, count).share(range(items)) for rank in range(count)]
-        assert sorted(i for share in shares for i in share) == list(range(items))
-
-
-def test_alone_without_a_launcher(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    alone = join_processes(torch.device("cpu"))
-    assert (alone.rank, alone.count, alone.gather("x")) == (0, 1, ["x"])
-
-
-def test_device_is_explicit():
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@pytest.mark.gpu
-def test_cuda_device():
-    assert choose_device("cuda") == torch.device("cuda", 0)
-
-
 def test_two_processes_agree_to_the_sample(tmp_path):
     """45 images in batches of 16: process 0 gets 16 + 13, process 1 gets 16; nothing is padded or repeated."""
     data, script = write_cifar10(tmp_path / "data", 45), tmp_path / "run.py"
@@ -53,7 +30,6 @@ def test_two_processes_agree_to_the_sample(tmp_path):
     root = Path(__file__).resolve().parents[2]
     env = os.environ | {
         "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}",
-        "HF_DATASETS_CACHE": str(tmp_path / "cache"),
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }

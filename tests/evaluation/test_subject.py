@@ -1,3 +1,6 @@
+import hashlib
+import importlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -6,9 +9,12 @@ from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, write_cifar10
 from torch import nn
 
 import zoo.evaluation.subject as subject_module
+from zoo.data import Preprocess
 from zoo.errors import ConfigurationError, ShapeError, WeightsNotFoundError
 from zoo.evaluation import evaluate
-from zoo.evaluation.subject import ModulePredictor, Setting, open_subject
+from zoo.evaluation.subject import ModulePredictor, Setting, default_device, open_subject
+from zoo.models import MODELS, build_model
+from zoo.pretrained import PretrainedTag, write_card
 
 CPU = torch.device("cpu")
 
@@ -18,15 +24,15 @@ class FileModel:
 
     preprocess, labels = PREPROCESS, CIFAR10_NAMES
 
-    def __init__(self, path, *, providers):
-        self.path, self.providers, self.model = path, providers, Linear().eval()
+    def __init__(self, path, *, providers, threads):
+        self.path, self.providers, self.threads, self.model = path, providers, threads, Linear().eval()
 
     def __call__(self, batch):
         with torch.no_grad():
             return self.model(batch)
 
     def describe(self):
-        return {"providers": self.providers}
+        return {"providers": self.providers, "tag": "tiny.test", "file_sha256": "f" * 64}
 
 
 @pytest.fixture
@@ -41,18 +47,43 @@ def test_file_is_read_by_its_suffix(tmp_path, reader):
     result = evaluate(str(file), "cifar10", data=write_cifar10(tmp_path / "data", 12), device="cpu", batch_size=5)
     module = evaluate(Linear(), "cifar10", data=tmp_path / "data", batch_size=5)
     assert (result.correct1, result.correct5, result.loss) == (module.correct1, module.correct5, module.loss)
-    assert (result.model, len(result.sha256)) == (str(file), 64)
-    assert result.runtime == {"kind": "onnx", "providers": ["CPUExecutionProvider"]}
+    assert (result.model, result.tag, result.sha256) == (str(file), "tiny.test", "f" * 64)
+    assert (result.runtime["kind"], result.runtime["providers"]) == ("onnx", ["CPUExecutionProvider"])
     assert result.command == (
         f"zoo evaluate {file} --dataset cifar10 --data {tmp_path}/data --split test --batch-size 5 --device cpu "
         "--precision float32"
     )
 
 
+def test_file_that_says_nothing_about_itself_is_hashed(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(FileModel, "describe", lambda self: {})
+    (tmp_path / "tiny.onnx").write_bytes(b"weights")
+    with open_subject(tmp_path / "tiny.onnx", Setting(CPU, threads=3)) as subject:
+        assert (subject.tag, subject.sha256) == (None, hashlib.sha256(b"weights").hexdigest())
+        assert subject.predict.threads == 3
+
+
+def test_file_on_a_gpu_is_told_which(tmp_path, reader):
+    (tmp_path / "tiny.onnx").write_bytes(b"weights")
+    with open_subject(tmp_path / "tiny.onnx", Setting(torch.device("cuda", 1))) as subject:
+        assert subject.predict.providers == [("CUDAExecutionProvider", {"device_id": 1})]
+    with (
+        pytest.raises(ConfigurationError, match="on mps; a file runs on cpu or cuda"),
+        open_subject(tmp_path / "tiny.onnx", Setting(torch.device("mps"))),
+    ):
+        pass
+
+
+def test_default_device(reader, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert default_device(Linear()) == "cpu"
+    assert (default_device("tiny.onnx"), default_device("salunet_c18_cifar.cifar10")) == ("cpu", None)
+
+
 def test_onnx_without_its_reader(tmp_path, monkeypatch):
     monkeypatch.setattr(subject_module, "entry_points", lambda group: [])
     with (
-        pytest.raises(ConfigurationError, match=r"Nothing that reads .*a.onnx is installed.*pip install salu-zoo"),
+        pytest.raises(ConfigurationError, match=r"Nothing that reads .*a.onnx is installed.*pip install -e ."),
         open_subject(tmp_path / "a.onnx", Setting(CPU)),
     ):
         pass
@@ -101,6 +132,30 @@ def test_fixed_input_size():
         open_subject(model, Setting(CPU, img_size=16)),
     ):
         pass
+
+
+def test_a_module_is_asked_which_images_it_takes():
+    with (
+        pytest.raises(ShapeError, match="images of 32x32; got 40x40"),
+        open_subject(build_model("salunet_t_cifar"), Setting(CPU, preprocess=PREPROCESS.for_size(40))),
+    ):
+        pass
+
+
+def test_a_transformer_at_another_size_is_loaded_once_and_keeps_its_tag(tmp_path, monkeypatch):
+    spec = MODELS.get("salunet_t_cifar")
+    monkeypatch.setitem(MODELS._items, spec.name, replace(spec, numbers={**spec.numbers, "depth": 1}))
+    model = build_model(spec.name, num_classes=2)
+    described = PretrainedTag(spec.name, "x", 2, Preprocess.of(model), labels=("cat", "dog"))
+    tag = write_card(tmp_path / "card", model.state_dict(), described)
+    create, read = importlib.import_module("zoo.pretrained.create"), []
+    original = create.read_weights
+    monkeypatch.setattr(create, "read_weights", lambda *a: read.append(a) or original(*a))
+    with open_subject(tmp_path / "card", Setting(CPU, img_size=40)) as subject:
+        assert subject.preprocess.input_size == (3, 40, 40)
+        assert subject.predict(torch.zeros(1, 3, 40, 40)).shape == (1, 2)
+        assert (subject.tag, subject.sha256, subject.labels) == (tag.name, tag.sha256, ("cat", "dog"))
+    assert len(read) == 1
 
 
 def test_a_module_is_not_moved():

@@ -45,6 +45,20 @@ def test_what_passes_the_check_runs(name: str, arguments: dict[str, object], sha
     assert (output[0] if isinstance(output, list) else output).shape[0] == shape[0]
 
 
+def test_the_first_convolution_counts_where_none_is_named() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 3))
+    check_input(module, (1, 1, 8, 8))
+    with pytest.raises(ShapeError, match="1 channel\\(s\\); got 3"):
+        check_input(module, (1, 3, 8, 8))
+
+
+def test_what_a_foreign_patch_embedding_takes_is_not_guessed() -> None:
+    module = nn.Module()
+    module.patch_embed = nn.Conv2d(3, 8, 4, 4)
+    module.model = "a name"
+    check_input(module, (1, 3, 30, 30))
+
+
 def test_a_module_that_says_nothing_about_itself_is_asked_for_four_dimensions() -> None:
     check_input(nn.Flatten(), (1, 7, 2, 2))
     with pytest.raises(ShapeError, match="takes a batch"):

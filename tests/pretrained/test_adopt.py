@@ -196,6 +196,12 @@ def test_a_place_that_cannot_be_written(checkpoint, tmp_path):
         adopt(checkpoint, MODEL, "pets", output=tmp_path / "file" / "card")
 
 
+def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="Cannot write"):
+        adopt(tmp_path / "missing.pth", MODEL, "pets", output=tmp_path / "file" / "card")
+
+
 def test_a_failure_while_writing_leaves_nothing(checkpoint, cards, monkeypatch):
     import importlib
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from zoo import cli
+from zoo._files import write_tensors
 from zoo.pretrained import create_model
 
 from .cases import LABELS, MODEL, NAME
@@ -63,7 +64,13 @@ def test_list_for_people(run, card):
 def test_list_without_weights(run):
     code, out, _ = run("list", "weights", "--json")
     assert (code, json.loads(out)) == (0, [])
-    assert "zoo adopt" in run("list", "weights")[1]
+    assert "zoo adopt FILE --model MODEL --tag TAG" in " ".join(run("list", "weights")[1].split())
+
+
+def test_weights_of_a_training_run_become_a_card(run, state, tmp_path, cards):
+    write_tensors(tmp_path / "model.safetensors", state, {"format": "pt"})
+    code, _, _ = run("adopt", tmp_path / "model.safetensors", "--model", MODEL, "--tag", "pets")
+    assert (code, (cards / NAME / "config.json").is_file()) == (0, True)
 
 
 def test_list_of_an_unknown_kind_is_wrong_usage(run):

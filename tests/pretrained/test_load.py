@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from zoo._files import sha256_of
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models import build_model
-from zoo.pretrained.load import load_weights, read_weights, save_weights, sha256_of
+from zoo.pretrained.load import load_weights, read_weights, save_weights
 
 from .cases import MODEL
 

@@ -12,6 +12,15 @@ CARDS = Path(__file__).resolve().parents[2] / "model_cards"
 FOLDERS = sorted(path.parent for path in CARDS.glob("*/config.json"))
 
 
+def test_the_promised_checkpoint_is_there_and_both_runtimes_agree_on_it():
+    results = read_tag(CARDS / "salunet_c18_cifar.cifar10").results
+    runs = {run["runtime"]["kind"]: run for run in results["evaluations"] if run["dataset"] == "cifar10"}
+    assert {"torch", "onnx"} <= runs.keys()
+    assert {(run["split"], run["limit"], run["n"]) for run in runs.values()} == {("test", None, 10_000)}
+    assert len({(run["correct1"], run["correct5"]) for run in runs.values()}) == 1
+    assert all(isinstance(row["top1"], float) for row in results.get("comparisons", []))
+
+
 def test_every_folder_is_a_card():
     folders = {path for path in CARDS.glob("*") if path.is_dir()}
     assert folders == set(FOLDERS)

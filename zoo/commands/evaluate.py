@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo._files import write_json
+from zoo._devices import is_main_process, leave_processes
+from zoo._files import check_writable, write_json
 from zoo.commands._output import console_out, print_json, progress
 from zoo.data.vision import DATASETS
 
 if TYPE_CHECKING:
     from zoo.evaluation import EvalResult
 
-_DEVICES, _PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16", "float16")
+_DEVICES, _PRECISIONS = ("cpu", "cuda", "mps"), ("float32", "bfloat16", "float16")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def evaluate_command(
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many images, evenly spaced.")] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu, cuda or cuda:N. Default: cuda if there is a GPU.", autocompletion=lambda: _DEVICES),
+        typer.Option(help="cpu, cuda, cuda:N or mps. Default: the best there is.", autocompletion=lambda: _DEVICES),
     ] = None,
     precision: Annotated[
         str, typer.Option(help=f"One of {', '.join(_PRECISIONS)}.", autocompletion=lambda: _PRECISIONS)
@@ -52,25 +53,31 @@ def evaluate_command(
     """
     from zoo.evaluation import evaluate
 
-    result = evaluate(
-        model,
-        dataset,
-        data=data,
-        split=split,
-        batch_size=batch_size,
-        img_size=img_size,
-        limit=limit,
-        device=device,
-        precision=precision,
-        workers=_default_workers() if workers is None else workers,
-        progress=progress,
-    )
-    if int(os.environ.get("RANK", "0")) == 0:
-        # Printed first: a result that cannot be written is not lost.
-        print_json(result.to_dict()) if as_json else _print_table(result)
-        if output is not None:
-            write_json(output, result.to_dict())
-    _leave_processes()
+    main = is_main_process()
+    if output is not None and main:
+        check_writable(output)
+    try:
+        result = evaluate(
+            model,
+            dataset,
+            data=data,
+            split=split,
+            batch_size=batch_size,
+            img_size=img_size,
+            limit=limit,
+            device=device,
+            precision=precision,
+            workers=_default_workers() if workers is None else workers,
+            progress=progress,
+        )
+    finally:
+        leave_processes()
+    if not main:
+        return
+    # Printed first: a result that cannot be written is not lost.
+    print_json(result.to_dict()) if as_json else _print_table(result)
+    if output is not None:
+        write_json(output, result.to_dict())
 
 
 def _default_workers() -> int:
@@ -95,10 +102,3 @@ def _print_table(result: "EvalResult") -> None:
     ):
         table.add_row(name, value)
     console_out.print(table)
-
-
-def _leave_processes() -> None:
-    from torch import distributed
-
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()

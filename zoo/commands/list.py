@@ -91,17 +91,22 @@ _ROWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     from zoo.commands._output import console_out
 
     if not rows:
-        console_out.print(f"No {title} yet. `zoo train RECIPE` or `zoo adopt FILE.pth` make some.")
+        console_out.print(
+            f"No {title} yet. `zoo adopt FILE --model MODEL --tag TAG` makes a card of a checkpoint, such as "
+            "RUN/model.safetensors of a run of `zoo train`.",
+            highlight=False,
+        )
         return
-    table = Table(title=title.capitalize(), title_justify="left", title_style="bold")
+    table = Table(title=title.capitalize(), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in rows[0]:
-        table.add_column(column.replace("_", " "), no_wrap=column == "name", overflow="fold")
+        table.add_column(column.replace("_", " ").removeprefix("num "), no_wrap=column == "name", overflow="fold")
     for row in rows:
         table.add_row(*(escape(_cell(value)) for value in row.values()))
     console_out.print(table)

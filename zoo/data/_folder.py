@@ -11,6 +11,9 @@ from zoo.data.labels import check_standard_order, wordnet_names
 from zoo.data.vision import DatasetSpec, ImageDataset
 from zoo.errors import DataNotFoundError
 
+# Folders of these names alone are splits, not classes.
+_SPLIT_NAMES = {"train", "val", "valid", "validation", "test"}
+
 
 def from_image_folder(spec: DatasetSpec, split: str | None, folder: Path) -> ImageDataset:
     """One split of an ImageFolder; class numbers follow the sorted names of the class folders.
@@ -21,7 +24,8 @@ def from_image_folder(spec: DatasetSpec, split: str | None, folder: Path) -> Ima
         folder: an existing folder without parquet files.
 
     Raises:
-        DataNotFoundError: no such split, no class folders, a class folder without images, or too few or many classes.
+        DataNotFoundError: no such split, none named where there are only splits, no class folders, a class folder
+            without images, or too few or many classes.
     """
     from torchvision.datasets import ImageFolder
 
@@ -59,9 +63,13 @@ def _split_folder(spec: DatasetSpec, split: str | None, folder: Path) -> tuple[P
         if (folder / name).is_dir():
             return folder / name, wanted
     divided = [name for names in spec.splits.values() for name in names if (folder / name).is_dir()]
+    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if split is None and not divided and found and set(found) <= _SPLIT_NAMES:
+        raise DataNotFoundError(
+            f"Asked for {spec.name} in {folder}, whose folders are splits: {', '.join(found)}. Choose one with --split."
+        )
     if split is None and not divided:
         return folder, None
-    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     raise DataNotFoundError(
         f"Asked for split {wanted!r} of {spec.name} in {folder}, which has no such folder. Folders there: "
         f"{', '.join(found[:8]) or 'none'}{', ...' if len(found) > 8 else ''}. Choose one of them with --split."

@@ -1,6 +1,5 @@
 """Datasets stored as tables (parquet, the Hub), read by the `datasets` library and memory-mapped from its cache."""
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo._files import sha256_of
 from zoo.data.labels import check_standard_order
 from zoo.data.vision import DatasetSpec, ImageDataset
 from zoo.errors import DataNotFoundError
@@ -15,8 +15,10 @@ from zoo.errors import DataNotFoundError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# A commit hash as a whole path element (the cache's folder) or after the @ of an hf:// address.
-_COMMIT = re.compile(r"(?<=[@/\\])[0-9a-f]{40}(?=[/\\])")
+_HUB_ADVICE = (
+    "Name a local copy with --data FOLDER, or check the connection, HF_HUB_OFFLINE and, if the dataset is gated, your "
+    "access (hf auth login)."
+)
 
 
 class TableRows:
@@ -49,8 +51,6 @@ def from_parquet(spec: DatasetSpec, split: str, folder: Path, files: Sequence[Pa
     Raises:
         DataNotFoundError: no file of that split, or several folders with one; an unreadable file; a missing column.
     """
-    import datasets
-
     chosen = [file for file in files if _belongs(file, split, spec)]
     places = sorted({str(file.parent.relative_to(folder)) for file in chosen})
     if len(places) != 1:
@@ -60,35 +60,72 @@ def from_parquet(spec: DatasetSpec, split: str, folder: Path, files: Sequence[Pa
             f"Asked for split {split!r} of {spec.name} in {folder}, {problem}. Parquet files found: {listed}. "
             "Choose another --split or a folder that holds one dataset."
         )
-    with _no_progress_bars():
-        try:
-            table = datasets.load_dataset("parquet", data_files={split: [str(f) for f in chosen]}, split=split)
-        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-            raise DataNotFoundError(
-                f"Cannot read {', '.join(f.name for f in chosen)} in {chosen[0].parent}: {_reason(error)}. "
-                "Fetch the files again; the cache (HF_HOME) must be writable."
-            ) from error
+    table = _read(chosen, split)
     return _dataset(spec, split, table, partial(_describe_files, folder, chosen), f"the parquet files in {folder}")
 
 
 def from_hub(spec: DatasetSpec, split: str) -> ImageDataset:
-    """One split from the Hub or its cache.
+    """One split from the Hub or its cache; only the files of that split are fetched.
 
     Raises:
         DataNotFoundError: neither holds it, the Hub cannot be reached, or the dataset is gated.
     """
-    import datasets
+    folder = _fetch(spec, split)
+    files = [file for file in find_parquet(spec, folder) if _belongs(file, split, spec)]
+    if not files:
+        raise DataNotFoundError(
+            f"Split {split!r} of {spec.name} is neither in the Hub's cache nor in its repository {spec.hub_id} at "
+            f"revision {folder.name}. {_HUB_ADVICE}"
+        )
+    source = {"kind": "hub", "repository": spec.hub_id, "config": spec.config, "revision": folder.name}
+    return _dataset(spec, split, _read(files, split), partial(dict, source), f"the Hub dataset {spec.hub_id}")
 
+
+def _fetch(spec: DatasetSpec, split: str) -> Path:
+    """The folder of the Hub's cache with the split's files; its name is the commit they are of."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    # The base class of the HTTP library underneath, which is another one in other versions.
+    from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[attr-defined]
+
+    places = (f"{spec.config}/",) if spec.config else ("", "*/")
+    ends = ("-*.parquet", ".parquet", "/*.parquet")
+    wanted = [place + name + end for place in places for name in spec.splits.get(split, (split,)) for end in ends]
     try:
-        table = datasets.load_dataset(spec.hub_id, spec.config, split=split)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        return Path(snapshot_download(str(spec.hub_id), repo_type="dataset", allow_patterns=wanted))
+    except (NetworkError, HFValidationError, OSError) as error:
         raise DataNotFoundError(
             f"Cannot fetch split {split!r} of {spec.name} from the Hub (dataset {spec.hub_id}): {_reason(error)}. "
-            f"Name a local copy with --data FOLDER, or check the connection, HF_HUB_OFFLINE and, if the dataset is "
-            f"gated, your access (hf auth login)."
+            f"{_HUB_ADVICE}"
         ) from error
 
-    return _dataset(spec, split, table, partial(_describe_hub, spec, table), f"the Hub dataset {spec.hub_id}")
+
+def _read(files: Sequence[Path], split: str) -> Any:
+    """The rows of parquet files, with the features they carry, memory-mapped from the cache of `datasets`."""
+    import datasets
+
+    _check_shards(files)
+    with _no_progress_bars():
+        try:
+            return datasets.load_dataset("parquet", data_files={split: [str(file) for file in files]}, split=split)
+        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            raise DataNotFoundError(
+                f"Cannot read {', '.join(f.name for f in files)} in {files[0].parent}: {_reason(error)}. "
+                "Fetch the files again; the cache (HF_HOME) must be writable."
+            ) from error
+
+
+def _check_shards(files: Sequence[Path]) -> None:
+    """Refuse part of a split: files are numbered as in `test-00000-of-00003.parquet`."""
+    found = {number.group(1, 2) for file in files if (number := re.search(r"-(\d+)-of-(\d+)\.parquet$", file.name))}
+    for total in {total for _, total in found}:
+        have = sum(of == total for _, of in found)
+        if have != int(total):
+            raise DataNotFoundError(
+                f"{files[0].parent} has {have} of the {int(total)} files of this split ({files[0].name}, ...). "
+                "Fetch the rest, or rename the files to work with a part."
+            )
 
 
 def _belongs(file: Path, split: str, spec: DatasetSpec) -> bool:
@@ -129,24 +166,11 @@ def _order(number: int | None) -> int:
     return -1 if number is None else number
 
 
-def _describe_hub(spec: DatasetSpec, table: Any) -> dict[str, Any]:
-    places = [*(table.info.download_checksums or {}), *(file["filename"] for file in table.cache_files)]
-    commits = [found.group() for place in places if (found := _COMMIT.search(place))]
-    return {
-        "kind": "hub",
-        "repository": spec.hub_id,
-        "config": spec.config,
-        "revision": commits[0] if commits else None,
-    }
-
-
 def _describe_files(folder: Path, files: Sequence[Path]) -> dict[str, Any]:
-    listed = []
-    for file in files:
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        name = file.relative_to(folder).as_posix()
-        listed.append({"file": name, "size_bytes": file.stat().st_size, "sha256": digest})
+    listed = [
+        {"file": file.relative_to(folder).as_posix(), "size_bytes": file.stat().st_size, "sha256": sha256_of(file)}
+        for file in files
+    ]
     return {"kind": "parquet", "folder": str(folder), "files": listed}
 
 

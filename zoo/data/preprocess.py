@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -65,15 +65,14 @@ class Preprocess:
         Raises:
             ConfigurationError: there is none, it lacks a field, or its values do not fit each other.
         """
-        cfg = getattr(model, "pretrained_cfg", None)
-        asked = f"the preprocessing of {type(model).__name__}"
+        cfg = config_of(model)
         if not cfg:
             raise ConfigurationError(
-                f"Asked for {asked}, which has no pretrained_cfg. Pass a Preprocess, or set model.pretrained_cfg to a "
-                f"dictionary with {', '.join(f.name for f in fields(cls))}."
+                f"Asked for the preprocessing of {type(model).__name__}, which has no pretrained_cfg. "
+                "Pass a Preprocess, or set model.pretrained_cfg to a dictionary with "
+                f"{', '.join(f.name for f in fields(cls))}."
             )
-        values = cfg if isinstance(cfg, Mapping) else asdict(cfg)
-        return cls.from_dict({f.name: values[f.name] for f in fields(cls) if values.get(f.name) is not None})
+        return cls.from_dict({f.name: cfg[f.name] for f in fields(cls) if cfg.get(f.name) is not None})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocess":
@@ -120,6 +119,39 @@ class Preprocess:
                 f"{self.input_size} yourself and call the model on them."
             )
         return _transform(self)(convert_image(image, _PIL_MODES[channels]))
+
+
+def config_of(model: "nn.Module") -> dict[str, Any]:
+    """A model's `pretrained_cfg`, timm's own class or a dictionary, as a dictionary; empty if it has none."""
+    cfg: Any = getattr(model, "pretrained_cfg", None) or {}
+    return asdict(cfg) if is_dataclass(cfg) and not isinstance(cfg, type) else dict(cfg)
+
+
+def labels_of(model: "nn.Module") -> tuple[str, ...]:
+    """A model's class names by number: those of its weights' tag, else of its `pretrained_cfg`; empty if unknown."""
+    tag = getattr(model, "pretrained_tag", None)
+    return tuple(getattr(tag, "labels", None) or config_of(model).get("label_names") or ())
+
+
+def resized(cfg: Mapping[str, Any], own: Preprocess, size: int, name: str) -> Preprocess:
+    """A model's preprocessing at another size; its published test size comes with its own crop share.
+
+    Args:
+        cfg: what the model says about itself, see `config_of`.
+        own: its preprocessing at its own size.
+        size: height and width in pixels, such as 288.
+        name: what to call the model in messages.
+
+    Raises:
+        ShapeError: the model takes images of its own size only.
+        ConfigurationError: `size` is out of range.
+    """
+    if size == own.input_size[1] == own.input_size[2]:
+        return own
+    if cfg.get("fixed_input_size"):
+        raise ShapeError(f"Asked for {size} px; {name} takes {own.input_size[1:]} only. Leave --img-size out.")
+    at_test_size = tuple(cfg.get("test_input_size") or ())[1:] == (size, size)
+    return own.for_size(size, cfg.get("test_crop_pct") if at_test_size else None)
 
 
 def convert_image(image: "Image", mode: str = "RGB") -> "Image":

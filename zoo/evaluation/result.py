@@ -1,15 +1,12 @@
 """What an evaluation found, with everything needed to repeat it."""
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib import metadata
 from typing import Any
 
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError
 
-PACKAGES = ("salu-zoo", "torch", "torchvision", "timm", "datasets", "pillow", "numpy")
 # Computed from the fields, written for readers of the JSON file, and checked when it is read back.
 _DERIVED = ("top1", "top5", "images_per_second")
 
@@ -34,7 +31,7 @@ class EvalResult:
         preprocess: how images became inputs.
         batch_size: images per batch.
         precision: float32, or the type autocast computed in.
-        device: cpu or cuda.
+        device: cpu, cuda or mps.
         hardware: what that device was.
         images_per_process: images each process evaluated; one entry for an ordinary run.
         seconds: wall time of the slowest process, decoding included, loading the model not.
@@ -109,14 +106,3 @@ class EvalResult:
                 f"Evaluation result: {', '.join(wrong)} do not follow from the counts; the file was edited."
             )
         return result
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of Python and of those of `PACKAGES` that are installed as packages."""
-    installed = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # a source checkout that was never installed has no version of its own
-    return installed

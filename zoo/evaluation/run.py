@@ -1,6 +1,5 @@
 """Evaluation: any predictor on any image dataset, in one process or many, with the same figures to the sample."""
 
-import platform
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,20 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
+from zoo._devices import choose_device, join_processes
+from zoo._environment import hardware, library_versions
 from zoo.data.labels import check_same_order
+from zoo.data.loading import load_batches
 from zoo.data.preprocess import Preprocess
 from zoo.data.vision import ImageDataset, load_vision
 from zoo.errors import ConfigurationError, ShapeError, WeightsMismatchError
 from zoo.evaluation.classification import Classification
-from zoo.evaluation.processes import choose_device, join_processes
-from zoo.evaluation.result import EvalResult, library_versions
-from zoo.evaluation.subject import Setting, Subject, open_subject
+from zoo.evaluation.result import EvalResult
+from zoo.evaluation.subject import Setting, Subject, default_device, open_subject
 from zoo.evaluation.task import Predictor, Progress, Sums, Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+# A failing device is not a model that was given a wrong input; older versions of torch lack the second name.
+_DEVICE_ERRORS = tuple(
+    getattr(torch, name) for name in ("OutOfMemoryError", "AcceleratorError") if hasattr(torch, name)
+)
 
 
 def evaluate(
@@ -58,7 +63,7 @@ def evaluate(
         batch_size: images per batch.
         img_size: evaluate at this size, such as 288 for an ImageNet model; None takes the model's own.
         limit: evaluate this many images, evenly spaced over the split; None takes all.
-        device: "cpu", "cuda" or "cuda:N"; None: where a given module is, else CUDA if there is a GPU.
+        device: "cpu", "cuda", "cuda:N" or "mps"; None: where a given module is, else the best there is.
         precision: "float32", or "bfloat16" or "float16" for autocast.
         workers: processes that decode images; 0 decodes in this one.
         preprocess: overrides the model's own.
@@ -72,15 +77,17 @@ def evaluate(
             size or number of classes that does not fit, labels in another order, scores that are not finite.
     """
     _check_numbers(batch_size=batch_size, img_size=img_size, limit=limit, workers=workers)
-    place = choose_device(_own_device(model) if device is None else device)
+    place = choose_device(default_device(model) if device is None else device)
     processes = join_processes(place)
     images = load_vision(dataset, split, data)
     task = Classification()
-    with open_subject(model, Setting(place, precision, img_size, preprocess)) as subject:
+    # Processes on one CPU share its cores; a runtime with threads of its own must be told.
+    threads = torch.get_num_threads() if processes.count > 1 and place.type == "cpu" else None
+    with open_subject(model, Setting(place, precision, img_size, preprocess, threads)) as subject:
         check_same_order(subject.name, subject.labels, f"dataset {dataset}", images.labels)
         batches = _batches(len(images), limit, batch_size)
         own = processes.share(list(enumerate(batches)))
-        with _bar(progress if processes.rank == 0 else None, dataset, sum(len(b) for _, b in own)) as advance:
+        with _bar(progress if processes.main else None, dataset, sum(len(b) for _, b in own)) as advance:
             part = _score_batches(subject, images, task, own, workers, advance)
     parts = processes.gather(part)
     total = task.combine([sums for part in parts for sums in part.sums])
@@ -101,7 +108,7 @@ def evaluate(
         batch_size=batch_size,
         precision=precision,
         device=place.type,
-        hardware=_hardware(place),
+        hardware=hardware(place),
         images_per_process=tuple(sum(sums.n for sums in part.sums) for part in parts),
         seconds=max(part.seconds for part in parts),
         versions=library_versions(),
@@ -118,14 +125,11 @@ class _Part(Generic[Sums]):
     seconds: float
 
 
-class _Inputs(Dataset[tuple["Tensor", int]]):
+class _Inputs:
     """Images of a dataset as model inputs."""
 
     def __init__(self, images: ImageDataset, preprocess: Preprocess) -> None:
         self.images, self.preprocess = images, preprocess
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple["Tensor", int]:
         image, label = self.images[index]
@@ -141,11 +145,9 @@ def _score_batches(
     advance: Callable[[int], None],
 ) -> _Part[Sums]:
     """Predict and score the given (number, image indices) batches."""
-    loader = DataLoader(
-        _Inputs(images, subject.preprocess), batch_sampler=[indices for _, indices in batches], num_workers=workers
-    )
+    loaded = load_batches(_Inputs(images, subject.preprocess), [indices for _, indices in batches], workers)
     start, sums = time.perf_counter(), []
-    for (number, indices), (inputs, targets) in zip(batches, loader, strict=True):
+    for (number, indices), (inputs, targets) in zip(batches, loaded, strict=True):
         outputs = _predict(subject, inputs)
         _check_outputs(subject, images, outputs, number, len(indices))
         sums.append(task.score(outputs, targets))
@@ -157,7 +159,7 @@ def _predict(subject: Subject, inputs: "Tensor") -> "Tensor":
     """Scores as float32 on the CPU, with a refusal to run told in terms of the input's shape."""
     try:
         outputs = subject.predict(inputs)
-    except torch.OutOfMemoryError:
+    except _DEVICE_ERRORS:
         raise
     except (RuntimeError, AssertionError) as error:  # timm asserts the input size, torch's layers raise
         raise ShapeError(
@@ -186,11 +188,6 @@ def _check_outputs(subject: Subject, images: ImageDataset, outputs: "Tensor", nu
         )
 
 
-def _own_device(model: object) -> str | None:
-    parameters = model.parameters() if isinstance(model, torch.nn.Module) else iter(())
-    return next((str(parameter.device) for parameter in parameters), None)
-
-
 def _check_numbers(**given: int | None) -> None:
     for name, value in given.items():
         least = 0 if name == "workers" else 1
@@ -216,12 +213,6 @@ def _bar(progress: Progress | None, description: str, total: int) -> Iterator[Ca
         return
     with progress(description, total) as advance:
         yield advance
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
 
 
 def _command(model: str, dataset: str, options: dict[str, Any]) -> str:

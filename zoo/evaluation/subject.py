@@ -1,20 +1,23 @@
 """What is evaluated: a name, a folder, a file, a module or any predictor, brought to one form."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.preprocess import Preprocess
-from zoo.errors import ConfigurationError, ShapeError, WeightsNotFoundError
+from zoo._files import sha256_of
+from zoo.data.preprocess import Preprocess, config_of, labels_of, resized
+from zoo.errors import ConfigurationError, WeightsNotFoundError
 from zoo.evaluation.task import Predictor
+from zoo.models import MODELS, check_input
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from zoo.pretrained import PretrainedTag
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -51,12 +54,14 @@ class Setting:
         precision: one of `PRECISIONS`.
         img_size: evaluate at this size instead of the model's own.
         preprocess: overrides the model's own.
+        threads: for a runtime with threads of its own; None leaves the number to it.
     """
 
     device: "torch.device"
     precision: str = "float32"
     img_size: int | None = None
     preprocess: Preprocess | None = None
+    threads: int | None = None
 
 
 class ModulePredictor:
@@ -103,11 +108,15 @@ def open_subject(model: "str | Path | nn.Module | Predictor", setting: Setting) 
     if setting.precision not in PRECISIONS:
         raise ConfigurationError(f"Unknown precision {setting.precision!r}; choose one of {', '.join(PRECISIONS)}.")
     reader = _reader(model)
-    if isinstance(model, nn.Module) or (reader is None and isinstance(model, str | Path)):
-        module = model if isinstance(model, nn.Module) else _created(model, setting)
-        name = type(model).__name__ if isinstance(model, nn.Module) else str(model)
-        with _eval_mode(module):
-            yield _from_module(module, name, setting)
+    if isinstance(model, nn.Module):
+        with _eval_mode(model):
+            yield _from_module(model, type(model).__name__, setting)
+        return
+    if reader is None and isinstance(model, str | Path):
+        module, tag = _created(model, setting)
+        subject = _from_module(module.eval(), str(model), setting)
+        # The model carries no tag where its positions were resampled, but these are the weights it was made from.
+        yield replace(subject, tag=tag.name, sha256=tag.sha256)
         return
     if setting.precision != "float32":
         raise ConfigurationError(
@@ -117,15 +126,24 @@ def open_subject(model: "str | Path | nn.Module | Predictor", setting: Setting) 
     yield _from_predictor(model, setting) if reader is None else _from_file(Path(str(model)), reader, setting)
 
 
-def _created(model: Any, setting: Setting) -> "nn.Module":
-    """A model by name; one with positions for a single image size is built for the size asked for."""
-    from zoo.pretrained.create import create_model
+def default_device(model: Any) -> str | None:
+    """Where a model runs if nobody says: a module where it is, a file on CUDA or the CPU; None: wherever is best."""
+    import torch
 
-    size, created = setting.img_size, create_model(model, pretrained=True)
-    cfg: Any = created.pretrained_cfg
-    if size is not None and cfg.get("fixed_input_size") and tuple(cfg["input_size"][1:]) != (size, size):
-        created = create_model(model, pretrained=True, img_size=size)
-    return created.to(setting.device)
+    if isinstance(model, torch.nn.Module):
+        return next((str(parameter.device) for parameter in model.parameters()), None)
+    return "cpu" if _reader(model) is not None and not torch.cuda.is_available() else None
+
+
+def _created(model: str | Path, setting: Setting) -> "tuple[nn.Module, PretrainedTag]":
+    """A model by name with its tag; one with positions for a single image size is built for the size asked for."""
+    from zoo.pretrained.create import create_model, find_tag
+
+    tag, size = find_tag(model), setting.img_size
+    fixed = MODELS.get(tag.model).pretrained_cfg()["fixed_input_size"]
+    other = size is not None and tag.preprocess.input_size[1:] != (size, size)
+    created = create_model(model, pretrained=True, img_size=size if fixed and other else None)
+    return created.to(setting.device), tag
 
 
 def _from_module(module: "nn.Module", name: str, setting: Setting) -> Subject:
@@ -133,43 +151,20 @@ def _from_module(module: "nn.Module", name: str, setting: Setting) -> Subject:
     here = next((p.device for p in module.parameters()), device)
     if here.type != device.type or (None not in (here.index, device.index) and here.index != device.index):
         raise ConfigurationError(f"Asked to evaluate on {device}; {name} is on {here}. Move it: model.to('{device}').")
-    tag = getattr(module, "pretrained_tag", None)
-    cfg = getattr(module, "pretrained_cfg", None) or {}
-    cfg = cfg if isinstance(cfg, Mapping) else asdict(cfg)
     used = setting.preprocess or Preprocess.of(module)
     if setting.img_size is not None:
-        used = _resized(used, cfg, setting.img_size, name)
-    _check_channels(module, used, name)
+        used = resized(config_of(module), used, setting.img_size, name)
+    check_input(module, (1, *used.input_size))
+    tag = getattr(module, "pretrained_tag", None)
     return Subject(
         predict=ModulePredictor(module, device, setting.precision),
         preprocess=used,
         name=name,
-        labels=tuple(getattr(tag, "labels", None) or cfg.get("label_names") or ()),
+        labels=labels_of(module),
         tag=getattr(tag, "name", None),
         sha256=getattr(tag, "sha256", None),
         runtime={"kind": "torch"},
     )
-
-
-def _resized(own: Preprocess, cfg: Mapping[str, Any], size: int, name: str) -> Preprocess:
-    """The model's preprocessing at another size; its published test size comes with its own crop share."""
-    if size == own.input_size[1] == own.input_size[2]:
-        return own
-    if cfg.get("fixed_input_size"):
-        raise ShapeError(f"Asked for {size} px; {name} takes {own.input_size[1:]} only. Leave --img-size out.")
-    at_test_size = tuple(cfg.get("test_input_size") or ())[1:] == (size, size)
-    return own.for_size(size, cfg.get("test_crop_pct") if at_test_size else None)
-
-
-def _check_channels(module: "nn.Module", used: Preprocess, name: str) -> None:
-    from torch import nn
-
-    takes = next((m.in_channels for m in module.modules() if isinstance(m, nn.Conv2d)), used.input_size[0])
-    if takes != used.input_size[0]:
-        raise ShapeError(
-            f"{name} takes {takes} channels, its preprocessing gives {used.input_size[0]}. Pass a Preprocess with "
-            f"input_size ({takes}, height, width), or build the model with in_chans={used.input_size[0]}."
-        )
 
 
 def _reader(model: Any) -> Any:
@@ -181,7 +176,7 @@ def _reader(model: Any) -> Any:
     if suffix == "onnx" and suffix not in readers:
         raise ConfigurationError(
             f"Nothing that reads {model} is installed (entry points zoo.predictors: {', '.join(readers) or 'none'}). "
-            "Install the project: pip install salu-zoo, or pip install -e . in a checkout."
+            "Install the project: pip install -e . in its checkout."
         )
     return readers.get(suffix)
 
@@ -189,11 +184,25 @@ def _reader(model: Any) -> Any:
 def _from_file(path: Path, reader: Any, setting: Setting) -> Subject:
     if not path.is_file():
         raise WeightsNotFoundError(f"Asked to evaluate {path}: there is no such file. Write it with `zoo export`.")
-    provider = "CUDAExecutionProvider" if setting.device.type == "cuda" else "CPUExecutionProvider"
-    subject = _from_predictor(reader.load()(path, providers=[provider]), setting)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return replace(subject, name=str(path), sha256=digest, runtime=subject.runtime | {"kind": reader.name})
+    predictor = reader.load()(path, providers=[_provider(path, setting.device)], threads=setting.threads)
+    subject = _from_predictor(predictor, setting)
+    described = subject.runtime
+    return replace(
+        subject,
+        name=str(path),
+        tag=described.get("tag"),
+        sha256=described.get("file_sha256") or sha256_of(path),
+        runtime=described | {"kind": reader.name},
+    )
+
+
+def _provider(path: Path, device: "torch.device") -> str | tuple[str, dict[str, int]]:
+    """ONNX Runtime's name for a device, with the number of the GPU."""
+    if device.type == "cuda":
+        return "CUDAExecutionProvider", {"device_id": device.index}
+    if device.type != "cpu":
+        raise ConfigurationError(f"Asked to evaluate {path} on {device}; a file runs on cpu or cuda.")
+    return "CPUExecutionProvider"
 
 
 def _from_predictor(predictor: Any, setting: Setting) -> Subject:

@@ -17,7 +17,7 @@ class Predictor(Protocol):
     """A model in any runtime: batch (N, C, H, W) float32 in, scores (N, classes) before the softmax out.
 
     It may also have `preprocess: Preprocess`, `labels: tuple[str, ...]` and `describe() -> dict`; what is returned by
-    the entry points of the group `zoo.predictors` has all three.
+    the entry points of the group `zoo.predictors`, called with (path, providers=..., threads=...), has all three.
     """
 
     def __call__(self, batch: "Tensor", /) -> "Tensor":

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from timm.layers import resample_abs_pos_embed
+from timm.layers import PatchEmbed, resample_abs_pos_embed
 from torch import Tensor, nn
 
 from zoo.errors import ShapeError
@@ -49,10 +49,10 @@ def check_geometry(spec: ModelSpec, in_chans: int, size: tuple[int, int] | None,
 def check_input(model: nn.Module, shape: Sequence[int]) -> None:
     """Check that a batch of this shape fits a model.
 
-    What cannot be known is not checked: a module without `pretrained_cfg` is only asked for four dimensions.
+    What cannot be known is not checked: a module without convolutions is only asked for four dimensions.
 
     Args:
-        model: a model of the zoo or of timm, or a feature extractor made of one.
+        model: a model of the zoo or of timm, a feature extractor made of one, or any other module.
         shape: batch, channels, height, width.
 
     Raises:
@@ -64,7 +64,8 @@ def check_input(model: nn.Module, shape: Sequence[int]) -> None:
     if any(side < 1 for side in shape[1:]):
         raise ShapeError(f"{name} cannot take an empty image; got shape {tuple(shape)}.")
     cfg = getattr(model, "pretrained_cfg", None) or {}
-    inner = getattr(model, "model", model)
+    inner = getattr(model, "model", None)
+    inner = inner if isinstance(inner, nn.Module) else model
     channels = _channels(inner, cfg)
     if channels is not None and shape[1] != channels:
         raise ShapeError(f"{name} takes images of {channels} channel(s); got {shape[1]} in shape {tuple(shape)}.")
@@ -73,7 +74,7 @@ def check_input(model: nn.Module, shape: Sequence[int]) -> None:
 
 def _check_patches(name: str, embed: Any, size: tuple[int, int]) -> None:
     """Check an image size against timm's patch embedding, where a model has one that was laid out for a size."""
-    if embed is None or embed.img_size is None:
+    if not isinstance(embed, PatchEmbed) or embed.img_size is None:
         return
     wanted, patch = tuple(embed.img_size), tuple(embed.patch_size)
     if embed.strict_img_size and size != wanted:
@@ -110,10 +111,10 @@ def fit_positions(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Te
 
 
 def _channels(model: nn.Module, cfg: Any) -> int | None:
-    """Input channels of the first convolution that `pretrained_cfg` names, if it names one."""
-    first = cfg.get("first_conv") if isinstance(cfg, dict) else None
+    """Input channels of the convolution that `pretrained_cfg` names as the first, else of the first one there is."""
+    first = cfg.get("first_conv") if isinstance(cfg, Mapping) else getattr(cfg, "first_conv", None)
     if not isinstance(first, str):
-        return None
+        return next((layer.in_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)), None)
     try:
         layer = model.get_submodule(first)
     except AttributeError:

@@ -19,7 +19,7 @@ class ModelSpec:
 
     Args:
         name: the public name, also the name in timm's registry.
-        build: `build(spec, cfg, parts, options)` returns the module; see `zoo.models.build`.
+        build: `build(spec, parts, options)` returns the module; see `zoo.models.build`.
         family: `salunet_c` (convolutional) or `salunet_t` (vision transformer).
         numbers: the architecture's own numbers, read by `build` only.
         input_size: default channels, height, width.

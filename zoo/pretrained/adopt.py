@@ -10,6 +10,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
+from zoo._files import check_writable
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models import MODELS, build_model
@@ -17,7 +18,7 @@ from zoo.pretrained.card import check_free, write_card
 from zoo.pretrained.load import check_finite, differences, read_weights
 from zoo.pretrained.locate import checkout_root
 from zoo.pretrained.rename import Renamed, rename_state, unwrap
-from zoo.pretrained.tag import MODEL_ARGS, PretrainedTag
+from zoo.pretrained.tag import CONFIG_FILE, MODEL_ARGS, PretrainedTag
 
 # Types besides tensors that training scripts store next to the weights; building one runs no code of the file's.
 _HARMLESS: list[Any] = [
@@ -97,6 +98,7 @@ def adopt(
     """
     folder = Path(output or (checkout_root() or Path.cwd()) / "model_cards" / f"{model}.{tag}").expanduser().absolute()
     check_free(folder, force)
+    check_writable(folder / CONFIG_FILE)
     arguments = _check_arguments(model_args or {})
     foreign, wrapper, aside = unwrap(_read(Path(file).expanduser()), ema)
     classes = num_classes or len(labels) or _classes(foreign, model, arguments, rename)

@@ -75,6 +75,16 @@ def create_model(
         return _build(found, Wishes(num_classes, in_chans, img_size), kwargs)
 
 
+def find_tag(name: str | Path) -> PretrainedTag:
+    """The tag of the weights that `create_model(name, pretrained=True)` would load, without loading them.
+
+    Raises:
+        ZooError: as `create_model` does for a name.
+    """
+    with _request(f"create_model({str(name)!r}, pretrained=True)"):
+        return _open_card(name)[0]
+
+
 @contextmanager
 def _request(asked: str) -> Iterator[None]:
     """Put what the user asked in front of any error the work inside runs into."""
@@ -86,18 +96,26 @@ def _request(asked: str) -> Iterator[None]:
 
 
 def _find(name: str | Path, pretrained: bool | None) -> _Found:
-    text, folder, file = str(name), None, None
-    if text.startswith(HUB_PREFIX):
-        tag, folder = open_hub(text)
-    elif _is_path(name):
-        tag, folder, file = _open_path(Path(text).expanduser())
-    elif "." not in text and not pretrained:
+    text = str(name)
+    if "." not in text and not pretrained and not _is_path(name):
         MODELS.get(text, hint="For a folder or file write its path, such as ./NAME.")
         return _Found(text)
-    else:
-        tag = resolve(text)
-    MODELS.get(tag.model, hint="The card's config.json names a model this version does not have; update salu-zoo.")
+    tag, folder, file = _open_card(name)
     return _Found(tag.model, tag, None if pretrained is False else file or locate(tag, folder))
+
+
+def _open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None]:
+    """The tag behind a name, its folder if that is not in `model_cards/`, and the weights file if that was named."""
+    text = str(name)
+    if text.startswith(HUB_PREFIX):
+        found: tuple[PretrainedTag, Path | None, Path | None] = (*open_hub(text), None)
+    elif _is_path(name):
+        found = _open_path(Path(text).expanduser())
+    else:
+        found = resolve(text), None, None
+    hint = "The card's config.json names a model this version does not have; update salu-zoo."
+    MODELS.get(found[0].model, hint=hint)
+    return found
 
 
 def _is_path(name: str | Path) -> bool:

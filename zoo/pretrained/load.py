@@ -1,24 +1,17 @@
 """A safetensors file into a module and back: checked by hash, strict about names and shapes, explained on failure."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from zoo._files import write_atomic
+from zoo._files import sha256_of, write_tensors
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_weights(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
@@ -130,4 +123,4 @@ def save_weights(path: Path, state: Mapping[str, Tensor], dtype: str = "float16"
         target = small if value.is_floating_point() else value.dtype
         stored[name] = value.detach().to("cpu", target, copy=True).contiguous()
     check_finite(stored, f"The state, stored as {dtype},")
-    return sha256_of(write_atomic(path, lambda file: save_file(stored, file, metadata={"format": "pt"})))
+    return sha256_of(write_tensors(path, stored, {"format": "pt"}))

@@ -86,13 +86,14 @@ def _use(tag: PretrainedTag) -> str:
     return f"""```python
 import zoo
 from PIL import Image
+
 model = zoo.create_model("{tag.name}", pretrained=True).eval()
 batch = zoo.Preprocess.of(model)(Image.open("photo.png"))[None]
 {answer}model(batch).argmax().item(){closing}
 ```
 
-`pip install {LIBRARY}` installs it. `zoo evaluate {tag.name} --dataset {dataset}` measures it and
-`zoo export {tag.name} --target portable` makes an ONNX file of it."""
+It runs in a source checkout of {LIBRARY}, after `pip install -e .` there. `zoo evaluate {tag.name} --dataset {dataset}`
+measures it and `zoo export {tag.name} --target portable` makes an ONNX file of it."""
 
 
 def _results(results: Mapping[str, Any]) -> str:

@@ -1,0 +1,125 @@
+"""Files appear whole or not at all, alone or together, whatever fails."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from zoo._files import check_writable, sha256_of, write_atomic, write_json, write_tensors, write_together
+from zoo.errors import OutputError
+
+
+def full_disk(*args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def text(content):
+    return lambda file: file.write_text(content)
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+def test_a_file_appears_with_its_folder_and_the_users_mode(tmp_path, umask):
+    written = write_atomic(tmp_path / "new" / "a.txt", text("a"))
+    assert written == tmp_path / "new" / "a.txt"
+    assert contents(tmp_path / "new") == {"a.txt": "a"}
+    assert written.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), ValueError("a bug")])
+def test_a_failure_leaves_what_stood_there(tmp_path, error):
+    (tmp_path / "a.txt").write_text("old")
+
+    def fail(file):
+        file.write_text("half")
+        raise error
+
+    with pytest.raises(OutputError if isinstance(error, OSError) else ValueError):
+        write_atomic(tmp_path / "a.txt", fail)
+    assert contents(tmp_path) == {"a.txt": "old"}
+
+
+def test_together_all_are_written(tmp_path):
+    (tmp_path / "b").write_text("old")
+    write_together({tmp_path / "a": text("1"), tmp_path / "b": text("2"), tmp_path / "c": text("3")})
+    assert contents(tmp_path) == {"a": "1", "b": "2", "c": "3"}
+
+
+STOOD = [{}, {"a": "old a"}, {"b": "old b"}, {"a": "old a", "b": "old b", "c": "old c"}]
+
+
+@pytest.mark.parametrize(
+    ("failing", "old"),
+    [(step, old) for step in ("fill", "replace", "copy") for old in STOOD if step != "copy" or "b" in old],
+)
+def test_together_a_failure_puts_everything_back(tmp_path, monkeypatch, failing, old):
+    """The second of three files fails: while it is filled, renamed, or while what stood there is set aside."""
+    for name, content in old.items():
+        (tmp_path / name).write_text(content)
+    if failing == "replace":
+        replace = Path.replace
+        monkeypatch.setattr(Path, "replace", lambda p, to: full_disk() if to.name == "b" else replace(p, to))
+    if failing == "copy":
+        copy = shutil.copy2
+        monkeypatch.setattr(shutil, "copy2", lambda a, b: full_disk() if Path(a).name == "b" else copy(a, b))
+    second = full_disk if failing == "fill" else text("2")
+    with pytest.raises(OutputError, match=r"Cannot write .*b: No space left on device"):
+        write_together({tmp_path / "a": text("1"), tmp_path / "b": second, tmp_path / "c": text("3")})
+    assert contents(tmp_path) == old
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    for place, reason in ((tmp_path, "it is a folder"), (tmp_path / "file" / "a", "Cannot write")):
+        for attempt in (check_writable, lambda path: write_atomic(path, text("a"))):
+            with pytest.raises(OutputError, match=reason):
+                attempt(place)
+
+
+def test_checking_makes_nothing(tmp_path):
+    check_writable(tmp_path / "new" / "folder" / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_read_back(tmp_path):
+    value = {"name": "Größe", "sizes": [1, 2.5, None]}
+    assert json.loads(write_json(tmp_path / "a.json", value).read_text("utf-8")) == value
+    assert "Größe" in (tmp_path / "a.json").read_text("utf-8")
+
+
+def test_tensors_are_read_back(tmp_path):
+    tensors = {"a": torch.arange(3), "b": torch.randn(2, 2)}
+    file = write_tensors(tmp_path / "a.safetensors", tensors, {"format": "pt"})
+    assert all(torch.equal(value, tensors[name]) for name, value in load_file(file).items())
+    assert sha256_of(file) == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_tensors_on_a_full_disk(tmp_path, monkeypatch):
+    """Half of the bytes arrive; the old weights stay, and no part of the new ones does."""
+    file = write_tensors(tmp_path / "a.safetensors", {"a": torch.zeros(3)}, {})
+    before, write = file.read_bytes(), Path.write_bytes
+
+    def fill_up(path, content):
+        write(path, content[: len(content) // 2])
+        full_disk()
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    with pytest.raises(OutputError, match=r"Cannot write .*a.safetensors: No space left on device"):
+        write_tensors(file, {"a": torch.ones(3)}, {})
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,73 @@
+"""Batches from a dataset, read in this process or in worker processes, with errors that stay readable."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from zoo.errors import ZooError
+
+
+class Samples(Protocol):
+    """Anything that gives a sample for a key; a key is a position or whatever the batches are made of."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+def load_batches(samples: Samples, batches: Sequence[Sequence[Any]], workers: int) -> Iterator[Any]:
+    """Batches as torch's `default_collate` makes them, in the order given.
+
+    The global random generators are left alone.
+
+    Args:
+        samples: what is read; workers get a copy of it.
+        batches: the keys of each batch.
+        workers: processes that read; 0 reads in this one.
+
+    Raises:
+        ZooError: whatever reading a sample raises; from a worker it arrives as it would from this process.
+    """
+    keys = [list(batch) for batch in batches]
+    workers = min(workers, len(keys))
+    source: Any = _Safe(samples) if workers else samples
+    loader: DataLoader[Any] = DataLoader(
+        source, batch_sampler=keys, num_workers=workers, collate_fn=_collate, generator=torch.Generator()
+    )
+    for batch in loader:
+        if isinstance(batch, _Failure):
+            raise batch.restore()
+        yield batch
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way out of a worker, in parts, since not every error can be made again from its message."""
+
+    kind: type[ZooError]
+    args: tuple[Any, ...]
+    attributes: dict[str, Any]
+
+    def restore(self) -> ZooError:
+        error = self.kind.__new__(self.kind, *self.args)
+        vars(error).update(self.attributes)
+        return error
+
+
+class _Safe(Dataset[Any]):
+    """The samples, or a `_Failure` in place of one: torch would put a traceback into the error's text."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.samples[key]
+        except ZooError as error:
+            return _Failure(type(error), error.args, dict(vars(error)))
+
+
+def _collate(samples: list[Any]) -> Any:
+    failed = next((sample for sample in samples if isinstance(sample, _Failure)), None)
+    return default_collate(samples) if failed is None else failed
