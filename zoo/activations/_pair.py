@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,14 @@ from zoo.errors import ConfigurationError
 
 
 class LearnedPair(nn.Module):
-    """Owns `a` and `b`, two 0-dim parameters; a subclass adds `forward`.
-
-    The last four arguments exist because timm passes them to every `norm_layer` and `act_layer`.
+    """Owns `a` and `b`, two 0-dim parameters; a subclass adds `start` and `forward`.
 
     Args:
-        a: the initial value of a.
-        b: the initial value of b.
         num_features: what a norm layer gets as its first argument; one pair (a, b) serves all features.
+        a: the initial value of a; None takes the subclass's `start`.
+        b: the initial value of b; None likewise.
+        eps: accepted because timm passes it to norm layers; not used, nothing is divided.
+        inplace: accepted because timm passes it to activations; not used, the input is kept for the backward pass.
         device: where the parameters live.
         dtype: in which precision they are stored.
 
@@ -26,16 +27,22 @@ class LearnedPair(nn.Module):
         ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
     """
 
+    start: ClassVar[tuple[float, float]]
+
     def __init__(
         self,
-        a: float,
-        b: float,
-        num_features: int | Sequence[int] | None,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
+        num_features: int | Sequence[int] | None = None,
+        *,
+        a: float | None = None,
+        b: float | None = None,
+        eps: float | None = None,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         kind = type(self).__name__
+        a, b = (given if given is not None else usual for given, usual in zip((a, b), self.start, strict=True))
         for name, value in (("a", a), ("b", b)):
             if not (isinstance(value, int | float) and 0 < value < math.inf):
                 raise ConfigurationError(f"{kind}({name}={value!r}): {name} must be a positive finite number.")

@@ -8,9 +8,7 @@ overflow-free evaluation are ours.
 """
 
 import math
-from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from zoo.activations._lean import lean, overridable, wide_dtype
@@ -70,6 +68,7 @@ def galu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 
     Source: arXiv 2606.02927, equation 11; the guard on a and b is ours.
 
+    >>> import torch
     >>> galu(torch.tensor([-torch.inf, 0.0, 2.0]), 0.5, 0.5)
     tensor([-0.0000, 0.0000, 1.6851])
     """
@@ -79,33 +78,12 @@ def galu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 class GALU(LearnedPair):
     """The module form of `galu`; fits `act_layer` of timm models.
 
-    Args:
-        num_features: accepted because norm-and-activation layers get it; not used.
-        a: initial a [ours: 0.5].
-        b: initial b [ours: 0.5].
-        eps: accepted because norm layers get it; not used.
-        inplace: accepted because activations get it; not used, the input is kept for the backward pass.
-        device: where the parameters live.
-        dtype: in which precision they are stored.
-
-    Raises:
-        ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
+    Its arguments are those of `LearnedPair`. The usual start is (a, b) = (0.5, 0.5) [ours].
 
     Source: arXiv 2606.02927, equation 11.
     """
 
-    def __init__(
-        self,
-        num_features: int | Sequence[int] | None = None,
-        *,
-        a: float = 0.5,
-        b: float = 0.5,
-        eps: float | None = None,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(a, b, num_features, device, dtype)
+    start = (0.5, 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `galu(x)`: the shape and dtype of x, computed in float32 at least."""
@@ -119,7 +97,7 @@ ACTIVATIONS.add(
         formula="x/2 · (1 + SALU(sqrt(2/π)·(x + 0.044715·x³); a, b))",
         functional=galu,
         module=GALU,
-        parameters=positive_pair(0.5, 0.5),
+        parameters=positive_pair(*GALU.start),
         role="gate",
         source="arXiv 2606.02927, equation 11",
     ),

@@ -6,9 +6,6 @@ W = 1/sqrt(a·b). Two learned scalars a, b > 0 per module, shared by every eleme
 Source: arXiv 2606.02927, section 2.1, equation 2. The initial values (1, 1) and the overflow-free evaluation are ours.
 """
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 
 from zoo.activations._lean import lean, overridable, wide_dtype
@@ -48,6 +45,7 @@ def salu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 
     Source: arXiv 2606.02927, equation 2; the guard on a and b is ours.
 
+    >>> import torch
     >>> salu(torch.tensor([-torch.inf, 0.0, 1.0]), 1.0, 1.0)
     tensor([-1.0000,  0.0000,  0.7071])
     """
@@ -57,33 +55,13 @@ def salu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 class SALU(LearnedPair):
     """The module form of `salu`; fits `norm_layer` and `act_layer` of timm models.
 
-    Args:
-        num_features: accepted because norm layers get it; not used.
-        a: initial a [ours: 1].
-        b: initial b [ours: 1; 0.01 on the downsampling shortcuts of deep networks].
-        eps: accepted because norm layers get it; not used, nothing is divided.
-        inplace: accepted because activations get it; not used, the input is kept for the backward pass.
-        device: where the parameters live.
-        dtype: in which precision they are stored.
-
-    Raises:
-        ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
+    Its arguments are those of `LearnedPair`. The usual start is (a, b) = (1, 1) [ours], and (1, 0.01) on the
+    downsampling shortcuts of deep networks.
 
     Source: arXiv 2606.02927, equation 2.
     """
 
-    def __init__(
-        self,
-        num_features: int | Sequence[int] | None = None,
-        *,
-        a: float = 1.0,
-        b: float = 1.0,
-        eps: float | None = None,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(a, b, num_features, device, dtype)
+    start = (1.0, 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `salu(x)`: the shape and dtype of x, computed in float32 at least."""
@@ -97,7 +75,7 @@ ACTIVATIONS.add(
         formula="a·x / sqrt(1 + a·b·x²)",
         functional=salu,
         module=SALU,
-        parameters=positive_pair(1.0, 1.0),
+        parameters=positive_pair(*SALU.start),
         role="stabiliser",
         source="arXiv 2606.02927, equation 2",
     ),

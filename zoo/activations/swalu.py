@@ -9,9 +9,6 @@ Source: arXiv 2606.02927, section 3.1, equation 9. The initial values (0.5, 0.5)
 ours: tanh(x/2) in Swish's gate has the same slope and bound.
 """
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 
 from zoo.activations._lean import lean, overridable, wide_dtype
@@ -53,6 +50,7 @@ def swalu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 
     Source: arXiv 2606.02927, equation 9; the guard on a and b is ours.
 
+    >>> import torch
     >>> swalu(torch.tensor([-torch.inf, 0.0, 2.0]), 0.5, 0.5)
     tensor([-0.0000, 0.0000, 1.7071])
     """
@@ -62,33 +60,12 @@ def swalu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 class SWALU(LearnedPair):
     """The module form of `swalu`; fits `act_layer` of timm models.
 
-    Args:
-        num_features: accepted because norm-and-activation layers get it; not used.
-        a: initial a [ours: 0.5].
-        b: initial b [ours: 0.5].
-        eps: accepted because norm layers get it; not used.
-        inplace: accepted because activations get it; not used, the input is kept for the backward pass.
-        device: where the parameters live.
-        dtype: in which precision they are stored.
-
-    Raises:
-        ConfigurationError: a or b is not a positive finite number, or `num_features` is not a size.
+    Its arguments are those of `LearnedPair`. The usual start is (a, b) = (0.5, 0.5) [ours].
 
     Source: arXiv 2606.02927, equation 9.
     """
 
-    def __init__(
-        self,
-        num_features: int | Sequence[int] | None = None,
-        *,
-        a: float = 0.5,
-        b: float = 0.5,
-        eps: float | None = None,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(a, b, num_features, device, dtype)
+    start = (0.5, 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `swalu(x)`: the shape and dtype of x, computed in float32 at least."""
@@ -102,7 +79,7 @@ ACTIVATIONS.add(
         formula="x/2 · (1 + SALU(x; a, b))",
         functional=swalu,
         module=SWALU,
-        parameters=positive_pair(0.5, 0.5),
+        parameters=positive_pair(*SWALU.start),
         role="gate",
         source="arXiv 2606.02927, equation 9",
     ),
