@@ -167,6 +167,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "; ".join(f"({_plain(item)})" for item in value)
     return str(value)
 
 
