@@ -7,10 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations import ACTIVATIONS
+from zoo.activations.rivals import TORCH_GATES
 
 CHANNELS = 4
 FAMILY = ["salu", "swalu", "galu"]
-ALL = ACTIVATIONS.names()
+NORMS = ["derf", "dyt"]
+REGISTERED = ACTIVATIONS.names()
+# IIEU is called with its layer; it has tests of its own.
+ALL = [name for name in REGISTERED if name != "iieu"]
+FLES = [name for name in ALL if name.startswith("fles")]
+# What is not ours and takes other arguments than ours: torch's, and timm's squeeze and excitation.
+FOREIGN = [*TORCH_GATES, "se"]
+OURS = [name for name in ALL if name not in FOREIGN]
+# Those whose functional takes x and the parameters, so that a module is one call of it.
+DIRECT = [*FAMILY, *NORMS, "acon_c", "adashift", "prelu", "pserf", "pwlu", "smu", "smu_1", "star_relu"]
 
 # (a, b): the initial values, the quasi-linear start, S above and below 1, and the smallest and largest of both.
 PAIRS = [(1.0, 1.0), (0.5, 0.5), (1.0, 0.01), (3.0, 0.2), (0.1, 2.0), (1e-6, 1e-6), (1e-6, 1e4), (1e4, 1e-6)]
@@ -22,18 +32,33 @@ def functional(name: str) -> Callable[..., Tensor]:
     return ACTIVATIONS.get(name).functional
 
 
-def make(name: str, channel_axis: int = -1, **kwargs: object) -> nn.Module:
-    """A module with CHANNELS channels whose parameters differ from each other and from their initial values."""
+def build(name: str, channel_axis: int = -1, **kwargs: object) -> nn.Module:
+    """A module with CHANNELS channels as it starts, in evaluation mode, equal for every call; maps have axis 1."""
     spec = ACTIVATIONS.get(name)
-    if spec.role == "norm":
-        kwargs["channel_axis"] = channel_axis
-    module = spec.module(CHANNELS, **kwargs)
+    torch.manual_seed(0)
+    args: list[object] = []
+    if spec.channelwise:
+        args = [CHANNELS, 1 if spec.maps_only else channel_axis]
+    elif name in (*FAMILY, "se"):
+        args = [CHANNELS]
+    return spec.module(*args, **spec.arguments, **kwargs).eval()
+
+
+def make(name: str, channel_axis: int = -1, **kwargs: object) -> nn.Module:
+    """As `build`, with parameters and statistics that differ from each other and from their initial values."""
+    module = build(name, channel_axis, **kwargs)
     with torch.no_grad():
-        for step, parameter in enumerate(module.parameters(), 1):
-            parameter.add_(
-                0.05 * step * torch.linspace(1, 2, parameter.numel(), dtype=parameter.dtype).view_as(parameter)
-            )
+        for step, tensor in enumerate([*module.parameters(), *module.buffers()], 1):
+            if tensor.is_floating_point():
+                ramp = torch.linspace(1, 2, tensor.numel(), dtype=tensor.dtype)
+                tensor.add_(0.05 * step * ramp.view_as(tensor))
     return module
+
+
+def example(name: str, n: int = 3, **kwargs: object) -> Tensor:
+    """An input of n samples for `make(name)`: rows of channels, or maps where it needs them."""
+    shape = (n, CHANNELS, 3, 2) if ACTIVATIONS.get(name).maps_only else (n, CHANNELS)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(n), **kwargs)
 
 
 def inner(name: str, x: Tensor) -> Tensor:

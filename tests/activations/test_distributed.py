@@ -1,4 +1,4 @@
-"""DistributedDataParallel averages the gradients of a and b like any other."""
+"""DistributedDataParallel averages the gradients of a and b, and of FleS, like any other."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from zoo.activations import GALU, SALU, SWALU, activation_parameters
+from zoo.activations import GALU, SALU, SWALU, FleS, activation_parameters
 
 WORLD = 2
 
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), SALU(4), SWALU(), nn.Linear(4, 2), GALU())
+    return nn.Sequential(nn.Linear(3, 4), SALU(4), SWALU(), FleS(4), nn.Linear(4, 2), GALU())
 
 
 def batch() -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 
 import zoo.activations
 
-FILES = ["salu", "swalu", "galu"]
+FILES = ["salu", "swalu", "galu", "fles"]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -11,7 +11,7 @@ from torch import nn
 
 from zoo.activations import GALU, SALU, SWALU, DyT
 
-from .cases import ALL, CHANNELS, FAMILY, float32_values, functional, make
+from .cases import ALL, CHANNELS, DIRECT, FAMILY, OURS, example, float32_values, functional, make
 from .tolerances import CHAIN_FLOAT32, SUM_FLOAT32, TRACED_SLOPE_FLOAT32
 
 
@@ -25,19 +25,19 @@ def small_vit(norm_layer: type[nn.Module] = SALU) -> VisionTransformer:
     )
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OURS)
 def test_compile_without_a_graph_break(name: str) -> None:
     module = make(name)
     compiled = torch.compile(make(name), backend="aot_eager", fullgraph=True)
-    x = torch.randn(6, CHANNELS, requires_grad=True)
+    x = example(name, 6).requires_grad_()
     twin = x.detach().clone().requires_grad_()
     y, z = module(x), compiled(twin)
     torch.testing.assert_close(z, y, rtol=CHAIN_FLOAT32, atol=CHAIN_FLOAT32)
     y.square().sum().backward()
     z.square().sum().backward()
-    torch.testing.assert_close(twin.grad, x.grad, rtol=SUM_FLOAT32, atol=SUM_FLOAT32)
-    for p, q in zip(module.parameters(), compiled.parameters(), strict=True):
-        torch.testing.assert_close(q.grad, p.grad, rtol=SUM_FLOAT32, atol=SUM_FLOAT32)
+    for q, p in [(twin, x), *zip(compiled.parameters(), module.parameters(), strict=True)]:
+        # Terms of the size of the largest element cancel in a smaller one.
+        torch.testing.assert_close(q.grad, p.grad, rtol=0, atol=SUM_FLOAT32 * (1 + p.grad.abs().max().item()))
 
 
 @pytest.mark.parametrize("name", FAMILY)
@@ -69,7 +69,7 @@ def test_a_compiled_parameter_below_the_floor_still_learns() -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_export_to_standard_operators(name: str) -> None:
-    module, x = make(name), torch.randn(3, CHANNELS)
+    module, x = make(name), example(name)
     program = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim("n", min=1)},))
     torch.testing.assert_close(program.module()(torch.cat([x, x])), module(torch.cat([x, x])))
     called = [node.target for node in program.graph.nodes if node.op == "call_function"]
@@ -78,14 +78,15 @@ def test_export_to_standard_operators(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_fx_records_one_node_and_the_graph_module_pickles(name: str) -> None:
-    model = nn.Sequential(nn.Linear(CHANNELS, CHANNELS), make(name))
+def test_fx_traces_it_and_the_graph_module_pickles(name: str) -> None:
+    model = nn.Sequential(nn.Identity(), make(name))
     traced = torch.fx.symbolic_trace(model)
-    assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [functional(name)]
-    x = torch.randn(2, CHANNELS)
-    torch.testing.assert_close(traced(x), model(x))
-    again = pickle.loads(pickle.dumps(traced))  # noqa: S301 - our own bytes
-    torch.testing.assert_close(again(x), model(x))
+    if name in DIRECT:
+        assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [functional(name)]
+    for x in (example(name, 2), example(name, 5)):
+        torch.testing.assert_close(traced(x), model(x))
+        again = pickle.loads(pickle.dumps(traced))  # noqa: S301 - our own bytes
+        torch.testing.assert_close(again(x), model(x))
 
 
 def test_fx_records_a_direct_call_too() -> None:

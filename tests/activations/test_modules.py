@@ -9,43 +9,53 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from zoo.activations import ACTIVATIONS, GALU, SALU, SWALU, list_activations
+from zoo.activations import ACTIVATIONS, GALU, SALU, SWALU, list_activations, list_gates
 from zoo.errors import ConfigurationError
 
-from .cases import ALL, CHANNELS, FAMILY, functional, make
+from .cases import ALL, CHANNELS, DIRECT, FAMILY, FLES, NORMS, OURS, REGISTERED, build, example, functional, make
 
 FAMILY_MODULES = [ACTIVATIONS.get(name).module for name in FAMILY]
 
 
+# The functional of a gate that predicts its coefficients is that of another row, where it has the same form.
+FORMS = {**dict.fromkeys(FLES, "fles"), "meta_acon": "acon_c"}
+
+
 def test_what_is_registered() -> None:
-    assert list_activations() == ["derf", "dyt", "galu", "salu", "swalu"]
-    assert {name: ACTIVATIONS.get(name).role for name in ALL} == {
-        "salu": "stabiliser",
-        "swalu": "gate",
-        "galu": "gate",
-        "dyt": "norm",
-        "derf": "norm",
-    }
+    assert list_activations() == REGISTERED
+    roles = {name: ACTIVATIONS.get(name).role for name in REGISTERED}
+    assert roles.pop("iieu") == "filter"
+    assert roles.pop("salu") == "stabiliser"
+    assert roles.pop("se") == "attention"
+    assert {roles.pop(name) for name in NORMS} == {"norm"}
+    assert set(roles.values()) == {"gate"}
+    assert sorted(roles) == sorted(list_gates())
+    rivals = "relu gelu silu mish prelu pserf smu smu_1 star_relu acon_c meta_acon frelu dy_relu pwlu adashift"
+    assert set(rivals.split()) | {"swalu", "galu"} | set(FLES) == set(roles)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_spec_describes_the_module(name: str) -> None:
     spec = ACTIVATIONS.get(name)
-    module = spec.module(CHANNELS)
+    module = build(name)
     assert spec.name == name
-    assert spec.functional.__name__ == name
+    assert spec.functional.__name__ == FORMS.get(name, name)
     assert [p.name for p in spec.parameters] == [key for key, _ in module.named_parameters()]
+    assert all(getattr(module, key) == value for key, value in spec.arguments.items())
+    sides = {"scalar": (0,), "channel": (1,), "matrix": (2,), "kernel": (4,)}
     for parameter in spec.parameters:
         value = module.get_parameter(parameter.name)
-        assert value.shape == (() if parameter.shape == "scalar" else (CHANNELS,))
-        assert torch.equal(value, torch.full_like(value, parameter.initial))
-        assert not parameter.weight_decay
+        assert value.ndim in sides[parameter.shape]
+        if parameter.initial is not None:
+            assert torch.equal(value, torch.full_like(value, parameter.initial))
+        if parameter.shape in ("scalar", "channel"):
+            assert not parameter.weight_decay
         assert (parameter.lr_factor, parameter.positive) == ((10.0, True) if name in FAMILY else (1.0, False))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", DIRECT)
 def test_the_module_calls_its_functional(name: str) -> None:
-    module, x = make(name), torch.randn(3, CHANNELS)
+    module, x = make(name), example(name)
     torch.testing.assert_close(module(x), functional(name)(x, *module.parameters()))
 
 
@@ -82,28 +92,34 @@ def test_other_arguments_are_refused(module: type[nn.Module]) -> None:
         module(0)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OURS)
 def test_inplace_leaves_the_input_alone(name: str) -> None:
-    if name in FAMILY:
-        x = torch.randn(3, CHANNELS)
+    if name in NORMS:
+        with pytest.raises(TypeError, match="inplace"):
+            make(name, inplace=True)
+    else:
+        x = example(name)
         before = x.clone()
         make(name, inplace=True)(x)
         assert torch.equal(x, before)
-    else:
-        with pytest.raises(TypeError, match="inplace"):
-            make(name, inplace=True)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OURS)
 def test_device_and_dtype(name: str) -> None:
-    spec = ACTIVATIONS.get(name)
-    assert {p.dtype for p in spec.module(CHANNELS, dtype=torch.float64).parameters()} == {torch.float64}
-    ghost = spec.module(CHANNELS, device="meta")
+    assert {p.dtype for p in build(name, dtype=torch.float64).parameters()} <= {torch.float64}
+    ghost = build(name, device="meta")
     assert all(p.is_meta for p in ghost.parameters())
-    assert spec.module.__name__ in repr(ghost)
+    assert type(ghost).__name__ in repr(ghost)
     real = ghost.to_empty(device="cpu")
-    real.reset_parameters()
-    assert all(torch.equal(p, q) for p, q in zip(real.parameters(), spec.module(CHANNELS).parameters(), strict=True))
+    torch.manual_seed(0)
+    if hasattr(real, "reset_parameters"):
+        real.reset_parameters()
+    # Numbers drawn in another order are other numbers; what starts at a fixed value must be back.
+    for parameter in ACTIVATIONS.get(name).parameters:
+        value = real.get_parameter(parameter.name)
+        assert value.isfinite().all()
+        if parameter.initial is not None:
+            assert torch.equal(value, torch.full_like(value, parameter.initial))
 
 
 def test_repr_shows_the_learned_geometry() -> None:
@@ -115,25 +131,25 @@ def test_repr_shows_the_learned_geometry() -> None:
     assert repr(module) == "GALU(a=-0.5, b=0.5, S=1, W=2)"
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("stored", [torch.float16, torch.float32], ids=str)
 def test_the_output_has_the_dtype_of_the_input(name: str, dtype: torch.dtype, stored: torch.dtype) -> None:
     module = make(name).to(stored)
-    x = torch.randn(3, CHANNELS).to(dtype).requires_grad_()
+    x = example(name).to(dtype).requires_grad_()
     y = module(x)
     y.sum().backward()
     assert (y.dtype, x.grad.dtype) == (dtype, dtype)
-    assert {p.grad.dtype for p in module.parameters()} == {stored}
+    assert {p.grad.dtype for p in module.parameters()} <= {stored}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_autocast_changes_nothing_inside(name: str, dtype: torch.dtype) -> None:
     linear, module = nn.Linear(CHANNELS, CHANNELS), make(name)
-    x = torch.randn(3, CHANNELS)
+    x = example(name)
     with torch.autocast("cpu", dtype):
-        hidden = linear(x)
+        hidden = linear(x.movedim(1, -1)).movedim(-1, 1)
         y = module(hidden)
     assert hidden.dtype == y.dtype == dtype
     assert torch.equal(y, module(hidden))
@@ -143,11 +159,11 @@ def test_autocast_changes_nothing_inside(name: str, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_copies_are_equal_and_independent(name: str) -> None:
-    module, x = make(name), torch.randn(2, CHANNELS)
+    module, x = make(name), example(name)
     y = module(x)
     file = io.BytesIO()
     pickle.dump(module, file)
-    fresh = ACTIVATIONS.get(name).module(CHANNELS)
+    fresh = build(name)
     fresh.load_state_dict(load(save(module.state_dict())))
     for twin in (copy.deepcopy(module), pickle.loads(file.getvalue()), fresh):  # noqa: S301 - our own bytes
         assert torch.equal(twin(x), y)
@@ -160,6 +176,10 @@ def test_copies_are_equal_and_independent(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_state_dict_is_the_parameters_and_loads_strictly(name: str) -> None:
     module = make(name)
-    assert list(module.state_dict()) == [p.name for p in ACTIVATIONS.get(name).parameters]
-    with pytest.raises(RuntimeError, match="Missing key"):
-        module.load_state_dict({})
+    statistics = dict(module.named_buffers())
+    assert [key for key in module.state_dict() if key not in statistics] == [
+        p.name for p in ACTIVATIONS.get(name).parameters
+    ]
+    if module.state_dict():
+        with pytest.raises(RuntimeError, match="Missing key"):
+            module.load_state_dict({})

@@ -11,11 +11,14 @@ from zoo.activations import (
     SALU,
     SWALU,
     DyT,
+    FleS,
     activation_parameters,
     activation_spec,
     parameter_specs,
     project_parameters,
 )
+
+from .cases import FLES, make
 
 
 class Impostor(nn.Module):
@@ -49,8 +52,23 @@ def test_a_bare_module_and_a_subclass_count() -> None:
     assert list(activation_parameters(SALU())) == ["a", "b"]
     assert list(activation_parameters(Special())) == ["a", "b"]
     assert activation_spec(Special()).name == "salu"
-    assert activation_spec(nn.ReLU()) is None
+    assert activation_spec(nn.ReLU()).name == "relu"
+    assert activation_spec(nn.Tanh()) is None
     assert activation_parameters(nn.Linear(2, 2)) == {}
+
+
+@pytest.mark.parametrize("name", FLES)
+def test_the_variants_of_fles_are_told_apart(name: str) -> None:
+    module = make(name)
+    assert activation_spec(module).name == name
+    assert list(parameter_specs(module)) == [key for key, _ in module.named_parameters()]
+    assert activation_parameters(module) == {}
+
+
+def test_only_parameters_that_are_there_are_described() -> None:
+    gate = FleS(3, variant="dg")
+    gate.beta = None
+    assert list(parameter_specs(nn.Sequential(gate, nn.PReLU()))) == ["0.gamma"]
 
 
 def test_a_shared_module_counts_once_and_a_wrapper_keeps_names_in_step() -> None:

@@ -31,3 +31,11 @@ QUADRATURE = 1e-8
 
 # The variance map switches from a series to a closed form that cancels: about 12 digits are left there.
 VARIANCE_MAP = 1e-11
+
+# FleS: a gate of about ten roundings whose coefficients come from sums over a few positions, a LayerNorm and two small
+# linear layers; the root of a small variance magnifies their errors by up to some tens in the tests.
+FLES_FLOAT32 = 2.0**-16
+FLES_FLOAT64 = 2.0**-44
+
+# x·σ(1.702·x) differs from GELU by at most 0.0203, near x = ±2.2.
+GELU_GAP = 0.0204

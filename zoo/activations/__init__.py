@@ -1,9 +1,13 @@
-"""The mathematics: SALU, SWALU and GALU, what they are compared with, and what each of them learns.
+"""The mathematics: SALU, SWALU, GALU and FleS, what they are compared with, and what each of them learns.
 
-`salu`, `swalu`, `galu` are functions of (x, a, b); `SALU`, `SWALU`, `GALU` are modules that own a and b.
+`salu`, `swalu`, `galu` are functions of (x, a, b); `SALU`, `SWALU`, `GALU` are modules that own a and b. `fles` is a
+function of x and its coefficients; `FleS` predicts them. The rivals of both papers are in `zoo.activations.rivals`, and
+`make_gate` builds any gate by its name.
 """
 
+from zoo.activations.fles import FleS, fles
 from zoo.activations.galu import GALU, galu
+from zoo.activations.gates import list_gates, make_gate
 from zoo.activations.parameters import activation_parameters, activation_spec, parameter_specs, project_parameters
 from zoo.activations.rivals import Derf, DyT, derf, dyt
 from zoo.activations.salu import SALU, salu
@@ -18,13 +22,17 @@ __all__ = [
     "ActivationSpec",
     "Derf",
     "DyT",
+    "FleS",
     "ParameterSpec",
     "activation_parameters",
     "activation_spec",
     "derf",
     "dyt",
+    "fles",
     "galu",
     "list_activations",
+    "list_gates",
+    "make_gate",
     "parameter_specs",
     "project_parameters",
     "salu",

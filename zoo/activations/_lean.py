@@ -11,15 +11,16 @@ input; at ±inf the traced formula's own derivative meets 0·inf, where the clos
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-Formula = Callable[[Tensor, Tensor, Tensor], Tensor]
-Gradients = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+Formula = Callable[..., Tensor]
+Gradients = Callable[..., tuple[Tensor, ...]]
 Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 def wide_dtype(x: Tensor) -> torch.dtype:
@@ -27,11 +28,11 @@ def wide_dtype(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
 
 
-def overridable(function: Callable[Arguments, Tensor]) -> Callable[Arguments, Tensor]:
+def overridable(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Let `__torch_function__` take the call over; `torch.fx` then records it as one node of the graph."""
 
     @functools.wraps(function)
-    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Tensor:
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         relevant = (*args, *kwargs.values())
         if not torch.compiler.is_compiling() and has_torch_function(relevant):
             return handle_torch_function(call, relevant, *args, **kwargs)  # type: ignore[no-any-return]
@@ -40,38 +41,39 @@ def overridable(function: Callable[Arguments, Tensor]) -> Callable[Arguments, Te
     return call
 
 
-def _tensors(x: Tensor, a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
-    """Numbers among a and b as tensors beside x, in the precision of the computation.
+def _tensors(x: Tensor, *coefficients: Tensor | float) -> tuple[Tensor, ...]:
+    """Numbers among the coefficients as tensors beside x, in the precision of the computation.
 
     Raises:
         TypeError: x is not floating point.
     """
     if not x.is_floating_point():
         raise TypeError(f"The input is {x.dtype}; a floating-point tensor is needed. Convert it with x.float().")
-    if not isinstance(a, Tensor):
-        a = torch.tensor(a, dtype=wide_dtype(x), device=x.device)
-    if not isinstance(b, Tensor):
-        b = torch.tensor(b, dtype=wide_dtype(x), device=x.device)
-    return x, a, b
+    kind = wide_dtype(x)
+    return x, *(c if isinstance(c, Tensor) else torch.tensor(c, dtype=kind, device=x.device) for c in coefficients)
 
 
-def lean(formula: Formula, gradients: Gradients) -> Callable[[Tensor, Tensor | float, Tensor | float], Tensor]:
-    """Return `formula(x, a, b)` with a backward pass that stores nothing but `x`, `a` and `b`.
+def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None) -> Formula:
+    """Return `formula(x, *coefficients)` with a backward pass that stores nothing but its arguments.
 
     Args:
-        formula: the value, as plain tensor code that is differentiable on its own.
-        gradients: (dy/dx, dy/da, dy/db) at each element, each of the broadcast shape of the output.
+        formula: the value, as plain tensor code.
+        gradients: the derivative by x and by each coefficient at each element, each of the broadcast shape of the
+            output.
+        traced: the same value in the form that a compiler or an exporter should see, differentiable on its own; None
+            takes `formula`.
     """
+    plain = traced or formula
 
     class Lean(torch.autograd.Function):
         generate_vmap_rule = True
 
         @staticmethod
-        def forward(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-            return formula(x, a, b)
+        def forward(*inputs: Tensor) -> Tensor:  # type: ignore[override]
+            return formula(*inputs)
 
         @staticmethod
-        def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             ctx.save_for_backward(*inputs)
             ctx.save_for_forward(*inputs)
 
@@ -92,10 +94,10 @@ def lean(formula: Formula, gradients: Gradients) -> Callable[[Tensor, Tensor | f
             terms = [slope * v for slope, v in zip(slopes, tangents, strict=True) if v is not None]
             return torch.stack(torch.broadcast_tensors(*terms)).sum(0).to(x.dtype)
 
-    def call(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
-        inputs = _tensors(x, a, b)
+    def call(x: Tensor, *coefficients: Tensor | float) -> Tensor:
+        inputs = _tensors(x, *coefficients)
         if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
-            return formula(*inputs)
+            return plain(*inputs)
         return Lean.apply(*inputs)  # type: ignore[no-any-return, no-untyped-call]
 
     return call

@@ -10,9 +10,13 @@ from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 
 def activation_spec(module: nn.Module) -> ActivationSpec | None:
-    """The spec of the registered activation that `module` is an instance of, or None."""
+    """The spec of the registered activation that `module` is an instance of, its variant included, or None."""
     specs = (ACTIVATIONS.get(name) for name in ACTIVATIONS)
-    return next((spec for spec in specs if isinstance(module, spec.module)), None)
+    return next((spec for spec in specs if isinstance(module, spec.module) and _is_variant(module, spec)), None)
+
+
+def _is_variant(module: nn.Module, spec: ActivationSpec) -> bool:
+    return all(getattr(module, name, None) == value for name, value in spec.arguments.items())
 
 
 def parameter_specs(model: nn.Module) -> dict[str, ParameterSpec]:
@@ -24,8 +28,10 @@ def parameter_specs(model: nn.Module) -> dict[str, ParameterSpec]:
     found: dict[str, ParameterSpec] = {}
     for path, module in model.named_modules():
         spec = activation_spec(module)
+        owned = {name for name, _ in module.named_parameters()} if spec else set()
         for parameter in spec.parameters if spec else ():
-            found[f"{path}.{parameter.name}" if path else parameter.name] = parameter
+            if parameter.name in owned:
+                found[f"{path}.{parameter.name}" if path else parameter.name] = parameter
     return found
 
 

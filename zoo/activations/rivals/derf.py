@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.activations._channels import channels, per_channel, require_finite
 from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations.rivals._affine import channels, per_channel, require_finite
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 
@@ -36,7 +36,7 @@ def derf(x: Tensor, alpha: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, 
 
     Source: arXiv 2512.10938, equation 10.
     """
-    gain, offset = per_channel(x, weight, bias, channel_axis)
+    gain, offset = per_channel(x, channel_axis, weight, bias)
     wide = x.to(wide_dtype(x))
     return (gain * torch.erf(alpha.to(wide.dtype) * wide + shift.to(wide.dtype)) + offset).to(x.dtype)
 
@@ -111,6 +111,7 @@ ACTIVATIONS.add(
             ParameterSpec("bias", 0.0, shape="channel"),
         ),
         role="norm",
+        channelwise=True,
         source="arXiv 2512.10938, equation 10",
     ),
 )

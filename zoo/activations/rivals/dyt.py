@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.activations._channels import channels, per_channel, require_finite
 from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations.rivals._affine import channels, per_channel, require_finite
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 
@@ -35,7 +35,7 @@ def dyt(x: Tensor, alpha: Tensor, weight: Tensor, bias: Tensor, channel_axis: in
 
     Source: arXiv 2503.10622.
     """
-    gain, offset = per_channel(x, weight, bias, channel_axis)
+    gain, offset = per_channel(x, channel_axis, weight, bias)
     wide = x.to(wide_dtype(x))
     return (gain * torch.tanh(alpha.to(wide.dtype) * wide) + offset).to(x.dtype)
 
@@ -105,6 +105,7 @@ ACTIVATIONS.add(
             ParameterSpec("bias", 0.0, shape="channel"),
         ),
         role="norm",
+        channelwise=True,
         source="arXiv 2503.10622",
     ),
 )

@@ -1,0 +1,89 @@
+"""What every module with one value for each channel shares: checks of its arguments, and values shaped to broadcast."""
+
+import math
+
+from torch import Tensor, nn
+
+from zoo.activations._lean import wide_dtype
+from zoo.errors import ConfigurationError, ShapeError
+
+
+def channels(kind: str, num_features: object) -> int:
+    """The number of channels, from an integer or a shape of one integer.
+
+    Raises:
+        ConfigurationError: it is neither, or not positive.
+    """
+    only = num_features[0] if isinstance(num_features, tuple | list) and len(num_features) == 1 else num_features
+    if not isinstance(only, int) or only <= 0:
+        raise ConfigurationError(f"{kind}({num_features!r}): give the number of channels, one positive integer.")
+    return only
+
+
+def require_finite(kind: str, name: str, value: float) -> float:
+    """Return `value` as a float.
+
+    Raises:
+        ConfigurationError: it is not a finite number.
+    """
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigurationError(f"{kind}({name}={value!r}): {name} must be a finite number.")
+    return float(value)
+
+
+def require_count(kind: str, name: str, value: int) -> int:
+    """Return `value`.
+
+    Raises:
+        ConfigurationError: it is not a positive integer.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{kind}({name}={value!r}): {name} must be a positive integer.")
+    return value
+
+
+def per_channel(x: Tensor, channel_axis: int, *values: Tensor) -> tuple[Tensor, ...]:
+    """Shape values for each channel, (c,), or each sample and channel, (n, c), to broadcast along `channel_axis` of x.
+
+    Returns:
+        One tensor for each of `values`, in the dtype of the computation.
+
+    Raises:
+        ShapeError: x has no such axis, or it does not hold c channels.
+    """
+    count = values[0].shape[-1]
+    if not -x.ndim <= channel_axis < x.ndim or x.shape[channel_axis] != count:
+        raise ShapeError(
+            f"The input has shape {tuple(x.shape)}; axis {channel_axis} must hold {count} channels. "
+            "Choose channel_axis=1 for (n, c, h, w) maps and -1 for tokens."
+        )
+    dtype = wide_dtype(x)
+    shaped = []
+    for value in values:
+        shape = [1] * x.ndim
+        shape[channel_axis] = count
+        if value.ndim == 2:
+            shape[0] = value.shape[0]
+        shaped.append(value.to(dtype).view(shape))
+    return tuple(shaped)
+
+
+class ChannelGate(nn.Module):
+    """The base of the gates with parameters for each channel; a subclass adds the parameters and `forward`.
+
+    Args:
+        num_features: the number of channels, as an integer or a shape of one number.
+        channel_axis: -1 for tokens (n, ..., c), 1 for (n, c, h, w) maps.
+
+    Raises:
+        ConfigurationError: `num_features` is not one positive integer.
+    """
+
+    def __init__(self, num_features: int | tuple[int], channel_axis: int = -1) -> None:
+        super().__init__()
+        self.num_features = channels(type(self).__name__, num_features)
+        self.channel_axis = channel_axis
+
+    def extra_repr(self) -> str:
+        """The number of channels and their axis."""
+        return f"{self.num_features}, channel_axis={self.channel_axis}"

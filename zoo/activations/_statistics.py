@@ -1,0 +1,92 @@
+"""Per-channel statistics of one sample, as FleS and its variants read them."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.activations._lean import overridable, wide_dtype
+from zoo.errors import ShapeError
+
+
+def split_axes(x: Tensor, channel_axis: int, channels: int) -> tuple[int, list[int]]:
+    """The channel axis counted from the front, and the axes of the positions: all others but the batch.
+
+    Raises:
+        ShapeError: x has no batch axis beside the channels, or the axis does not hold `channels`.
+    """
+    axis = channel_axis % x.ndim if -x.ndim <= channel_axis < x.ndim else -1
+    if x.ndim < 2 or axis < 1 or x.shape[axis] != channels:
+        raise ShapeError(
+            f"The input has shape {tuple(x.shape)}; axis 0 must be the batch and axis {channel_axis} must hold "
+            f"{channels} channels. Choose channel_axis=1 for (n, c, h, w) maps and -1 for tokens."
+        )
+    return axis, [i for i in range(1, x.ndim) if i != axis]
+
+
+def along_positions(mask: Tensor, x: Tensor, axis: int) -> Tensor:
+    """A mask (n, *positions) as a boolean that broadcasts with x.
+
+    Raises:
+        ShapeError: the mask has another shape than the batch and positions of x.
+    """
+    wanted = [*x.shape[:axis], *x.shape[axis + 1 :]]
+    if list(mask.shape) != wanted:
+        raise ShapeError(
+            f"The mask has shape {tuple(mask.shape)}; for an input of shape {tuple(x.shape)} with the channels on axis "
+            f"{axis} it must be {tuple(wanted)}: the batch and the positions."
+        )
+    return mask.to(torch.bool).unsqueeze(axis)
+
+
+@overridable
+def positive_mean(
+    x: Tensor, channel_axis: int, channels: int, mask: Tensor | None = None, over_batch: bool = False
+) -> Tensor:
+    """Mean of x over its positive elements, for each sample and channel; 0 where a channel has none.
+
+    Args:
+        x: (n, ..., c, ...), floating point; summed in float32 at least.
+        channel_axis: where the channels are.
+        channels: how many there are.
+        mask: (n, *positions), True where a position counts; None counts all.
+        over_batch: one mean per channel over all samples, of shape (1, c), instead of one per sample.
+
+    Returns:
+        (n, c) in float32 (float64 for float64 input).
+
+    Source: FleS slides, "channel effective mean intensity"; the axes and the mask are ours.
+    """
+    axis, positions = split_axes(x, channel_axis, channels)
+    positive = _positive(x)
+    if mask is not None:
+        positive = torch.where(along_positions(mask, x, axis), positive, 0.0)
+    total = _sum(positive, positions, over_batch)
+    count = _sum(positive > 0, positions, over_batch, dtype=total.dtype)
+    return total / count.clamp_min(1)
+
+
+@overridable
+def plain_mean(x: Tensor, channel_axis: int, channels: int, mask: Tensor | None = None) -> Tensor:
+    """Mean of x over all its positions; arguments and result as for `positive_mean`, 0 where no position counts."""
+    axis, positions = split_axes(x, channel_axis, channels)
+    if mask is None:
+        return x.mean(positions, dtype=wide_dtype(x)) if positions else x.to(wide_dtype(x))
+    keep = along_positions(mask, x, axis)
+    total = _sum(torch.where(keep, x, 0.0), positions, over_batch=False)
+    count = _sum(keep, positions, over_batch=False, dtype=total.dtype)
+    return total / count.clamp_min(1)
+
+
+def _positive(x: Tensor) -> Tensor:
+    """relu(x); in eager mode in the form whose backward pass keeps x itself and no copy of it."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+        return x.relu()
+    return F.threshold(x, 0.0, 0.0)
+
+
+def _sum(x: Tensor, positions: list[int], over_batch: bool, dtype: torch.dtype | None = None) -> Tensor:
+    """Sum over the positions, and over the batch if asked, to (n or 1, c)."""
+    dtype = dtype or wide_dtype(x)
+    axes = [0, *positions] if over_batch else positions
+    summed = x.sum(axes, dtype=dtype) if axes else x.to(dtype)
+    return summed.unsqueeze(0) if over_batch else summed

@@ -1,0 +1,52 @@
+"""The base of the rivals that learn a few scalars, shared by all elements."""
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from zoo.activations._channels import require_finite
+
+
+class ScalarGate(nn.Module):
+    """Owns one 0-dim parameter for each name in `initial`; a subclass adds `forward`.
+
+    Args:
+        inplace: accepted because timm passes it to activations; not used, the input is kept for the backward pass.
+        device: where the parameters live.
+        dtype: in which precision they are stored.
+        **start: initial values other than those of `initial`.
+
+    Raises:
+        ConfigurationError: an initial value is not finite.
+    """
+
+    initial: ClassVar[dict[str, float]]
+
+    def __init__(
+        self,
+        *,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **start: float,
+    ) -> None:
+        super().__init__()
+        kind = type(self).__name__
+        unknown = sorted(start.keys() - self.initial.keys())
+        if unknown:
+            raise TypeError(f"{kind}() got an unexpected keyword argument {unknown[0]!r}")
+        self.start = {name: require_finite(kind, name, value) for name, value in {**self.initial, **start}.items()}
+        for name in self.start:
+            self.register_parameter(name, nn.Parameter(torch.empty((), device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set every parameter to the value given at construction."""
+        for name, value in self.start.items():
+            nn.init.constant_(self.get_parameter(name), value)
+
+    def extra_repr(self) -> str:
+        """The values of the parameters where there are any (there are none on the meta device)."""
+        shown = [(name, p) for name, p in self.named_parameters() if not p.is_meta and p.numel() == 1]
+        return ", ".join(f"{name}={p.item():.4g}" for name, p in shown)
