@@ -3,17 +3,18 @@
 import json
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from zoo.errors import RecipeError, suggestion
 from zoo.training.check import check_recipe
 from zoo.training.recipe import Recipe
 
 _FOLDER = Path(__file__).parent / "recipes"
+Kind = TypeVar("Kind")
 
 
 def list_recipes() -> list[str]:
@@ -32,19 +33,42 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         RecipeError: the recipe is unknown or unreadable; or it has unknown, missing, ill-typed, out-of-range or
             contradicting fields, all named in one message.
     """
+    return load_table(Recipe, _FOLDER, name_or_path, overrides, check_recipe)
+
+
+def load_table(
+    kind: type[Kind],
+    folder: Path,
+    name_or_path: str | Path,
+    overrides: Sequence[str],
+    check: Callable[[Kind], list[str]],
+) -> Kind:
+    """Read a recipe of any kind: a frozen dataclass with a field `name`, which the file's name fills.
+
+    Args:
+        kind: the dataclass.
+        folder: where the shipped recipes of this kind are.
+        name_or_path: as for `load_recipe`.
+        overrides: likewise.
+        check: names the contradictions of a recipe whose fields are all right.
+
+    Raises:
+        RecipeError: as `load_recipe` does.
+    """
     path = Path(name_or_path)
     if path.suffix not in (".toml", ".json"):
-        if str(name_or_path) not in list_recipes():
-            found = suggestion(str(name_or_path), list_recipes())
+        known = sorted(file.stem for file in folder.glob("*.toml"))
+        if str(name_or_path) not in known:
+            found = suggestion(str(name_or_path), known)
             raise RecipeError(f"Unknown recipe {str(name_or_path)!r}. {found} Or give a .toml file.")
-        path = _FOLDER / f"{name_or_path}.toml"
+        path = folder / f"{name_or_path}.toml"
     table = _read(path)
     for override in overrides:
         _apply(table, override)
     problems: list[str] = []
-    recipe = _build(Recipe, {**table, "name": path.stem}, "", problems)
+    recipe = _build(kind, {**table, "name": path.stem}, "", problems)
     if not problems:
-        problems = check_recipe(recipe)
+        problems = check(recipe)
     if problems:
         raise RecipeError(f"Recipe {str(name_or_path)!r} cannot be used:\n  " + "\n  ".join(problems))
     return recipe  # type: ignore[no-any-return]

@@ -176,7 +176,12 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain tables, lists and values, which JSON can hold and `load_recipe` reads again."""
-        return {k: v for k, v in _plain(asdict(self)).items() if k != "name"}
+        return as_tables(self)
+
+
+def as_tables(recipe: Any) -> dict[str, Any]:
+    """A recipe of any kind without its name, as plain tables, lists and values."""
+    return {k: v for k, v in _plain(asdict(recipe)).items() if k != "name"}
 
 
 def flat(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+import pytest
+
+from zoo.errors import RecipeError
+from zoo.finetuning import list_finetune_recipes, load_finetune_recipe
+from zoo.models.text import TEXT_ACTS, TEXT_MODELS
+
+
+@pytest.mark.parametrize("name", list_finetune_recipes())
+def test_a_shipped_recipe_is_complete_and_survives_json(name, tmp_path):
+    import json
+
+    recipe = load_finetune_recipe(name)
+    assert recipe.model.name in TEXT_MODELS
+    assert recipe.model.act in TEXT_ACTS
+    assert recipe.source
+    assert recipe.description
+    (tmp_path / f"{name}.json").write_text(json.dumps(recipe.to_dict()))
+    assert load_finetune_recipe(tmp_path / f"{name}.json") == recipe
+
+
+def test_an_override_changes_one_field():
+    recipe = load_finetune_recipe("glue", ["data.task=rte", "optimizer.lr=1e-4"])
+    assert (recipe.data.task, recipe.optimizer.lr) == ("rte", 1e-4)
+    assert recipe.schedule == load_finetune_recipe("glue").schedule
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("schedule.epochs=0", "schedule.epochs: 0 is out of range"),
+        ("schedule.epoch=3", "Nearest: schedule.epochs"),
+        ("runtime.precision=int8", "wanted one of 'float32'"),
+        ("optimizer.lr=fast", "wanted a number"),
+        ("model.start=''", "nothing says where the tokenizer comes from"),
+    ],
+)
+def test_what_is_wrong_is_named(override, words):
+    with pytest.raises(RecipeError, match=words):
+        load_finetune_recipe("glue", [override])
+
+
+def test_an_unknown_recipe_offers_the_known_ones():
+    with pytest.raises(RecipeError, match=r"Unknown recipe 'gleu'\. Nearest: glue"):
+        load_finetune_recipe("gleu")

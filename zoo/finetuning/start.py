@@ -1,0 +1,98 @@
+"""Where fine-tuning starts: a pretrained transformers BERT, put into the zoo's text model."""
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.activations.fles import GELU_BETA
+from zoo.errors import ConfigurationError, WeightsMismatchError, WeightsNotFoundError
+from zoo.finetuning.recipe import TextModel
+from zoo.models.text import TEXT_MODELS, build_text_model, classifier
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# The start of β for an encoder that was trained with the activation of this name.
+_BETAS = {"gelu": GELU_BETA, "gelu_new": GELU_BETA, "gelu_pytorch_tanh": GELU_BETA, "quick_gelu": GELU_BETA,
+          "silu": 1.0, "swish": 1.0}  # fmt: skip
+
+
+def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Module":
+    """The classifier to fine-tune: the pretrained encoder's weights, a fresh classifier, a fresh FleS.
+
+    FleS starts as the activation the encoder was trained with: exactly for SiLU, nearly (β = 1.702) for GELU.
+
+    Args:
+        recipe: names the model and the start.
+        num_outputs: width of the classifier.
+        attention: transformers' `attn_implementation`.
+
+    Raises:
+        UnknownNameError: no such text model.
+        ConfigurationError: the start has another size, or an activation FleS cannot start from.
+        WeightsNotFoundError: there is nothing to load at the start.
+        WeightsMismatchError: the start lacks weights of the encoder.
+    """
+    spec = TEXT_MODELS.get(recipe.name)
+    fields = dict(recipe.args)
+    if not recipe.start:
+        fresh = build_text_model(recipe.name, num_classes=num_outputs, act=recipe.act, **fields)
+        fresh.set_attn_implementation(attention)  # type: ignore[operator]
+        return fresh
+    config = _config(recipe.start)
+    _check_size(recipe, spec.config, config)
+    if recipe.act.startswith("fles") and "fles_beta" not in fields:
+        fields["fles_beta"] = _beta(recipe, config)
+    kept = {key: getattr(config, key) for key in ("vocab_size", "max_position_embeddings", "type_vocab_size")}
+    model = classifier(recipe.act, {**spec.config, **kept, "num_labels": num_outputs, **fields}, recipe.name)
+    model.set_attn_implementation(attention)  # type: ignore[operator]
+    _fill(model, recipe.start)
+    model.text_spec = spec  # type: ignore[assignment]
+    return model
+
+
+def _config(start: str) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(start)
+    except (OSError, ValueError) as error:
+        raise WeightsNotFoundError(
+            f"model.start: nothing to load at {start!r}: {str(error).splitlines()[0]}. Give a folder or a Hub "
+            "repository of a transformers BERT (--start)."
+        ) from error
+
+
+def _check_size(recipe: TextModel, wanted: Any, config: Any) -> None:
+    sizes = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+    wrong = [
+        f"{name} {getattr(config, name, None)} instead of {wanted.get(name, usual)}"
+        for name, usual in sizes.items()
+        if getattr(config, name, None) != wanted.get(name, usual)
+    ]
+    if wrong or config.model_type != "bert":
+        raise ConfigurationError(
+            f"model.start: {recipe.start!r} is a {config.model_type} that does not fit {recipe.name}: "
+            f"{', '.join(wrong) or 'another architecture'}. Choose another --start or model.name."
+        )
+
+
+def _beta(recipe: TextModel, config: Any) -> float:
+    if config.hidden_act not in _BETAS:
+        raise ConfigurationError(
+            f"model.start: {recipe.start!r} was trained with {config.hidden_act!r}, which FleS does not start from. "
+            "Set a start of your own: --set model.args.fles_beta=1.0."
+        )
+    return _BETAS[config.hidden_act]
+
+
+def _fill(model: "nn.Module", start: str) -> None:
+    """Copy the encoder's weights by name; whatever else the start holds (heads) is left aside."""
+    from transformers import AutoModel
+
+    encoder = AutoModel.from_pretrained(start, dtype="float32")
+    found = model.bert.load_state_dict(encoder.state_dict(), strict=False)  # type: ignore[union-attr, operator]
+    missing = [name for name in found.missing_keys if ".intermediate_act_fn." not in name]
+    if missing or found.unexpected_keys:
+        raise WeightsMismatchError(
+            f"model.start: the weights at {start!r} do not fit: missing {missing[:5]}, unexpected "
+            f"{found.unexpected_keys[:5]}."
+        )
