@@ -2,23 +2,26 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import tiny_texts
 import typer
 from tiny_images import write_cifar10
 from typer.testing import CliRunner
 
-import zoo.evaluation.subject as subject_module
+import zoo.evaluation.runtime as runtime_module
+from evaluation.test_evaluate_text import FileModel as TextFile
 from evaluation.test_subject import FileModel
 from zoo._devices import Processes
 from zoo.commands import evaluate as command
 from zoo.errors import OutputError, UnknownNameError
-from zoo.evaluation import EvalResult
+from zoo.evaluation import EvalResult, TextResult
+from zoo.models.text import TEXT_MODELS
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run `zoo evaluate` on a file that a fake reader opens, with the dataset in place."""
     entry = SimpleNamespace(name="tiny", load=lambda: FileModel)
-    monkeypatch.setattr(subject_module, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(runtime_module, "entry_points", lambda group: [entry])
     (tmp_path / "model.tiny").write_bytes(b"weights")
     data = write_cifar10(tmp_path / "data", 12)
     app = typer.Typer()
@@ -103,3 +106,55 @@ def test_default_workers_leave_a_core(monkeypatch):
     assert command._default_workers() == 0
     monkeypatch.setattr(command.os, "cpu_count", lambda: 64)
     assert command._default_workers() == 4
+
+
+@pytest.fixture
+def run_text(tmp_path, monkeypatch):
+    """Run `zoo evaluate` on a text model's file, with the task in place."""
+    monkeypatch.setitem(TEXT_MODELS._items, tiny_texts.NAME, tiny_texts.SPEC)
+    entry = SimpleNamespace(name="tiny", load=lambda: TextFile)
+    monkeypatch.setattr(runtime_module, "entry_points", lambda group: [entry])
+    (tmp_path / "model.tiny").write_bytes(b"weights")
+    data = tiny_texts.write_sst2(tmp_path / "glue")
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    command.register(app)
+
+    def invoke(*options):
+        base = ["evaluate", str(tmp_path / "model.tiny"), "--data", str(data), "--device", "cpu"]
+        return CliRunner().invoke(app, [*base, *options])
+
+    return invoke
+
+
+def test_a_task_as_table_and_json(run_text, tmp_path):
+    done = run_text("--task", "sst2")
+    assert done.exit_code == 0, done.output
+    assert "Accuracy" in done.stdout
+    assert "of 12" in done.stdout
+    done = run_text("--task", "sst2", "--json", "--output", str(tmp_path / "result.json"), "--limit", "6")
+    assert done.exit_code == 0, done.output
+    result = TextResult.from_dict(json.loads(done.stdout))
+    assert (result.n, result.dataset) == (6, "sst2")
+    assert TextResult.from_dict(json.loads((tmp_path / "result.json").read_text())) == result
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "name what to measure on"),
+        (("--task", "sst2", "--dataset", "cifar10"), "exclude each other"),
+        (("--task", "sst2", "--img-size", "32"), "for images only"),
+        (("--task", "sst2", "--workers", "0"), "for images only"),
+    ],
+)
+def test_images_and_texts_exclude_each_other(run_text, options, said):
+    done = run_text(*options)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+
+
+def test_unknown_task(run_text):
+    done = run_text("--task", "sst")
+    assert isinstance(done.exception, UnknownNameError)
+    assert "sst2" in str(done.exception)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import tiny_texts
+
 from zoo.data.preprocess import Preprocess
 from zoo.models import build_model
 from zoo.pretrained import PretrainedTag
@@ -38,6 +40,49 @@ RESULTS = {
     "comparisons": [{"label": "BN + ReLU", "top1": 95.0, "top5": None, "note": "the same recipe"}],
     "notes": ["Trained on images with JPEG artefacts."],
 }
+
+
+TEXT_NAME = f"{tiny_texts.NAME}.sst2"
+TEXT_RESULTS = {
+    "evaluations": [
+        {
+            "dataset": "sst2",
+            "split": "validation",
+            "metrics": {"accuracy": 0.9106},
+            "correct": 794,
+            "loss": 0.25,
+            "n": 872,
+            "runtime": {"kind": kind},
+            "preprocess": {"kind": "text", "max_length": 16},
+            "source": {"kind": "parquet", "folder": "glue"},
+        }
+        for kind in ("torch", "onnx")
+    ],
+    "comparisons": [{"label": "GELU", "metrics": {"accuracy": 0.9}, "note": "the same recipe"}],
+    "notes": ["One seed of three."],
+}
+SUMMARY = {
+    "recipe_name": "glue",
+    "recipe": {
+        "data": {"task": "sst2", "max_length": 12},
+        "model": {"name": "tiny_bert", "start": "org/encoder"},
+        "schedule": {"epochs": 2},
+    },
+    "texts": {"train": 64, "evaluation": 12},
+    "results": {"accuracy": 0.5, "loss": 0.7},
+    "seconds": 12.3,
+    "versions": {"torch": "2.9"},
+    "log": [
+        {"loss": 0.9, "learning_rate": 1e-5, "epoch": 0.5, "step": 5},
+        {"loss": 0.8, "epoch": 1.0, "step": 10},
+        {"eval_accuracy": 0.5, "eval_loss": 0.7, "eval_runtime": 1.0, "epoch": 1.0, "step": 10},
+    ],
+}
+
+
+def make_text_tag(**fields) -> PretrainedTag:
+    values = {"model": tiny_texts.NAME, "tag": "sst2", "num_classes": 2, "labels": tiny_texts.LABELS, "dataset": "sst2"}
+    return PretrainedTag(**{**values, "license": "mit", "preprocess": tiny_texts.preprocess().pinned, **fields})
 
 
 def make_tag(**fields) -> PretrainedTag:

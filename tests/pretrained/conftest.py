@@ -1,25 +1,32 @@
 """A zoo of its own for each test: a tiny model, cards in a temporary folder, a Hub cache of its own."""
 
 import importlib
+import json
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tiny_texts
 import torch
 
 from zoo.models import MODELS, build_model
+from zoo.models.text import TEXT_MODELS
 from zoo.pretrained import write_card
 
-from .cases import MODEL, NAME, make_tag
+from .cases import MODEL, NAME, SUMMARY, TEXT_NAME, make_tag, make_text_tag
 
 
 @pytest.fixture(autouse=True)
 def tiny_model(monkeypatch):
-    """SaluNet-T-CIFAR with one block of width 8: ten thousand times smaller, with the same kinds of parameters."""
+    """SaluNet-T-CIFAR with one block of width 8: ten thousand times smaller, with the same kinds of parameters.
+
+    And a tiny BERT with FleS.
+    """
     spec = MODELS.get("salunet_t_cifar")
     small = {"embed_dim": 8, "depth": 1, "num_heads": 2}
     monkeypatch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}))
+    monkeypatch.setitem(TEXT_MODELS._items, tiny_texts.NAME, tiny_texts.SPEC)
 
 
 @pytest.fixture(autouse=True)
@@ -73,4 +80,28 @@ def hub_cache(tmp_path, monkeypatch) -> Path:
 
     folder = tmp_path / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def text_card(cards, tmp_path) -> Path:
+    """A card of a text model in `model_cards/`, found by its name."""
+    write_card(
+        cards / TEXT_NAME,
+        tiny_texts.make_model().state_dict(),
+        make_text_tag(),
+        tokenizer=tiny_texts.write_tokenizer(tmp_path / "tokenizer"),
+    )
+    return cards / TEXT_NAME
+
+
+@pytest.fixture
+def finetuned(tmp_path) -> Path:
+    """What `zoo finetune` leaves: transformers' files, the recipe and the log."""
+    folder = tiny_texts.write_tokenizer(tmp_path / "run")
+    model = tiny_texts.make_model()
+    model.config.id2label = dict(enumerate(tiny_texts.LABELS))
+    model.config.label2id = {label: number for number, label in enumerate(tiny_texts.LABELS)}
+    model.save_pretrained(folder)
+    (folder / "summary.json").write_text(json.dumps(SUMMARY))
     return folder

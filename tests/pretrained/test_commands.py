@@ -34,7 +34,7 @@ def test_list_as_json(run, card):
     code, out, _ = run("list", "--json")
     listed = json.loads(out)
     assert code == 0
-    assert list(listed) == ["models", "weights", "activations", "datasets"]
+    assert list(listed) == ["models", "weights", "activations", "datasets", "tasks"]
     assert MODEL in [row["name"] for row in listed["models"]]
     assert [(row["name"], row["num_classes"], row["where"]) for row in listed["weights"]] == [(NAME, 3, "checkout")]
     assert {"salu", "swalu", "galu"} <= {row["name"] for row in listed["activations"]}

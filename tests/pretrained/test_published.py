@@ -1,5 +1,6 @@
 """Every card in the repository: its text is what its results say, its file is what it pins, its weights load."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import torch
 
 from zoo.data.preprocess import Preprocess
 from zoo.pretrained import check_card, create_model, read_tag
+from zoo.pretrained.architecture import build_tagged
+from zoo.pretrained.text_files import text_config
 
 CARDS = Path(__file__).resolve().parents[2] / "model_cards"
 FOLDERS = sorted(path.parent for path in CARDS.glob("*/config.json"))
@@ -35,7 +38,23 @@ def test_the_readme_is_what_is_stored(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_weights_load_and_answer(folder):
     model = create_model(folder, pretrained=True).eval()
+    tag = model.pretrained_tag
     with torch.inference_mode():
-        logits = model(torch.zeros(2, *Preprocess.of(model).input_size))
-    assert logits.shape == (2, model.pretrained_tag.num_classes)
+        if tag.is_text:
+            logits = model(**model.text_preprocess.encode(["a text", "another text"])).logits
+        else:
+            logits = model(torch.zeros(2, *Preprocess.of(model).input_size))
+    assert logits.shape == (2, tag.num_classes)
     assert torch.isfinite(logits).all()
+
+
+def test_transformers_reads_the_same_text_models():
+    """config.json says the same under both names, so both libraries build one network."""
+    for folder in FOLDERS:
+        tag = read_tag(folder)
+        if tag.is_text:
+            stored = json.loads((folder / "config.json").read_text())
+            made = text_config(tag, build_tagged(tag, "meta"))
+            assert stored.pop("transformers_version")
+            made.pop("transformers_version")
+            assert stored == made

@@ -7,7 +7,7 @@ import pytest
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.pretrained import PretrainedTag, read_tag
 
-from .cases import COMMIT, NAME, RESULTS, make_tag
+from .cases import COMMIT, NAME, RESULTS, make_tag, make_text_tag
 
 SHA = "0" * 64
 BAD = {
@@ -95,4 +95,39 @@ def test_read_tag_explains_what_is_wrong(tmp_path):
         read_tag(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(WeightsMismatchError, match=r"config\.json does not describe weights of this zoo"):
+        read_tag(tmp_path)
+
+
+def test_a_text_tag_makes_the_round_trip():
+    tag = make_text_tag(sha256=SHA, model_args={"act": "gelu", "hidden_dropout_prob": 0.0})
+    values = json.loads(json.dumps(tag.to_dict()))
+    assert PretrainedTag.from_dict(values) == tag
+    assert values["preprocess"]["kind"] == "text"
+    assert (tag.is_text, make_tag().is_text) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "args", [{"norm": "salu"}, {"vocab_size": 10**9}, {"fles_beta": "1"}, {"hidden_dropout_prob": 2}, {"layers": 9}]
+)
+def test_a_text_tag_takes_only_the_builder_arguments_of_texts(args):
+    with pytest.raises(WeightsMismatchError, match="model_args"):
+        make_text_tag(model_args=args)
+    with pytest.raises(WeightsMismatchError, match="model_args"):
+        make_tag(model_args={"vocab_size": 30})
+
+
+@pytest.mark.parametrize("change", [{"kind": "image"}, {"max_length": 1}, {"tokenizer_sha256": "x"}, {"extra": 1}])
+def test_bad_text_preprocessing_is_refused(change):
+    values = make_text_tag(sha256=SHA).to_dict()
+    values["preprocess"] |= change
+    with pytest.raises(WeightsMismatchError, match="preprocess"):
+        PretrainedTag.from_dict(values)
+
+
+def test_a_tag_of_texts_stands_inside_transformers_configuration(tmp_path):
+    tag = make_text_tag(sha256=SHA)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "fles_bert", "salu_zoo": tag.to_dict()}))
+    assert read_tag(tmp_path) == tag
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 384}))
+    with pytest.raises(WeightsMismatchError, match=r"transformers model \('bert'\).*zoo adopt"):
         read_tag(tmp_path)

@@ -9,13 +9,15 @@ if TYPE_CHECKING:
     from zoo.pretrained.adopt import Adopted
 
 
-File = Annotated[Path, typer.Argument(help="The checkpoint: .pth, .pt, .bin or .safetensors.")]
+File = Annotated[
+    Path, typer.Argument(help="The checkpoint: .pth, .pt, .bin or .safetensors; for a text model its folder.")
+]
 Model = Annotated[str, typer.Option("--model", help="The architecture it is for; see `zoo list models`.")]
 Tag = Annotated[str, typer.Option("--tag", help="What to call the weights: MODEL.TAG.")]
 Output = Annotated[Path | None, typer.Option(help="The card's folder. Default: model_cards/MODEL.TAG.")]
 Classes = Annotated[int | None, typer.Option(min=1, help="Number of classes. Default: read off the classifier.")]
 Labels = Annotated[Path | None, typer.Option(help="Class names in order: a text file, one a line, or a JSON list.")]
-Data = Annotated[str, typer.Option(help="What the weights were trained on, such as cifar10.")]
+Data = Annotated[str, typer.Option(help="What the weights were trained on, such as cifar10 or sst2.")]
 Norm = Annotated[str | None, typer.Option(help="If not the model's own, such as batchnorm.")]
 Act = Annotated[str | None, typer.Option(help="If not the model's own, such as galu.")]
 Size = Annotated[
@@ -30,6 +32,9 @@ Table = Annotated[
 Ema = Annotated[
     bool | None,
     typer.Option("--ema/--no-ema", help="Averaged weights: required, or refused. Default: taken if there."),
+]
+Length = Annotated[
+    int | None, typer.Option(min=3, help="Text models: cut texts to so many tokens. Default: as in training.")
 ]
 License = Annotated[str, typer.Option(help="Licence identifier of the weights.")]
 Source = Annotated[str, typer.Option(help="Where the weights come from, in words or as an address.")]
@@ -57,6 +62,7 @@ def adopt_file(
     preprocess: Pixels = None,
     rename: Table = None,
     ema: Ema = None,
+    max_length: Length = None,
     license: License = "unknown",
     source: Source = "",
     dtype: Stored = "float16",
@@ -66,6 +72,8 @@ def adopt_file(
     """Turn a PyTorch checkpoint into safetensors and a model card, without running any code from it.
 
     Every tensor must find its place: otherwise each name that does not fit is listed and nothing is written.
+
+    A text model comes as the folder that `zoo finetune` or transformers wrote; the card stays readable for both.
     """
     from zoo.data.preprocess import Preprocess
     from zoo.pretrained.adopt import adopt
@@ -78,6 +86,7 @@ def adopt_file(
         "rename": _rules(rename) if rename else None,
     }
     options |= {"output": output, "num_classes": num_classes, "dataset": dataset, "ema": ema, "license": license}
+    options |= {"max_length": max_length}
     done = adopt(file, model, tag, source=source, dtype=dtype, force=force, **options)
     _report(done, json_output)
 

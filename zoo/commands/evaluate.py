@@ -1,20 +1,46 @@
-"""`zoo evaluate`: accuracy of a model or exported file on a dataset."""
+"""`zoo evaluate`: figures of a model or exported file on an image dataset or a GLUE task."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo._devices import is_main_process, leave_processes
 from zoo._files import check_writable, write_json
 from zoo.commands._output import console_out, print_json, progress
+from zoo.data.glue import GLUE, METRICS
 from zoo.data.vision import DATASETS
 
 if TYPE_CHECKING:
-    from zoo.evaluation import EvalResult
+    from zoo.evaluation import EvalResult, Evaluation, TextResult
 
 _DEVICES, _PRECISIONS = ("cpu", "cuda", "mps"), ("float32", "bfloat16", "float16")
+
+Model = Annotated[str, typer.Argument(metavar="MODEL|FILE", help="MODEL.TAG, a model folder, or FILE.onnx.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(help=f"Images: one of {', '.join(DATASETS)}.", autocompletion=lambda: DATASETS.names()),
+]
+Task = Annotated[
+    str | None, typer.Option(help=f"Texts, of GLUE: one of {', '.join(GLUE)}.", autocompletion=lambda: GLUE.names())
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Local folder: parquet as on the Hub, or a folder per class. Default: the Hub."),
+]
+Split = Annotated[str | None, typer.Option(help="Default: the dataset's own for evaluation.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images or texts per batch.")]
+Size = Annotated[int | None, typer.Option(min=1, help="Images: pixels, such as 288. Default: the model's.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only so many images or texts, evenly spaced.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help="cpu, cuda, cuda:N or mps. Default: the best there is.", autocompletion=lambda: _DEVICES),
+]
+Precision = Annotated[str, typer.Option(help=f"One of {', '.join(_PRECISIONS)}.", autocompletion=lambda: _PRECISIONS)]
+Workers = Annotated[int | None, typer.Option(min=0, help="Images: decoding processes. Default: up to 4.")]
+Output = Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,53 +49,35 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate_command(
-    model: Annotated[str, typer.Argument(metavar="MODEL|FILE", help="MODEL.TAG, a model folder, or FILE.onnx.")],
-    dataset: Annotated[
-        str,
-        typer.Option(help=f"One of {', '.join(DATASETS)}.", autocompletion=lambda: DATASETS.names()),
-    ],
-    data: Annotated[
-        Path | None, typer.Option(help="Local folder: parquet as on the Hub, or a folder per class. Default: the Hub.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Default: the dataset's own for evaluation.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 128,
-    img_size: Annotated[int | None, typer.Option(min=1, help="Pixels, such as 288. Default: the model's.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only this many images, evenly spaced.")] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(help="cpu, cuda, cuda:N or mps. Default: the best there is.", autocompletion=lambda: _DEVICES),
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(help=f"One of {', '.join(_PRECISIONS)}.", autocompletion=lambda: _PRECISIONS)
-    ] = "float32",
-    workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes. Default: up to 4.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
+    model: Model,
+    dataset: Dataset = None,
+    task: Task = None,
+    data: Data = None,
+    split: Split = None,
+    batch_size: BatchSize = 128,
+    img_size: Size = None,
+    limit: Limit = None,
+    device: Device = None,
+    precision: Precision = "float32",
+    workers: Workers = None,
+    output: Output = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure Top-1, Top-5 and loss on a dataset.
+    """Measure Top-1, Top-5 and loss on a dataset of images, or the official metrics on a task of GLUE.
 
     The result (--output, --json) holds everything needed to repeat it. Several processes share the work and give the
     same figures: torchrun --nproc-per-node 2 -m zoo evaluate ...
     """
-    from zoo.evaluation import evaluate
-
+    _check_usage(dataset, task, img_size, workers)
     main = is_main_process()
     if output is not None and main:
         check_writable(output)
+    options: dict[str, Any] = {"data": data, "split": split, "batch_size": batch_size, "limit": limit,
+                               "device": device, "precision": precision, "progress": progress}  # fmt: skip
+    if dataset is not None:
+        options |= {"img_size": img_size, "workers": _default_workers() if workers is None else workers}
     try:
-        result = evaluate(
-            model,
-            dataset,
-            data=data,
-            split=split,
-            batch_size=batch_size,
-            img_size=img_size,
-            limit=limit,
-            device=device,
-            precision=precision,
-            workers=_default_workers() if workers is None else workers,
-            progress=progress,
-        )
+        result = _measure(model, dataset, task, options)
     finally:
         leave_processes()
     if not main:
@@ -80,25 +88,69 @@ def evaluate_command(
         write_json(output, result.to_dict())
 
 
+def _check_usage(dataset: str | None, task: str | None, img_size: int | None, workers: int | None) -> None:
+    """Refuse options that exclude each other, as wrong usage."""
+    if (dataset is None) == (task is None):
+        problem = (
+            "name what to measure on" if dataset is None else "a model takes images or texts: they exclude each other"
+        )
+        raise typer.BadParameter(
+            f"{problem}; --dataset for images, --task for a task of GLUE.", param_hint="--dataset / --task"
+        )
+    if task is not None and (img_size, workers) != (None, None):
+        raise typer.BadParameter("for images only; leave it out with --task.", param_hint="--img-size / --workers")
+
+
+def _measure(model: str, dataset: str | None, task: str | None, options: dict[str, Any]) -> "Evaluation":
+    from zoo.evaluation import evaluate, evaluate_text
+
+    return evaluate_text(model, str(task), **options) if dataset is None else evaluate(model, dataset, **options)
+
+
 def _default_workers() -> int:
     """One core stays free for the model; more than four decoders rarely help. Other processes get their share."""
     share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(0, min(4, share - 1))
 
 
-def _print_table(result: "EvalResult") -> None:
+def _print_table(result: "Evaluation") -> None:
     from rich.table import Table
 
-    size = result.preprocess.input_size
+    from zoo.evaluation import TextResult
+
+    rows = _text_rows(result) if isinstance(result, TextResult) else _image_rows(result)  # type: ignore[arg-type]
     table = Table("", "", show_header=False, title=f"{result.model} on {result.dataset}", title_justify="left")
-    for name, value in (
+    run = f"{result.precision} on {result.device} ({result.hardware}), batch {result.batch_size}"
+    for name, value in (*rows[:-1], ("Run", run), rows[-1]):
+        table.add_row(name, value)
+    console_out.print(table)
+
+
+def _image_rows(result: "EvalResult") -> list[tuple[str, str]]:
+    size = result.preprocess.input_size
+    return [
         ("Top-1", f"{result.top1:.2f} %  ({result.correct1:,} of {result.n:,})"),
         ("Top-5", f"{result.top5:.2f} %  ({result.correct5:,} of {result.n:,})"),
         ("Loss", f"{result.loss:.4f}"),
         ("Split", result.split or "the whole folder"),
         ("Input", f"{size[1]}x{size[2]} px, {result.preprocess.interpolation}, crop {result.preprocess.crop_pct:g}"),
-        ("Run", f"{result.precision} on {result.device} ({result.hardware}), batch {result.batch_size}"),
         ("Speed", f"{result.images_per_second:,.0f} images/s, {result.seconds:.1f} s, decoding included"),
-    ):
-        table.add_row(name, value)
-    console_out.print(table)
+    ]
+
+
+def _text_rows(result: "TextResult") -> list[tuple[str, str]]:
+    counted = f"  ({result.correct:,} of {result.n:,})" if result.correct is not None else ""
+    figures = [
+        (
+            METRICS[name][0].upper() + METRICS[name][1:],
+            f"{100 * value:.2f} (x100)" if name != "accuracy" else f"{100 * value:.2f} %{counted}",
+        )
+        for name, value in result.metrics.items()
+    ]
+    return [
+        *figures,
+        ("Loss", f"{result.loss:.4f}"),
+        ("Split", f"{result.split}, {result.n:,} texts"),
+        ("Input", f"up to {result.preprocess.max_length} tokens"),
+        ("Speed", f"{result.texts_per_second:,.0f} texts/s, {result.seconds:.1f} s, tokenizer included"),
+    ]

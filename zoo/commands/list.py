@@ -1,11 +1,12 @@
 """`zoo list`: what there is."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import typer
 
-Kind = Literal["models", "weights", "activations", "datasets", "all"]
+Kind = Literal["models", "weights", "activations", "datasets", "tasks", "all"]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +18,7 @@ def list_names(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = "all",
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")] = False,
 ) -> None:
-    """List models, published weights, activations or datasets."""
+    """List models, published weights, activations, image datasets or the tasks of GLUE."""
     from zoo.commands._output import print_json
 
     kinds = list(_ROWS) if kind == "all" else [kind]
@@ -31,19 +32,41 @@ def list_names(
 
 def _models() -> list[dict[str, Any]]:
     from zoo.models import MODELS
+    from zoo.models.text import TEXT_MODELS
 
-    specs = [MODELS.get(name) for name in MODELS]
-    return [
+    images = [
         {
             "name": spec.name,
             "input_size": list(spec.input_size),
             "num_classes": spec.num_classes,
             "norm": spec.norm,
             "act": spec.act,
+            "parameters": _parameters(spec.name),
             "description": spec.description,
         }
-        for spec in specs
+        for spec in map(MODELS.get, MODELS)
     ]
+    texts = [
+        {
+            "name": spec.name,
+            "input_size": None,
+            "num_classes": spec.num_classes,
+            "norm": "layernorm",
+            "act": spec.act,
+            "parameters": _parameters(spec.name),
+            "description": spec.description,
+        }
+        for spec in map(TEXT_MODELS.get, TEXT_MODELS)
+    ]
+    return images + texts
+
+
+@cache
+def _parameters(model: str) -> int:
+    """Counted on a model without storage."""
+    from zoo.models import build_model
+
+    return sum(parameter.numel() for parameter in build_model(model, device="meta").parameters())
 
 
 def _weights() -> list[dict[str, Any]]:
@@ -61,6 +84,7 @@ def _weights() -> list[dict[str, Any]]:
                 "num_classes": tag.num_classes,
                 "top1": measured.get("top1"),
                 "top5": measured.get("top5"),
+                "metrics": measured.get("metrics"),
                 "license": tag.license,
                 "where": "checkout" if local else f"Hub: {tag.repo}" if tag.revision else "not on the Hub yet",
             }
@@ -82,12 +106,28 @@ def _datasets() -> list[dict[str, Any]]:
     return [{"name": s.name, "hub_id": s.hub_id, "splits": list(s.splits), "description": s.description} for s in specs]
 
 
+def _tasks() -> list[dict[str, Any]]:
+    from zoo.data.glue import GLUE
+
+    specs = [GLUE.get(name) for name in GLUE]
+    return [
+        {"name": s.name, "labels": list(s.labels), "metrics": list(s.metrics), "description": s.description}
+        for s in specs
+    ]
+
+
 _ROWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "models": _models,
     "weights": _weights,
     "activations": _activations,
     "datasets": _datasets,
+    "tasks": _tasks,
 }
+
+
+# What a screen of 80 columns has no room for, and what is not broken into lines.
+_LEFT_OUT = {"models": ("num_classes", "norm"), "weights": ("num_classes", "top5", "license")}
+_WHOLE = ("name", "input_size", "parameters", "act", "top1", "top5")
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
@@ -104,17 +144,23 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
             highlight=False,
         )
         return
+    shown = [column for column in rows[0] if column not in _LEFT_OUT.get(title, ())]
     table = Table(title=title.capitalize(), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in rows[0]:
-        table.add_column(column.replace("_", " ").removeprefix("num "), no_wrap=column == "name", overflow="fold")
+    for column in shown:
+        whole = column in _WHOLE
+        table.add_column(column.replace("_", " ").removeprefix("num "), no_wrap=whole, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(_cell(value)) for value in row.values()))
+        table.add_row(*(escape(_cell(row[column])) for column in shown))
     console_out.print(table)
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {100 * item:.2f}" for key, item in value.items())
     if isinstance(value, list):
-        return ("x" if all(isinstance(v, int) for v in value) else ", ").join(map(str, value))
+        return ("x" if value and all(isinstance(v, int) for v in value) else ", ").join(map(str, value)) or "-"
+    if isinstance(value, int) and value >= 100_000:
+        return f"{value / 1e6:.2f} M"
     return "-" if value is None or value == "" else str(value)

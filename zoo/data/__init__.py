@@ -1,6 +1,20 @@
-"""What goes into a model: datasets of images and the one preprocessing object."""
+"""What goes into a model: images and texts by name, and the one preprocessing object of each kind."""
 
+from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
 from zoo.data.preprocess import Preprocess
+from zoo.data.tokenize import TextInput, TextPreprocess
 from zoo.data.vision import DATASETS, DatasetSpec, ImageDataset, load_vision
 
-__all__ = ["DATASETS", "DatasetSpec", "ImageDataset", "Preprocess", "load_vision"]
+__all__ = [
+    "DATASETS",
+    "GLUE",
+    "DatasetSpec",
+    "GlueSplit",
+    "GlueTask",
+    "ImageDataset",
+    "Preprocess",
+    "TextInput",
+    "TextPreprocess",
+    "load_glue",
+    "load_vision",
+]

@@ -133,25 +133,17 @@ def load_vision(name: str, split: str | None = None, data: str | Path | None = N
         DataNotFoundError: no such folder, file, split or column; files that cannot be read; the Hub not reachable.
     """
     from zoo.data import _folder, _table
+    from zoo.data._parquet import existing_folder, find_parquet
 
     spec = DATASETS.get(name)
     if split is not None and spec.splits and split not in spec.splits:
         raise UnknownNameError(f"split of {name}", split, spec.splits)
     if data is not None:
-        folder = _existing_folder(spec, Path(data))
-        files = _table.find_parquet(spec, folder)
+        folder = existing_folder(spec, Path(data))
+        files = find_parquet(spec, folder)
         if files:
             return _table.from_parquet(spec, split or spec.default_split or "test", folder, files)
         return _folder.from_image_folder(spec, split, folder)
     if spec.hub_id is None:
         raise DataNotFoundError(f"Dataset {name!r} is read from disk only: name its folder with --data FOLDER.")
     return _table.from_hub(spec, split or spec.default_split or "test")
-
-
-def _existing_folder(spec: DatasetSpec, folder: Path) -> Path:
-    folder = folder.expanduser()
-    if folder.is_dir():
-        return folder
-    found = "is a file, not a folder" if folder.exists() else "does not exist"
-    offer = f", or leave --data out to fetch {spec.hub_id} from the Hub" if spec.hub_id else ""
-    raise DataNotFoundError(f"Asked for {spec.name} in {folder}, which {found}. Name the dataset's folder{offer}.")

@@ -1,10 +1,21 @@
-"""Measuring a model: one function, `evaluate`, for every runtime, dataset and number of processes.
+"""Measuring a model: `evaluate` on images and `evaluate_text` on GLUE, for every runtime and number of processes.
 
-It is imported as `zoo.evaluate`; the package is called `evaluation` so that the two names do not meet.
+The first is imported as `zoo.evaluate`; the package is called `evaluation` so that the two names do not meet.
 """
 
-from zoo.evaluation.result import EvalResult
+from zoo.evaluation.glue import official_metrics
+from zoo.evaluation.result import EvalResult, Evaluation, TextResult
 from zoo.evaluation.run import evaluate
+from zoo.evaluation.run_text import evaluate_text
 from zoo.evaluation.task import Predictor, Task
 
-__all__ = ["EvalResult", "Predictor", "Task", "evaluate"]
+__all__ = [
+    "EvalResult",
+    "Evaluation",
+    "Predictor",
+    "Task",
+    "TextResult",
+    "evaluate",
+    "evaluate_text",
+    "official_metrics",
+]

@@ -2,43 +2,42 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from zoo.data.preprocess import Preprocess
+from zoo.data.tokenize import TextInput
 from zoo.errors import ConfigurationError
 
-# Computed from the fields, written for readers of the JSON file, and checked when it is read back.
-_DERIVED = ("top1", "top5", "images_per_second")
+Own = TypeVar("Own", bound="Evaluation")
 
 
-@dataclass(frozen=True)
-class EvalResult:
-    """Accuracy of one model on one dataset.
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What every evaluation records, whatever it measures.
 
     Args:
         model: name, file or class of what was evaluated.
         tag: name of its published weights, or None.
         sha256: of the weights or model file, or None for a module built in memory.
         runtime: what ran it: {"kind": "torch"} or what the predictor says about itself.
-        dataset: name in `zoo.data.DATASETS`.
-        source: where the images came from; see `ImageDataset.source`.
+        dataset: name in `zoo.data.DATASETS` or `zoo.data.glue.GLUE`.
+        source: where the samples came from; see `ImageDataset.source`.
         split: part of the dataset, or None for an undivided folder.
-        limit: how many images were asked for (evenly spaced over the split), or None for all.
-        n: images evaluated.
-        correct1: images whose class scored highest.
-        correct5: images whose class was among the five highest.
-        loss: mean cross entropy.
-        preprocess: how images became inputs.
-        batch_size: images per batch.
+        limit: how many samples were asked for (evenly spaced over the split), or None for all.
+        n: samples evaluated.
+        loss: mean loss of a sample.
+        batch_size: samples per batch.
         precision: float32, or the type autocast computed in.
         device: cpu, cuda or mps.
         hardware: what that device was.
-        images_per_process: images each process evaluated; one entry for an ordinary run.
-        seconds: wall time of the slowest process, decoding included, loading the model not.
+        seconds: wall time of the slowest process, preparing the samples included, loading the model not.
         versions: Python and libraries.
         command: the command line that repeats it, or None for a module built in memory.
         date: UTC, ISO 8601.
     """
+
+    # Computed from the fields, written for readers of the JSON file, and checked when it is read back.
+    derived: ClassVar[tuple[str, ...]] = ()
 
     model: str
     tag: str | None
@@ -49,19 +48,64 @@ class EvalResult:
     split: str | None
     limit: int | None
     n: int
-    correct1: int
-    correct5: int
     loss: float
-    preprocess: Preprocess
     batch_size: int
     precision: str
     device: str
     hardware: str
-    images_per_process: tuple[int, ...]
     seconds: float
     versions: dict[str, str]
     command: str | None
     date: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the derived figures, ready for JSON."""
+        values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return values | {name: getattr(self, name) for name in self.derived}
+
+    @classmethod
+    def from_dict(cls: type[Own], values: Mapping[str, Any]) -> Own:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ConfigurationError: fields are missing or unknown, or a derived figure contradicts the others.
+        """
+        known = {field.name for field in fields(cls)} | set(cls.derived)
+        missing, unknown = sorted(known - set(values)), sorted(set(values) - known)
+        if missing or unknown:
+            raise ConfigurationError(f"Evaluation result: missing fields {missing}, unknown fields {unknown}.")
+        given = {name: value for name, value in values.items() if name not in cls.derived}
+        result = cls(**given | cls._restored(given))
+        wrong = [name for name in cls.derived if getattr(result, name) != values[name]]
+        if wrong:
+            raise ConfigurationError(
+                f"Evaluation result: {', '.join(wrong)} do not follow from the counts; the file was edited."
+            )
+        return result
+
+    @classmethod
+    def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Those fields that JSON holds in another type, in their own."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalResult(Evaluation):
+    """Accuracy of one model on one image dataset. `loss` is the mean cross entropy.
+
+    Args:
+        correct1: images whose class scored highest.
+        correct5: images whose class was among the five highest.
+        preprocess: how images became inputs.
+        images_per_process: images each process evaluated; one entry for an ordinary run.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("top1", "top5", "images_per_second")
+
+    correct1: int
+    correct5: int
+    preprocess: Preprocess
+    images_per_process: tuple[int, ...]
 
     @property
     def top1(self) -> float:
@@ -78,31 +122,42 @@ class EvalResult:
         """Throughput of the whole pipeline: decoding, preprocessing and the model."""
         return self.n / self.seconds
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields and the three derived figures, ready for JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values["preprocess"] = self.preprocess.to_dict()
-        values["images_per_process"] = list(self.images_per_process)
-        return values | {name: getattr(self, name) for name in _DERIVED}
+    @classmethod
+    def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
+        processes = tuple(given["images_per_process"])
+        return {"preprocess": Preprocess.from_dict(given["preprocess"]), "images_per_process": processes}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextResult(Evaluation):
+    """The official metrics of one model on one GLUE task. `loss` is the mean cross entropy or squared error.
+
+    Args:
+        metrics: by name, from 0 or -1 to 1; the task's leading metric first. See `zoo.evaluation.official_metrics`.
+        correct: texts whose class scored highest, or None for the regression task.
+        preprocess: how texts became inputs.
+        texts_per_process: texts each process evaluated; one entry for an ordinary run.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("texts_per_second",)
+
+    metrics: dict[str, float]
+    correct: int | None
+    preprocess: TextInput
+    texts_per_process: tuple[int, ...]
+
+    @property
+    def texts_per_second(self) -> float:
+        """Throughput of the whole pipeline: tokeniser and model."""
+        return self.n / self.seconds
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "EvalResult":
-        """The inverse of `to_dict`.
+    def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
+        processes = tuple(given["texts_per_process"])
+        return {"preprocess": TextInput.from_dict(given["preprocess"]), "texts_per_process": processes}
 
-        Raises:
-            ConfigurationError: fields are missing or unknown, or a derived figure contradicts the counts.
-        """
-        known = {field.name for field in fields(cls)} | set(_DERIVED)
-        missing, unknown = sorted(known - set(values)), sorted(set(values) - known)
-        if missing or unknown:
-            raise ConfigurationError(f"Evaluation result: missing fields {missing}, unknown fields {unknown}.")
-        given = {name: value for name, value in values.items() if name not in _DERIVED}
-        given["preprocess"] = Preprocess.from_dict(given["preprocess"])
-        given["images_per_process"] = tuple(given["images_per_process"])
-        result = cls(**given)
-        wrong = [name for name in _DERIVED if getattr(result, name) != values[name]]
-        if wrong:
-            raise ConfigurationError(
-                f"Evaluation result: {', '.join(wrong)} do not follow from the counts; the file was edited."
-            )
-        return result
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Preprocess | TextInput):
+        return value.to_dict()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,29 +1,27 @@
 """What is evaluated: a name, a folder, a file, a module or any predictor, brought to one form."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from zoo._files import sha256_of
-from zoo.data.preprocess import Preprocess, config_of, labels_of, resized
-from zoo.errors import ConfigurationError, WeightsNotFoundError
+from zoo.errors import ConfigurationError
+from zoo.evaluation.runtime import PRECISIONS, ModulePredictor, eval_mode, open_file, reader_of
 from zoo.evaluation.task import Predictor
-from zoo.models import MODELS, check_input
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     from zoo.pretrained import PretrainedTag
 
-PRECISIONS = ("float32", "bfloat16", "float16")
+Input = TypeVar("Input")
 
 
 @dataclass(frozen=True)
-class Subject:
+class Subject(Generic[Input]):
     """A predictor and what is known about it.
 
     Args:
@@ -37,7 +35,7 @@ class Subject:
     """
 
     predict: Predictor
-    preprocess: Preprocess
+    preprocess: Input
     name: str
     labels: tuple[str, ...] = ()
     tag: str | None = None
@@ -46,13 +44,13 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Generic[Input]):
     """How a model is to be run.
 
     Args:
         device: where a created model goes. A given module must be there already: it is not moved.
         precision: one of `PRECISIONS`.
-        img_size: evaluate at this size instead of the model's own.
+        img_size: evaluate images at this size instead of the model's own.
         preprocess: overrides the model's own.
         threads: for a runtime with threads of its own; None leaves the number to it.
     """
@@ -60,46 +58,44 @@ class Setting:
     device: "torch.device"
     precision: str = "float32"
     img_size: int | None = None
-    preprocess: Preprocess | None = None
+    preprocess: Input | None = None
     threads: int | None = None
 
 
-class ModulePredictor:
-    """A `nn.Module` on one device in one precision, as a predictor.
+class Kind(Protocol[Input]):
+    """What a model takes, images or texts, and what follows from it."""
 
-    Args:
-        module: the model, already on `device`.
-        device: where it is.
-        precision: "float32", or the type `torch.autocast` computes in.
-    """
+    def created(self, model: str | Path, setting: Setting[Input]) -> "tuple[nn.Module, PretrainedTag]":
+        """A model by name, with the tag of its weights."""
+        ...
 
-    def __init__(self, module: "nn.Module", device: "torch.device", precision: str) -> None:
-        self.module, self.device, self.precision = module, device, precision
+    def of_module(self, module: "nn.Module", name: str, setting: Setting[Input]) -> Input:
+        """The preprocessing a module is to be run with."""
+        ...
 
-    def __call__(self, batch: "Tensor") -> "Tensor":
-        """Scores of one batch, without gradients."""
-        import torch
+    def of_predictor(self, predictor: Any, name: str, setting: Setting[Input]) -> Input:
+        """The preprocessing a predictor is to be run with."""
+        ...
 
-        if self.precision == "float32":
-            arithmetic = _no_tf32(self.device)
-        else:
-            arithmetic = torch.autocast(self.device.type, getattr(torch, self.precision))
-        with torch.inference_mode(), arithmetic:
-            outputs: Tensor = self.module(batch.to(self.device))
-        return outputs
+    def labels(self, module: "nn.Module") -> tuple[str, ...]:
+        """A module's class names; empty if unknown."""
+        ...
 
 
 @contextmanager
-def open_subject(model: "str | Path | nn.Module | Predictor", setting: Setting) -> Iterator[Subject]:
+def open_subject(
+    model: "str | Path | nn.Module | Predictor", setting: Setting[Input], kind: Kind[Input]
+) -> Iterator[Subject[Input]]:
     """Prepare a model for evaluation and, on leaving, put a given module's training flags back.
 
     Args:
         model: a name or folder for `zoo.create_model`, a file that an entry point of the group `zoo.predictors` reads
             (by suffix), a module, or a predictor.
         setting: how to run it.
+        kind: `zoo.evaluation.images.IMAGES` or `zoo.evaluation.texts.TEXTS`.
 
     Raises:
-        ConfigurationError: device, precision or preprocessing do not fit the model.
+        ConfigurationError: device, precision or preprocessing do not fit the model; it takes the other kind of input.
         ShapeError: the model does not take inputs of that size or number of channels.
         WeightsNotFoundError: no such file.
     """
@@ -107,14 +103,14 @@ def open_subject(model: "str | Path | nn.Module | Predictor", setting: Setting) 
 
     if setting.precision not in PRECISIONS:
         raise ConfigurationError(f"Unknown precision {setting.precision!r}; choose one of {', '.join(PRECISIONS)}.")
-    reader = _reader(model)
+    reader = reader_of(model)
     if isinstance(model, nn.Module):
-        with _eval_mode(model):
-            yield _from_module(model, type(model).__name__, setting)
+        with eval_mode(model):
+            yield _from_module(model, type(model).__name__, setting, kind)
         return
     if reader is None and isinstance(model, str | Path):
-        module, tag = _created(model, setting)
-        subject = _from_module(module.eval(), str(model), setting)
+        module, tag = kind.created(model, setting)
+        subject = _from_module(module.to(setting.device).eval(), str(model), setting, kind)
         # The model carries no tag where its positions were resampled, but these are the weights it was made from.
         yield replace(subject, tag=tag.name, sha256=tag.sha256)
         return
@@ -123,7 +119,10 @@ def open_subject(model: "str | Path | nn.Module | Predictor", setting: Setting) 
             f"Asked for precision {setting.precision}, but {model} computes in the one it was saved with. "
             "Leave --precision out."
         )
-    yield _from_predictor(model, setting) if reader is None else _from_file(Path(str(model)), reader, setting)
+    if reader is None:
+        yield _from_predictor(model, setting, kind)
+    else:
+        yield _from_file(Path(str(model)), reader, setting, kind)
 
 
 def default_device(model: Any) -> str | None:
@@ -132,60 +131,28 @@ def default_device(model: Any) -> str | None:
 
     if isinstance(model, torch.nn.Module):
         return next((str(parameter.device) for parameter in model.parameters()), None)
-    return "cpu" if _reader(model) is not None and not torch.cuda.is_available() else None
+    return "cpu" if reader_of(model) is not None and not torch.cuda.is_available() else None
 
 
-def _created(model: str | Path, setting: Setting) -> "tuple[nn.Module, PretrainedTag]":
-    """A model by name with its tag; one with positions for a single image size is built for the size asked for."""
-    from zoo.pretrained.create import create_model, find_tag
-
-    tag, size = find_tag(model), setting.img_size
-    fixed = MODELS.get(tag.model).pretrained_cfg()["fixed_input_size"]
-    other = size is not None and tag.preprocess.input_size[1:] != (size, size)
-    created = create_model(model, pretrained=True, img_size=size if fixed and other else None)
-    return created.to(setting.device), tag
-
-
-def _from_module(module: "nn.Module", name: str, setting: Setting) -> Subject:
+def _from_module(module: "nn.Module", name: str, setting: Setting[Input], kind: Kind[Input]) -> Subject[Input]:
     device = setting.device
     here = next((p.device for p in module.parameters()), device)
     if here.type != device.type or (None not in (here.index, device.index) and here.index != device.index):
         raise ConfigurationError(f"Asked to evaluate on {device}; {name} is on {here}. Move it: model.to('{device}').")
-    used = setting.preprocess or Preprocess.of(module)
-    if setting.img_size is not None:
-        used = resized(config_of(module), used, setting.img_size, name)
-    check_input(module, (1, *used.input_size))
     tag = getattr(module, "pretrained_tag", None)
     return Subject(
         predict=ModulePredictor(module, device, setting.precision),
-        preprocess=used,
+        preprocess=kind.of_module(module, name, setting),
         name=name,
-        labels=labels_of(module),
+        labels=kind.labels(module),
         tag=getattr(tag, "name", None),
         sha256=getattr(tag, "sha256", None),
         runtime={"kind": "torch"},
     )
 
 
-def _reader(model: Any) -> Any:
-    """The entry point that reads this file, or None."""
-    if not isinstance(model, str | Path):
-        return None
-    readers = {entry.name: entry for entry in entry_points(group="zoo.predictors")}
-    suffix = Path(model).suffix.removeprefix(".").lower()
-    if suffix == "onnx" and suffix not in readers:
-        raise ConfigurationError(
-            f"Nothing that reads {model} is installed (entry points zoo.predictors: {', '.join(readers) or 'none'}). "
-            "Install the project: pip install -e . in its checkout."
-        )
-    return readers.get(suffix)
-
-
-def _from_file(path: Path, reader: Any, setting: Setting) -> Subject:
-    if not path.is_file():
-        raise WeightsNotFoundError(f"Asked to evaluate {path}: there is no such file. Write it with `zoo export`.")
-    predictor = reader.load()(path, providers=[_provider(path, setting.device)], threads=setting.threads)
-    subject = _from_predictor(predictor, setting)
+def _from_file(path: Path, reader: Any, setting: Setting[Input], kind: Kind[Input]) -> Subject[Input]:
+    subject = _from_predictor(open_file(path, reader, setting.device, setting.threads), setting, kind, str(path))
     described = subject.runtime
     return replace(
         subject,
@@ -196,40 +163,11 @@ def _from_file(path: Path, reader: Any, setting: Setting) -> Subject:
     )
 
 
-def _provider(path: Path, device: "torch.device") -> str | tuple[str, dict[str, int]]:
-    """ONNX Runtime's name for a device, with the number of the GPU."""
-    if device.type == "cuda":
-        return "CUDAExecutionProvider", {"device_id": device.index}
-    if device.type != "cpu":
-        raise ConfigurationError(f"Asked to evaluate {path} on {device}; a file runs on cpu or cuda.")
-    return "CPUExecutionProvider"
-
-
-def _from_predictor(predictor: Any, setting: Setting) -> Subject:
+def _from_predictor(
+    predictor: Any, setting: Setting[Input], kind: Kind[Input], file: str | None = None
+) -> Subject[Input]:
     name = type(predictor).__name__
-    used = setting.preprocess or getattr(predictor, "preprocess", None)
-    if used is None:
-        raise ConfigurationError(f"{name} has no attribute `preprocess`. Pass evaluate(..., preprocess=...) for it.")
-    if setting.img_size is not None:
-        used = used.for_size(setting.img_size)
+    used = kind.of_predictor(predictor, file or name, setting)
     described: dict[str, Any] = getattr(predictor, "describe", dict)()
     labels = tuple(getattr(predictor, "labels", None) or ())
     return Subject(predictor, used, name, labels, runtime={"kind": name} | described)
-
-
-@contextmanager
-def _eval_mode(module: "nn.Module") -> Iterator[None]:
-    flags = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in flags:
-            part.training = training
-
-
-def _no_tf32(device: "torch.device") -> Any:
-    """float32 means float32: cuDNN's convolutions use TF32 unless told not to, and differ by 1e-3."""
-    import torch
-
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()

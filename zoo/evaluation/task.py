@@ -10,17 +10,21 @@ if TYPE_CHECKING:
 Sums = TypeVar("Sums")
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Opens a progress bar (description, number of images) and gives the function that advances it."""
+"""Opens a progress bar (description, number of samples) and gives the function that advances it."""
 
 
 class Predictor(Protocol):
-    """A model in any runtime: batch (N, C, H, W) float32 in, scores (N, classes) before the softmax out.
+    """A model in any runtime: one batch in, scores (N, classes) before the softmax out.
 
-    It may also have `preprocess: Preprocess`, `labels: tuple[str, ...]` and `describe() -> dict`; what is returned by
-    the entry points of the group `zoo.predictors`, called with (path, providers=..., threads=...), has all three.
+    A batch of images is one float32 tensor (N, C, H, W); a batch of texts is a dictionary with
+    `zoo.data.tokenize.INPUT_NAMES`, each int64 (N, tokens).
+
+    It may also have `preprocess: Preprocess | TextPreprocess`, `labels: tuple[str, ...]` and `describe() -> dict`; what
+    is returned by the entry points of the group `zoo.predictors`, called with (path, providers=..., threads=...), has
+    all three.
     """
 
-    def __call__(self, batch: "Tensor", /) -> "Tensor":
+    def __call__(self, batch: Any, /) -> "Tensor":
         """Predict one batch."""
         ...
 

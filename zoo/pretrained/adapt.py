@@ -36,7 +36,7 @@ class Wishes:
 
     def changed(self, tag: PretrainedTag) -> set[str]:
         """The names of those that differ from what the tag has."""
-        channels, *size = tag.preprocess.input_size
+        channels, *size = tag.pixels.input_size
         differs = {
             "num_classes": self.num_classes not in (None, tag.num_classes),
             "in_chans": self.in_chans not in (None, channels),
@@ -91,7 +91,7 @@ def describe(tag: PretrainedTag, wishes: Wishes) -> dict[str, Any]:
     With another number of channels every channel gets the average mean and deviation, as the builder does it; with
     another number of classes there are no class names.
     """
-    values = tag.preprocess
+    values = tag.pixels
     channels, *size = values.input_size
     mean, std = values.mean, values.std
     if wishes.in_chans is not None and wishes.in_chans != channels:

@@ -1,4 +1,7 @@
-"""A foreign PyTorch checkpoint becomes a card of ours: safetensors under our names, nothing run, nothing guessed."""
+"""A foreign PyTorch checkpoint becomes a card of ours: safetensors under our names, nothing run, nothing guessed.
+
+For a text model the checkpoint is the folder transformers keeps it in; see `zoo.pretrained.adopt_text`.
+"""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -14,11 +17,15 @@ from zoo._files import check_writable
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models import MODELS, build_model
+from zoo.models.text import TEXT_MODELS
+from zoo.pretrained._rules import MODEL_ARGS
+from zoo.pretrained.adopt_text import adopt_text
+from zoo.pretrained.architecture import find_spec
 from zoo.pretrained.card import check_free, write_card
 from zoo.pretrained.load import check_finite, differences, read_weights
 from zoo.pretrained.locate import checkout_root
 from zoo.pretrained.rename import Renamed, rename_state, unwrap
-from zoo.pretrained.tag import CONFIG_FILE, MODEL_ARGS, PretrainedTag
+from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag
 
 # Types besides tensors that training scripts store next to the weights; building one runs no code of the file's.
 _HARMLESS: list[Any] = [
@@ -61,6 +68,7 @@ def adopt(
     preprocess: Preprocess | None = None,
     rename: Mapping[str, str | None] | None = None,
     ema: bool | None = None,
+    max_length: int | None = None,
     license: str = "unknown",
     source: str = "",
     dtype: str = "float16",
@@ -72,7 +80,9 @@ def adopt(
     parameter of the model its tensor; otherwise each name that does not fit is listed and nothing is written.
 
     Args:
-        file: the checkpoint (.pth, .pt, .bin, .safetensors, ...).
+        file: the checkpoint (.pth, .pt, .bin, .safetensors, ...); for a text model the folder of a fine-tuned
+            transformers model, whose own configuration says what `num_classes`, `model_args`, `preprocess`, `rename`
+            and `ema` say of others.
         model: the architecture it is for, a name in the model registry.
         tag: how the weights will be called: MODEL.TAG.
         output: the card's folder; None takes `model_cards/MODEL.TAG` of the source checkout or of this folder.
@@ -83,6 +93,7 @@ def adopt(
         preprocess: what the weights expect; None for the model's default.
         rename: the user's table of names, see `rename_state`.
         ema: averaged weights: True requires them, False refuses them, None takes them where there are any.
+        max_length: for a text model, tokens texts are cut to; None takes that of its training.
         license: licence identifier of the weights.
         source: where they come from.
         dtype: how matrices and kernels are stored: float16, bfloat16 or float32.
@@ -99,6 +110,18 @@ def adopt(
     folder = Path(output or (checkout_root() or Path.cwd()) / "model_cards" / f"{model}.{tag}").expanduser().absolute()
     check_free(folder, force)
     check_writable(folder / CONFIG_FILE)
+    find_spec(model)
+    if model in TEXT_MODELS:
+        _refuse(model, num_classes=num_classes, preprocess=preprocess, rename=rename, ema=ema, **(model_args or {}))
+        said: dict[str, Any] = {
+            "labels": labels,
+            "dataset": dataset,
+            "max_length": max_length,
+            "license": license,
+            "source": source,
+        }
+        return Adopted(folder, adopt_text(file, model, tag, folder, dtype=dtype, force=force, **said), "", {}, ())
+    _refuse(model, max_length=max_length)
     arguments = _check_arguments(model_args or {})
     foreign, wrapper, aside = unwrap(_read(Path(file).expanduser()), ema)
     classes = num_classes or len(labels) or _classes(foreign, model, arguments, rename)
@@ -113,6 +136,14 @@ def adopt(
     stored = write_card(folder, found.state, described, dtype=dtype, force=force)
     left = [f"{name}: beside the weights" for name in aside] + found.ignored
     return Adopted(folder, stored, wrapper, found.renamed, tuple(left))
+
+
+def _refuse(model: str, **given: Any) -> None:
+    """Refuse arguments that a model of this kind has no use for."""
+    unused = [name for name, value in given.items() if value is not None]
+    if unused:
+        kind = "a text model" if model in TEXT_MODELS else "a model for images"
+        raise ConfigurationError(f"{model} is {kind}; {', '.join(unused)} does not apply to it. Leave it out.")
 
 
 def _read(file: Path) -> Any:

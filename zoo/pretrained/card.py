@@ -1,4 +1,7 @@
-"""A card's folder: config.json, model.safetensors, results.json, README.md, curve.png; written whole or not at all."""
+"""A card's folder: config.json, model.safetensors, results.json, README.md, curve.png; written whole or not at all.
+
+A text model's folder also holds tokenizer.json and tokenizer_config.json.
+"""
 
 import shutil
 import tempfile
@@ -11,12 +14,13 @@ from torch import Tensor
 
 from zoo._files import write_atomic, write_json
 from zoo.errors import OutputError
-from zoo.models import MODELS, build_model
-from zoo.pretrained.curve import plot_curve
+from zoo.pretrained.architecture import build_tagged
+from zoo.pretrained.curve import curve_scores, plot_curve
 from zoo.pretrained.load import load_weights, save_weights
 from zoo.pretrained.readme import CURVE_FILE, README_FILE, render_card
 from zoo.pretrained.results import check_results
 from zoo.pretrained.tag import CONFIG_FILE, RESULTS_FILE, PretrainedTag, read_tag
+from zoo.pretrained.text_files import copy_tokenizer, text_config
 
 
 def write_card(
@@ -27,6 +31,7 @@ def write_card(
     *,
     dtype: str = "float16",
     force: bool = False,
+    tokenizer: str | Path | None = None,
 ) -> PretrainedTag:
     """Store weights as a card: the folder appears complete under its name, or not at all.
 
@@ -38,23 +43,27 @@ def write_card(
             also becomes the picture curve.png.
         dtype: how matrices and kernels are stored; vectors and scalars stay float32.
         force: replace a folder that exists.
+        tokenizer: for a text model, the folder with its tokenizer.json and tokenizer_config.json.
 
     Returns:
         The tag as stored.
 
     Raises:
-        WeightsMismatchError: the weights do not fit the tag's model, are not finite, or overflow `dtype`.
-        ConfigurationError: the results do not have their form.
+        WeightsMismatchError: the weights do not fit the tag's model, are not finite, or overflow `dtype`; or the
+            tokenizer is not the one of the tag.
+        WeightsNotFoundError: the tokenizer's files are missing.
+        ConfigurationError: the results do not have their form, or a text model comes without a tokenizer.
         OutputError: the folder exists and `force` is off, or it cannot be written.
     """
-    check_results(results or {})
-    MODELS.get(tag.model)
-    model = build_model(tag.model, num_classes=tag.num_classes, in_chans=tag.preprocess.input_size[0], **tag.model_args)
+    check_results(results or {}, tag.is_text)
+    model = build_tagged(tag)
     load_weights(model, state, "The state to store")
 
     def fill(place: Path) -> None:
         stored = replace(tag, sha256=save_weights(place / tag.file, state, dtype), results=results or {})
-        write_json(place / CONFIG_FILE, stored.to_dict())
+        if tag.is_text:
+            copy_tokenizer(tokenizer, place, stored)
+        write_json(place / CONFIG_FILE, text_config(stored, model) if tag.is_text else stored.to_dict())
         _write_rendered(place, results)
 
     return read_tag(_write_folder(Path(folder), fill, force))
@@ -76,16 +85,17 @@ def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -
         OutputError: a file cannot be written.
     """
     tag = read_tag(folder)
-    check_results(tag.results if results is None else results)
+    check_results(tag.results if results is None else results, tag.is_text)
     return _write_rendered(Path(folder), results)
 
 
 def _write_rendered(place: Path, results: Mapping[str, Any] | None) -> Path:
     if results:
         write_json(place / RESULTS_FILE, results)
-    log = (read_tag(place).results.get("training") or {}).get("log")
+    tag = read_tag(place)
+    log = (tag.results.get("training") or {}).get("log")
     if log:
-        plot_curve(log, place / CURVE_FILE)
+        plot_curve(log, place / CURVE_FILE, *curve_scores(tag))
     text = render_card(place)
     return write_atomic(place / README_FILE, lambda file: file.write_text(text, encoding="utf-8"))
 

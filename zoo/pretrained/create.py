@@ -9,9 +9,13 @@ from typing import Any
 
 from torch import nn
 
+from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
-from zoo.models import MODELS, build_model
+from zoo.models import build_model
+from zoo.models.text import TEXT_MODELS
 from zoo.pretrained.adapt import Wishes, adapt_state, describe
+from zoo.pretrained.architecture import check_kind, find_spec
+from zoo.pretrained.create_text import build_text
 from zoo.pretrained.load import load_weights, read_weights
 from zoo.pretrained.locate import HUB_PREFIX, locate, open_hub, resolve
 from zoo.pretrained.tag import PretrainedTag, read_tag
@@ -21,11 +25,12 @@ FOREIGN = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl", ".npz", ".onnx")
 
 @dataclass(frozen=True)
 class _Found:
-    """What a name stands for: a model, perhaps the tag of its weights, and the file to load, if any."""
+    """What a name stands for: a model, perhaps the tag of its weights, and the files to load, if any."""
 
     model: str
     tag: PretrainedTag | None = None
     file: Path | None = None
+    tokenizer: Path | None = None
 
 
 def create_model(
@@ -37,7 +42,7 @@ def create_model(
     img_size: int | tuple[int, int] | None = None,
     **kwargs: Any,
 ) -> nn.Module:
-    """Build a model by name, in float32 and in training mode, as timm does.
+    """Build a model for images or texts by name, in float32 and in training mode, as timm does.
 
     A name is one of
     - `MODEL`: an architecture; `pretrained=True` takes its only or default weights;
@@ -48,7 +53,7 @@ def create_model(
     Weights are found in this order: explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub. The
     file's sha256 is checked always, and names and shapes must agree. Only what is asked for here is adapted: another
     `num_classes` starts a fresh classifier (the tag's class names are dropped), another `in_chans` adapts the first
-    convolution, another `img_size` resamples a vision transformer's positions.
+    convolution, another `img_size` resamples a vision transformer's positions. The last two are for images only.
 
     Args:
         name: see above.
@@ -58,17 +63,19 @@ def create_model(
         in_chans: input channels; None likewise.
         img_size: side of the input in pixels, or (height, width); None likewise.
         **kwargs: further arguments of `zoo.models.build_model`, such as `norm`, `act` and
-            `features_only`.
+            `features_only`, or for texts of `zoo.models.text.build_text_model`.
 
     Returns:
-        The model. `pretrained_cfg` holds preprocessing and class names (`label_names`) under timm's keys;
-        `pretrained_tag` is the `PretrainedTag` if the model holds exactly its weights, else None.
+        The model. `pretrained_tag` is the `PretrainedTag` if the model holds exactly its weights, else None. A model
+        for images has preprocessing and class names (`label_names`) under timm's keys in `pretrained_cfg`; one for
+        texts has the `TextPreprocess` of its weights, or None, in `text_preprocess`, and class names in `config`.
 
     Raises:
         UnknownNameError: no such model or tag; the nearest names are offered.
         WeightsNotFoundError: no weights are published, stored or reachable for it.
         WeightsCorruptError: the file cannot be read.
         WeightsMismatchError: wrong hash, names, shapes, NaN, or a card that is not of this zoo.
+        ConfigurationError: an argument does not fit the model.
     """
     with _request(f"create_model({str(name)!r}, pretrained={pretrained})"):
         found = _find(name, pretrained)
@@ -98,10 +105,13 @@ def _request(asked: str) -> Iterator[None]:
 def _find(name: str | Path, pretrained: bool | None) -> _Found:
     text = str(name)
     if "." not in text and not pretrained and not _is_path(name):
-        MODELS.get(text, hint="For a folder or file write its path, such as ./NAME.")
+        find_spec(text, hint="For a folder or file write its path, such as ./NAME.")
         return _Found(text)
     tag, folder, file = _open_card(name)
-    return _Found(tag.model, tag, None if pretrained is False else file or locate(tag, folder))
+    if pretrained is False:
+        return _Found(tag.model, tag)
+    tokenizer = locate(tag, folder, TOKENIZER_FILE) if tag.is_text else None
+    return _Found(tag.model, tag, file or locate(tag, folder), tokenizer)
 
 
 def _open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None]:
@@ -114,7 +124,7 @@ def _open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | Non
     else:
         found = resolve(text), None, None
     hint = "The card's config.json names a model this version does not have; update salu-zoo."
-    MODELS.get(found[0].model, hint=hint)
+    check_kind(found[0], hint)
     return found
 
 
@@ -141,6 +151,8 @@ def _open_path(path: Path) -> tuple[PretrainedTag, Path, Path | None]:
 def _build(found: _Found, wishes: Wishes, kwargs: dict[str, Any]) -> nn.Module:
     """The model as it was asked for, with weights if there is a file to load."""
     tag = found.tag
+    if found.model in TEXT_MODELS:
+        return build_text(found.model, tag, (found.file, found.tokenizer), wishes, kwargs)
     if tag is None:
         model: Any = build_model(found.model, **wishes.arguments(), **kwargs)
         model.pretrained_tag = None
@@ -152,7 +164,7 @@ def _build(found: _Found, wishes: Wishes, kwargs: dict[str, Any]) -> nn.Module:
             adapted, fresh = adapt_state(state, module, tag, wishes)
             load_weights(module, adapted, str(found.file), skip=fresh)
 
-    stored = {"num_classes": tag.num_classes, "in_chans": tag.preprocess.input_size[0], **tag.model_args}
+    stored = {"num_classes": tag.num_classes, "in_chans": tag.pixels.input_size[0], **tag.model_args}
     arguments = {**stored, **wishes.arguments(), **kwargs}
     cfg = describe(tag, wishes) | dict(arguments.pop("pretrained_cfg", None) or {})
     model = build_model(found.model, prepare=fill, pretrained_cfg=cfg, **arguments)

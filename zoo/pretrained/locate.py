@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
-from zoo.models import MODELS
+from zoo.models.text import TEXT_MODELS
+from zoo.pretrained.architecture import find_spec
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag, read_tag
 
 HUB_PREFIX = "hf-hub:"
 AUTHORS_CARD = "Mourad-zaied/SaluNet"
+SALUNETS = ("salunet_c", "salunet_t")
 
 
 def checkout_root() -> Path | None:
@@ -38,7 +40,7 @@ def list_pretrained(model: str | None = None) -> list[str]:
         UnknownNameError: there is no such model.
     """
     if model is not None:
-        MODELS.get(model)
+        find_spec(model)
     names = sorted(path.parent.name for path in cards_root().glob(f"*/{CONFIG_FILE}"))
     return [name for name in names if model in (None, name.partition(".")[0])]
 
@@ -52,7 +54,7 @@ def resolve(name: str) -> PretrainedTag:
         WeightsMismatchError: the tag's card is damaged, or several tags exist and none is the default.
     """
     model, _, tag = name.partition(".")
-    MODELS.get(model, hint="For a folder or file write its path, such as ./NAME.")
+    find_spec(model, hint="For a folder or file write its path, such as ./NAME.")
     known = list_pretrained(model)
     if not known:
         raise WeightsNotFoundError(_nothing_published(name))
@@ -84,34 +86,40 @@ def _read(name: str) -> PretrainedTag:
 
 def _nothing_published(name: str) -> str:
     model, _, tag = name.partition(".")
+    theirs = (
+        f" The SaluNet authors' model card on the Hub ({AUTHORS_CARD}) only links to files hosted elsewhere, so they "
+        "cannot be fetched by name."
+    )
+    given = "the folder of a fine-tuned model" if model in TEXT_MODELS else "a checkpoint file"
     return (
-        f"No pretrained weights are published for {name}. The SaluNet authors' model card on the Hub ({AUTHORS_CARD}) "
-        f"only links to files hosted elsewhere, so they cannot be fetched by name.\n"
+        f"No pretrained weights are published for {name}.{theirs if find_spec(model).family in SALUNETS else ''}\n"
         f"Weights that do exist: {', '.join(list_pretrained()) or '(none)'}.\n"
-        f"With a checkpoint file in hand: zoo adopt FILE.pth --model {model} --tag {tag or 'TAG'}"
+        f"With {given} in hand: zoo adopt {'FOLDER' if model in TEXT_MODELS else 'FILE.pth'} --model {model} "
+        f"--tag {tag or 'TAG'}"
     )
 
 
-def locate(tag: PretrainedTag, folder: Path | None = None) -> Path:
-    """The weights file of `tag` on this machine, downloaded if it has to be. Its hash is not checked here.
+def locate(tag: PretrainedTag, folder: Path | None = None, file: str | None = None) -> Path:
+    """A file of `tag` on this machine, downloaded if it has to be. Its hash is not checked here.
 
     Args:
         tag: what to find.
         folder: where its card lies; None looks in `model_cards/`.
+        file: which file; None means the weights.
 
     Raises:
         WeightsNotFoundError: it is nowhere, not published yet, or the Hub cannot be reached.
     """
-    place = (cards_root() / tag.name if folder is None else folder) / tag.file
+    name = file or tag.file
+    place = (cards_root() / tag.name if folder is None else folder) / name
     if place.is_file():
         return place
     if tag.repo is None or tag.revision is None:
         raise WeightsNotFoundError(
-            f"The weights of {tag.name} are not on the Hub yet (the card pins no revision), and there is no file "
-            f"{place}. Use a source checkout of the project, whose model_cards/ holds them, or "
-            "pass the path of the card's folder."
+            f"{name} of {tag.name} is not on the Hub yet (the card pins no revision), and there is no file {place}. "
+            "Use a source checkout of the project, whose model_cards/ holds it, or pass the path of the card's folder."
         )
-    return fetch(tag.repo, tag.file, tag.revision)
+    return fetch(tag.repo, name, tag.revision)
 
 
 def fetch(repo: str, file: str, revision: str | None) -> Path:

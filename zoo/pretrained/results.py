@@ -10,25 +10,35 @@
 Every part may be missing. An evaluation is `EvalResult.to_dict()`: all its further fields are kept. Top-1 and Top-5
 are percent. A comparison is another model under the same recipe, or a figure of a paper, as its note says. Notes are
 sentences for the card's section on limits.
+
+For a text model an evaluation is `TextResult.to_dict()`, with `metrics` ({"accuracy": 0.91}, not in percent) in the
+place of `top1` and `top5`; so has a comparison.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigurationError, WeightsNotFoundError
+from zoo.pretrained.tag import read_json
 
+SUMMARY_FILE = "summary.json"
 PARTS = {"evaluations": list, "training": dict, "comparisons": list, "notes": list}
 EVALUATION_FIELDS = {"dataset": str, "split": (str, type(None)), "top1": (int, float), "n": int}
 COMPARISON_FIELDS = {"label": str, "top1": (int, float)}
+METRICS_FIELDS = {"metrics": dict}
+# What a fine-tuning run's summary says besides recipe and log, and what its log says of speed.
+_FACTS = ("seconds", "texts", "data", "device", "hardware", "environment", "results", "finished", "versions")
+_SPEEDS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
-def check_results(results: Mapping[str, Any]) -> None:
+def check_results(results: Mapping[str, Any], text: bool = False) -> None:
     """Refuse results that a card could not show.
 
     Args:
         results: the content of `results.json`; {} for none.
+        text: whether they are of a text model.
 
     Raises:
         ConfigurationError: an unknown part, a part of the wrong kind, or a row without its fields; all are named.
@@ -37,8 +47,9 @@ def check_results(results: Mapping[str, Any]) -> None:
     problems += [f"{k} must be a {t.__name__}" for k, t in PARTS.items() if k in results and type(results[k]) is not t]
     if not problems:
         for part, wanted in (("evaluations", EVALUATION_FIELDS), ("comparisons", COMPARISON_FIELDS)):
+            fields = {k: v for k, v in wanted.items() if k != "top1"} | METRICS_FIELDS if text else wanted
             for row, values in enumerate(results.get(part, [])):
-                problems += [f"{part}[{row}].{text}" for text in _row_problems(values, wanted)]
+                problems += [f"{part}[{row}].{problem}" for problem in _row_problems(values, fields)]
         problems += [f"notes[{i}] must be a text" for i, v in enumerate(results.get("notes", [])) if type(v) is not str]
     if problems:
         raise ConfigurationError(f"The results of a card do not have their form: {'; '.join(problems)}.")
@@ -51,8 +62,11 @@ def runtime_of(result: Mapping[str, Any]) -> str:
 
 
 def size_of(result: Mapping[str, Any]) -> str:
-    """Height and width an evaluation was made at, such as `32x32 px`."""
-    size = (result.get("preprocess") or {}).get("input_size")
+    """The input an evaluation was made with, such as `32x32 px` or `128 tokens`."""
+    preprocess = result.get("preprocess") or {}
+    if "max_length" in preprocess:
+        return f"{preprocess['max_length']} tokens"
+    size = preprocess.get("input_size")
     return f"{size[1]}x{size[2]} px" if size else "? px"
 
 
@@ -65,7 +79,7 @@ def training_record(run: str | Path) -> dict[str, Any]:
     Raises:
         WeightsNotFoundError: one of the two is missing: the run is not finished, or it is another folder.
     """
-    summary_file, log_file = Path(run) / "summary.json", Path(run) / "log.jsonl"
+    summary_file, log_file = Path(run) / SUMMARY_FILE, Path(run) / "log.jsonl"
     for file in (summary_file, log_file):
         if not file.is_file():
             raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo train` run.")
@@ -80,6 +94,48 @@ def training_record(run: str | Path) -> dict[str, Any]:
         "recipe": summary["recipe"],
         "log": log,
     }
+
+
+def finetuning_record(run: str | Path) -> dict[str, Any]:
+    """The part `training` of a text card's results, from the summary.json that `zoo finetune` left in its folder.
+
+    A start or tokenizer at an absolute path is written as "local: FOLDER/NAME"; the rest says nothing elsewhere.
+
+    Args:
+        run: the folder.
+
+    Raises:
+        WeightsNotFoundError: there is no summary: the run is not finished, or it is another folder.
+        WeightsCorruptError: it is not JSON.
+    """
+    file = Path(run) / SUMMARY_FILE
+    if not file.is_file():
+        raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo finetune` run.")
+    summary = read_json(file)
+    taken = {key: summary[key] for key in _FACTS if key in summary}
+    if "seconds" in taken:
+        taken["seconds"] = round(taken["seconds"])
+    recipe = dict(summary["recipe"])
+    if "model" in recipe:
+        recipe["model"] = {key: _without_place(value) for key, value in recipe["model"].items()}
+    epochs = recipe.get("schedule", {}).get("epochs")
+    return {"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))}
+
+
+def _without_place(value: Any) -> Any:
+    if isinstance(value, str) and Path(value).is_absolute():
+        return f"local: {'/'.join(Path(value).parts[-2:])}"
+    return value
+
+
+def _log(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """transformers' log under the names of ours: losses while training, metrics of the evaluation split."""
+    for row in rows:
+        if "loss" in row:
+            yield {"epoch": row["epoch"], "train_loss": row["loss"]}
+        measured = {f"val_{key[5:]}": row[key] for key in row if key.startswith("eval_") and key not in _SPEEDS}
+        if measured:
+            yield {"epoch": row["epoch"], **measured}
 
 
 def _row_problems(values: Any, wanted: Mapping[str, Any]) -> list[str]:

@@ -1,42 +1,42 @@
-"""What one set of published weights is: which file, for which model, on which pixels, with which labels."""
+"""What one set of published weights is: which file, for which model, on which pixels or tokens, with which labels."""
 
 import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from zoo.data.preprocess import Preprocess
+from zoo.data.tokenize import TextInput
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
+from zoo.pretrained._rules import problems
 
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
 WEIGHTS_FILE = "model.safetensors"
-
-MODEL_ARGS = ("norm", "act", "img_size")
-"""Builder arguments a card may set. A card from the Hub is untrusted, so the list is closed and values are plain."""
-
-MAX_CLASSES = 100_000
-MAX_SIDE = 8192
+TAG_KEY = "salu_zoo"
+"""Where a text model's `config.json`, which is transformers' own, holds the tag."""
 
 
 @dataclass(frozen=True)
 class PretrainedTag:
-    """One published checkpoint, `MODEL.TAG`; stored as `config.json` in a folder of that name.
+    """One published checkpoint, `MODEL.TAG`; stored in `config.json` in a folder of that name.
+
+    A model for images has the tag as that file; for texts the file is transformers' configuration, with the tag under
+    the key `salu_zoo`, so that both libraries read the folder.
 
     Args:
         model: the architecture's name in the model registry.
         tag: what tells these weights from others of the same model, such as `cifar10`.
-        num_classes: width of the classifier.
-        preprocess: what turns an image into the input these weights expect.
+        num_classes: width of the classifier; 1 for a text model that predicts a score.
+        preprocess: what turns an image, or a text, into the input these weights expect.
         sha256: of the weights file, as 64 hexadecimal digits; `write_card` fills it in.
         labels: name of each class in order, or empty where unknown.
-        model_args: builder arguments beyond the model's own defaults; see `MODEL_ARGS`.
+        model_args: builder arguments beyond the model's own defaults; see `zoo.pretrained._rules`.
         repo: Hub repository, or None.
         revision: full commit hash there; None until the weights are published.
         file: name of the weights file inside the folder or repository.
-        dataset: what the weights were trained on: a dataset's name here, or free text.
+        dataset: what the weights were trained on: a dataset's or GLUE task's name here, or free text.
         recipe: name of the training recipe, or None where unknown.
         license: of the weights, as a Hub licence identifier.
         source: where the weights come from, in words or as an address.
@@ -50,7 +50,7 @@ class PretrainedTag:
     model: str
     tag: str
     num_classes: int
-    preprocess: Preprocess
+    preprocess: Preprocess | TextInput
     sha256: str = ""
     labels: tuple[str, ...] = ()
     model_args: Mapping[str, Any] = field(default_factory=dict)
@@ -67,10 +67,7 @@ class PretrainedTag:
     def __post_init__(self) -> None:
         if isinstance(self.labels, list):
             object.__setattr__(self, "labels", tuple(self.labels))
-        bad = [f"{name} is {_short(getattr(self, name))}, not {what}" for name, (ok, what) in _RULES.items()
-               if not ok(getattr(self, name))]  # fmt: skip
-        if not bad and self.labels and len(self.labels) != self.num_classes:
-            bad = [f"labels has {len(self.labels)} entries for {self.num_classes} classes"]
+        bad = problems({f.name: getattr(self, f.name) for f in fields(self)})
         if bad:
             raise WeightsMismatchError(f"Bad fields of {self.model!r}.{self.tag!r}: {'; '.join(bad)}.")
 
@@ -78,6 +75,33 @@ class PretrainedTag:
     def name(self) -> str:
         """The public name, `MODEL.TAG`."""
         return f"{self.model}.{self.tag}"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the model takes texts."""
+        return isinstance(self.preprocess, TextInput)
+
+    @property
+    def pixels(self) -> Preprocess:
+        """`preprocess` of a model for images.
+
+        Raises:
+            WeightsMismatchError: the model takes texts.
+        """
+        if isinstance(self.preprocess, TextInput):
+            raise WeightsMismatchError(f"{self.name} is said to take texts, but {self.model} takes images.")
+        return self.preprocess
+
+    @property
+    def tokens(self) -> TextInput:
+        """`preprocess` of a model for texts.
+
+        Raises:
+            WeightsMismatchError: the model takes images.
+        """
+        if isinstance(self.preprocess, Preprocess):
+            raise WeightsMismatchError(f"{self.name} is said to take images, but {self.model} takes texts.")
+        return self.preprocess
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`, ready for JSON."""
@@ -105,8 +129,10 @@ class PretrainedTag:
             )
         if not values["sha256"]:
             raise WeightsMismatchError("Bad field: sha256 is empty, so the weights file could not be checked.")
+        given = values["preprocess"]
+        kind = TextInput if isinstance(given, dict) and "kind" in given else Preprocess
         try:
-            preprocess = Preprocess.from_dict(values["preprocess"])
+            preprocess = kind.from_dict(given)
         except (ConfigurationError, TypeError, ValueError, AttributeError) as error:
             raise WeightsMismatchError(f"Bad field preprocess: {error}") from error
         return cls(**{**values, "preprocess": preprocess, "results": results or {}})
@@ -128,8 +154,16 @@ def read_tag(folder: str | Path) -> PretrainedTag:
             f"file with a {CONFIG_FILE} beside it; `zoo adopt` makes both from a PyTorch checkpoint."
         )
     results = place / RESULTS_FILE
+    values = read_json(config)
+    if isinstance(values, dict) and "model_type" in values:
+        if TAG_KEY not in values:
+            raise WeightsMismatchError(
+                f"{place} holds a transformers model ({values['model_type']!r}) and is no card of this zoo. Make one "
+                f"of it: zoo adopt {place} --model MODEL --tag TAG, with a text model of `zoo list models`."
+            )
+        values = values[TAG_KEY]
     try:
-        return PretrainedTag.from_dict(read_json(config), read_json(results) if results.is_file() else None)
+        return PretrainedTag.from_dict(values, read_json(results) if results.is_file() else None)
     except WeightsMismatchError as error:
         raise WeightsMismatchError(f"{config} does not describe weights of this zoo: {error}") from error
 
@@ -144,64 +178,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsCorruptError(f"Cannot read {path} as JSON: {error}. Restore it or fetch it again.") from error
-
-
-def _text(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
-
-
-def _optional(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or check(value)
-
-
-def _whole(low: int, high: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _plain_args(value: Any) -> bool:
-    if not isinstance(value, Mapping) or not set(value) <= set(MODEL_ARGS):
-        return False
-    words = all(isinstance(value[key], str) for key in ("norm", "act") if key in value)
-    return words and ("img_size" not in value or _whole(1, MAX_SIDE)(value["img_size"]))
-
-
-def _is_repo(value: Any) -> bool:
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
-
-    try:
-        validate_repo_id(value)
-    except HFValidationError:
-        return False
-    return True
-
-
-def _small_input(value: Any) -> bool:
-    return isinstance(value, Preprocess) and max(value.input_size) <= MAX_SIDE
-
-
-def _short(value: Any) -> str:
-    text = repr(asdict(value) if isinstance(value, Preprocess) else value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-_ANY_TEXT = r"[^\x00-\x08\x0b-\x1f]*"
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "model": (_text(_NAME), "a name of letters, digits, _ and -"),
-    "tag": (_text(r"[A-Za-z0-9][A-Za-z0-9_.-]*"), "a name of letters, digits, dots, _ and -"),
-    "num_classes": (_whole(1, MAX_CLASSES), f"a whole number from 1 to {MAX_CLASSES}"),
-    "preprocess": (_small_input, f"a Preprocess of at most {MAX_SIDE} pixels a side"),
-    "sha256": (_text(r"([0-9a-f]{64})?"), "64 hexadecimal digits in lower case"),
-    "labels": (lambda v: isinstance(v, tuple) and all(map(_text(_ANY_TEXT), v)), "a list of texts"),
-    "model_args": (_plain_args, f"plain values for {', '.join(MODEL_ARGS)}"),
-    "repo": (_optional(_is_repo), "a Hub repository like org/name"),
-    "revision": (_optional(_text(r"[0-9a-f]{40}")), "a full commit hash or null"),
-    "file": (_text(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.safetensors"), "the plain name of a .safetensors file"),
-    "dataset": (_text(_ANY_TEXT), "a text"),
-    "recipe": (_optional(_text(_ANY_TEXT)), "a text or null"),
-    "license": (_text(r"[a-z0-9][a-z0-9.+-]*"), "a licence identifier such as apache-2.0"),
-    "source": (_text(_ANY_TEXT), "a text"),
-    "default": (lambda v: isinstance(v, bool), "true or false"),
-    "results": (lambda v: isinstance(v, Mapping), "an object"),
-}
