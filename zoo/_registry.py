@@ -64,6 +64,13 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def import_submodules(package: ModuleType) -> list[ModuleType]:
-    """Import every public module directly inside `package`, in order of name, so that each can register itself."""
+    """Import every public module directly inside `package`, in order of name, so that each can register itself.
+
+    Packages inside it are left alone: they are imported by whoever needs them.
+    """
     found = pkgutil.iter_modules(package.__path__, package.__name__ + ".")
-    return [importlib.import_module(m.name) for m in sorted(found, key=lambda m: m.name) if "._" not in m.name]
+    return [importlib.import_module(m.name) for m in sorted(found, key=lambda m: m.name) if _is_public(m)]
+
+
+def _is_public(found: pkgutil.ModuleInfo) -> bool:
+    return not found.ispkg and "._" not in found.name
