@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from zoo.data.loading import load_batches
+from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import ImageDataset, load_vision
+from zoo.data.vision import load_vision
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,6 @@ class OrderEffect:
         """The counts and both accuracies in percent, ready for JSON."""
         rates = {"ordered_top1": 100 * self.ordered / self.n, "shuffled_top1": 100 * self.shuffled / self.n}
         return asdict(self) | rates
-
-
-class _Inputs:
-    """Images of a dataset as model inputs."""
-
-    def __init__(self, images: ImageDataset, preprocess: Preprocess) -> None:
-        self.images, self.preprocess = images, preprocess
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image, label = self.images[index]
-        return self.preprocess(image), label
 
 
 @torch.inference_mode()
@@ -76,7 +65,7 @@ def order_effect(
     """
     images = load_vision(dataset, split, data)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    loaded = list(load_batches(_Inputs(images, Preprocess.of(model)), _cut(range(len(images)), 500), workers))
+    loaded = list(load_batches(ModelInputs(images, Preprocess.of(model)), _cut(range(len(images)), 500), workers))
     inputs, labels = torch.cat([x for x, _ in loaded]), torch.cat([y for _, y in loaded])
     by_class = torch.argsort(labels, stable=True)
     at_random = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))

@@ -2,18 +2,37 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from zoo.errors import ZooError
 
+if TYPE_CHECKING:
+    from zoo.data.preprocess import Preprocess
+
 
 class Samples(Protocol):
     """Anything that gives a sample for a key; a key is a position or whatever the batches are made of."""
 
     def __getitem__(self, key: Any, /) -> Any: ...
+
+
+class ModelInputs:
+    """Images of a dataset as model inputs: position to (preprocessed tensor, class number).
+
+    Args:
+        images: gives (PIL image, class number) by position.
+        preprocess: the model's.
+    """
+
+    def __init__(self, images: Samples, preprocess: "Preprocess") -> None:
+        self.images, self.preprocess = images, preprocess
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        image, label = self.images[index]
+        return self.preprocess(image), label
 
 
 def load_batches(samples: Samples, batches: Sequence[Sequence[Any]], workers: int) -> Iterator[Any]:

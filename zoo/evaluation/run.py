@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoo._devices import choose_device, join_processes
 from zoo.data.labels import check_same_order
-from zoo.data.loading import load_batches
+from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
 from zoo.data.vision import ImageDataset, load_vision
 from zoo.errors import ConfigurationError
@@ -98,17 +98,6 @@ def evaluate(
     )
 
 
-class _Inputs:
-    """Images of a dataset as model inputs."""
-
-    def __init__(self, images: ImageDataset, preprocess: Preprocess) -> None:
-        self.images, self.preprocess = images, preprocess
-
-    def __getitem__(self, index: int) -> tuple["Tensor", int]:
-        image, label = self.images[index]
-        return self.preprocess(image), label
-
-
 def _score_batches(
     subject: Subject[Preprocess],
     images: ImageDataset,
@@ -118,7 +107,7 @@ def _score_batches(
     advance: Callable[[int], None],
 ) -> _work.Part[Sums]:
     """Predict and score the given (number, image indices) batches."""
-    loaded = load_batches(_Inputs(images, subject.preprocess), [indices for _, indices in batches], workers)
+    loaded = load_batches(ModelInputs(images, subject.preprocess), [indices for _, indices in batches], workers)
     start, sums = time.perf_counter(), []
     for (number, indices), (inputs, targets) in zip(batches, loaded, strict=True):
         shape = f"shape {tuple(inputs.shape)} (images, channels, height, width)"

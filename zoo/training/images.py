@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.loading import Samples, load_batches
+from zoo.data.loading import ModelInputs, Samples, load_batches
 from zoo.data.preprocess import Preprocess
 from zoo.errors import RecipeError
 from zoo.training.augment import crop_and_flip, padded_windows, pil_transform
@@ -116,7 +116,7 @@ class PilImages:
 
     def plain(self, chunks: Sequence[Tensor]) -> Iterator[Batch]:
         """See `Images.plain`."""
-        yield from self._load(_Plain(self._dataset, self._preprocess), [chunk.tolist() for chunk in chunks])
+        yield from self._load(ModelInputs(self._dataset, self._preprocess), [chunk.tolist() for chunk in chunks])
 
     def _load(self, view: Samples, keys: list[list[Any]]) -> Iterator[Batch]:
         return load_batches(view, keys, self._recipe.runtime.workers)
@@ -133,17 +133,6 @@ class _Seeded:
         seed_everything(derive(self._seed, Purpose.SAMPLE, epoch, index))
         image, label = self._dataset[index]
         return self._transform(image), label
-
-
-class _Plain:
-    """Position to (preprocessed tensor, label)."""
-
-    def __init__(self, dataset: Any, preprocess: Preprocess) -> None:
-        self._dataset, self._preprocess = dataset, preprocess
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image, label = self._dataset[index]
-        return self._preprocess(image), label
 
 
 def _decode(dataset: Any, preprocess: Preprocess, advance: Callable[[int], None]) -> tuple[Tensor, Tensor]:
