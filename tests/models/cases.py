@@ -6,16 +6,34 @@ from torch import Tensor, nn
 from zoo.models import MODELS, build_model
 
 ALL = MODELS.names()
-CONVOLUTIONAL = [name for name in ALL if MODELS.get(name).family == "salunet_c"]
-TRANSFORMERS = [name for name in ALL if MODELS.get(name).family == "salunet_t"]
+# Maps (n, c, h, w); tokens (n, t, c) of one resolution; maps of tokens (n, h, w, c).
+CONVOLUTIONAL = [name for name in ALL if MODELS.get(name).channel_axis == 1]
+TRANSFORMERS = [name for name in ALL if MODELS.get(name).family in ("salunet_t", "fles_vit")]
+WINDOWED = [name for name in ALL if MODELS.get(name).family == "fles_swin"]
 # One of each kind, cheap to run with real numbers.
-REPRESENTATIVES = ["salunet_c18_cifar", "salunet_t_cifar"]
+REPRESENTATIVES = ["salunet_c18_cifar", "salunet_t_cifar", "fles_poolformer_cifar", "fles_swin_cifar"]
+# Larger or smaller than one of the same kind that is tested by default; `pytest -m slow` tests them too.
+COSTLY = {
+    "salunet_c34",
+    "salunet_c34_cifar",
+    "salunet_c50_cifar",
+    "salunet_c101",
+    "salunet_c101_cifar",
+    "salunet_t_base",
+    "salunet_t_small",
+    "fles_resnet18",
+    "fles_swin_base",
+    "fles_swin_micro",
+    "fles_swin_tiny",
+    "fles_vit_base_patch16",
+    "fles_vit_small_patch16",
+}
 
 
 def small_size(name: str) -> int:
     """A side that leaves every model at least one cell: two patches for ViT-B/16, 2x2 cells for a ResNet."""
     side = MODELS.get(name).input_size[1]
-    return 32 if side == 32 or name in TRANSFORMERS else 64
+    return 32 if side == 32 or name not in CONVOLUTIONAL else 64
 
 
 def small_model(name: str, seed: int = 0, **kwargs: object) -> nn.Module:

@@ -9,13 +9,15 @@ from timm.models import FeatureListNet
 
 from zoo._registry import Registry
 from zoo.errors import ConfigurationError, DuplicateNameError, ShapeError, UnknownNameError
-from zoo.models import GATES, MODELS, NORMS, build_model, list_models
+from zoo.models import MODELS, NORMS, build_model
 
-from .cases import images, small_model
+from .cases import REPRESENTATIVES, images, small_model
 
 BAD = [
     ({"norm": "salo"}, UnknownNameError, "Unknown norm 'salo'. Nearest: salu"),
-    ({"act": "swallow"}, UnknownNameError, "Unknown act 'swallow'. Nearest: swalu"),
+    ({"act": "swallow"}, UnknownNameError, "Unknown gate 'swallow'. Nearest: swalu"),
+    ({"act": "fles", "act_args": {"bta": 1}}, ConfigurationError, "bta"),
+    ({"act": "fles", "act_args": {"channel_axis": -1}}, ConfigurationError, "fixed by the backbone"),
     ({"num_classes": -1}, ConfigurationError, "num_classes=-1"),
     ({"num_classes": "ten"}, ConfigurationError, "num_classes='ten'"),
     ({"in_chans": 0}, ShapeError, "in_chans=0"),
@@ -47,10 +49,8 @@ def test_unknown_model_offers_the_nearest() -> None:
 
 
 def test_registries_hold_what_the_documentation_names() -> None:
-    assert list_models() == MODELS.names()
-    assert len(list_models()) == 12
-    assert NORMS.names() == sorted(["salu", "batchnorm", "layernorm", "dyt", "derf"])
-    assert GATES.names() == sorted(["swalu", "galu", "relu", "gelu", "silu"])
+    assert len(MODELS) == 12 + 13
+    assert NORMS.names() == sorted(["salu", "batchnorm", "groupnorm", "layernorm", "dyt", "derf"])
     assert isinstance(MODELS, Registry)
     with pytest.raises(DuplicateNameError):
         MODELS.add("salunet_c18", MODELS.get("salunet_c18"))
@@ -66,7 +66,7 @@ def test_prepare_sees_the_classifier_before_it_is_taken_apart() -> None:
 
 
 def test_dtype_reaches_every_parameter() -> None:
-    for name in ("salunet_c18_cifar", "salunet_t_cifar"):
+    for name in REPRESENTATIVES:
         model = build_model(name, dtype=torch.bfloat16, device="meta")
         assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
         assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
@@ -81,7 +81,15 @@ def test_a_model_can_be_copied_and_pickled() -> None:
         assert torch.equal(pickle.loads(pickle.dumps(model))(batch), expected)  # noqa: S301 - its own bytes
 
 
-@pytest.mark.parametrize("name", ["salunet_c18_cifar", "salunet_t_cifar"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "salunet_c18_cifar",
+        "salunet_t_cifar",
+        "fles_swin_cifar",
+        pytest.param("fles_poolformer_cifar", marks=pytest.mark.slow),
+    ],
+)
 def test_exports_with_a_free_batch(name: str) -> None:
     model = small_model(name).eval()
     batch = torch.export.Dim("batch", min=1, max=64)
@@ -91,9 +99,13 @@ def test_exports_with_a_free_batch(name: str) -> None:
         torch.testing.assert_close(program.module()(wider), model(wider), rtol=1e-4, atol=1e-5)
 
 
-def test_compiles_in_one_graph() -> None:
-    model = small_model("salunet_t_cifar").eval()
+@pytest.mark.parametrize(
+    "name",
+    ["salunet_t_cifar", "fles_poolformer_cifar", pytest.param("fles_swin_cifar", marks=pytest.mark.slow)],
+)
+def test_compiles_in_one_graph(name: str) -> None:
+    model = small_model(name).eval()
     compiled = torch.compile(model, backend="eager", fullgraph=True)
-    batch = images("salunet_t_cifar")
+    batch = images(name)
     with torch.no_grad():
         torch.testing.assert_close(compiled(batch), model(batch), rtol=1e-4, atol=1e-5)

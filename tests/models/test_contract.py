@@ -6,16 +6,11 @@ import torch
 from timm.models import create_feature_extractor, get_graph_node_names
 from torch import Tensor, nn
 
-from zoo.activations import GALU, SALU, SWALU
 from zoo.models import MODELS, build_model
+from zoo.models.sites import sites
 
-from .cases import ALL, REPRESENTATIVES, TRANSFORMERS, images, meta_images, meta_model, small_model, small_size
+from .cases import ALL, COSTLY, REPRESENTATIVES, TRANSFORMERS, WINDOWED, images, meta_images, meta_model, small_model
 
-NORMALISATION = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm, nn.RMSNorm)
-
-
-# Depths between two that are tested by default, with a stem that is tested by default.
-COSTLY = {"salunet_c34_cifar", "salunet_c101_cifar"}
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in COSTLY else ()) for name in ALL]
 
 
@@ -45,7 +40,7 @@ def features(intermediates: tuple[Tensor, list[Tensor]]) -> Tensor:
 
 
 def test_trains_and_reloads(name: str) -> None:
-    """Every parameter gets a finite gradient, and an empty model that takes the state gives the same answer."""
+    """Every parameter gets a finite gradient, and another model that takes the state gives the same answer."""
     model, batch = small_model(name).train(), images(name, batch=1)
     logits = model(batch)
     assert logits.shape == (1, MODELS.get(name).num_classes)
@@ -54,7 +49,8 @@ def test_trains_and_reloads(name: str) -> None:
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
 
-    other = build_model(name, img_size=small_size(name), device="meta")
+    # A window's indices are no part of the state, so these must be there already.
+    other = small_model(name, seed=3, device="cpu" if name in WINDOWED else "meta")
     other.load_state_dict(model.state_dict(), strict=True, assign=True)
     with torch.no_grad():
         torch.testing.assert_close(other.train()(batch), logits, rtol=0, atol=0)
@@ -78,6 +74,8 @@ def test_head_can_be_taken_off_and_replaced(name: str, features: Tensor) -> None
     if name in TRANSFORMERS:
         cells = (spec.input_size[1] // spec.patch_size) ** 2
         assert features.shape == (2, cells + 1, model.num_features)
+    elif name in WINDOWED:
+        assert features.shape == (2, *model.pretrained_cfg["pool_size"], model.num_features)
     else:
         assert features.shape == (2, model.num_features, *model.pretrained_cfg["pool_size"])
     assert model.forward_head(features, pre_logits=True).shape == (2, model.num_features)
@@ -112,13 +110,13 @@ def test_other_channels_and_classes_run(name: str) -> None:
         assert bare(images(name, channels=5)).shape == (2, bare.num_features)
 
 
-def test_features_only_has_the_announced_channels_and_reductions(name: str) -> None:
+def test_features_only_has_the_announced_channels_and_reductions(name: str, model: nn.Module) -> None:
     spec = MODELS.get(name)
     extractor = meta_model(name, features_only=True)
     with torch.no_grad():
         maps = extractor(meta_images(name))
     info = extractor.feature_info
-    assert len(maps) == len(info.channels()) == (3 if name in TRANSFORMERS else 5)
+    assert len(maps) == len(info.channels()) == (3 if name in TRANSFORMERS else len(model.feature_info))
     for feature, channels, reduction in zip(maps, info.channels(), info.reduction(), strict=True):
         side = -(-spec.input_size[1] // reduction)
         assert feature.shape == (2, channels, side, side)
@@ -139,7 +137,8 @@ def test_forward_intermediates(
     on_the_way = intermediates[1]
     assert [feature.shape[1] for feature in on_the_way] == [info["num_chs"] for info in model.feature_info]
     if name not in TRANSFORMERS:
-        assert on_the_way[-1].shape == features.shape
+        last = features.movedim(-1, 1) if name in WINDOWED else features
+        assert on_the_way[-1].shape == last.shape
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVES)
@@ -170,22 +169,14 @@ def test_fx_trace_keeps_the_values(name: str) -> None:
         torch.testing.assert_close(traced(batch)[nodes[-1]], model(batch), rtol=0, atol=0)
 
 
-def test_has_no_normalisation_and_shares_no_activation(name: str, model: nn.Module) -> None:
-    assert not [key for key, module in model.named_modules() if isinstance(module, NORMALISATION)]
-    learned = [key for key, module in model.named_modules(remove_duplicate=False) if isinstance(module, SALU)]
-    gates = [key for key, module in model.named_modules(remove_duplicate=False) if isinstance(module, SWALU | GALU)]
-    modules = [model.get_submodule(key) for key in learned + gates]
-    assert len({id(module) for module in modules}) == len(modules)
-    assert len({id(p) for module in modules for p in module.parameters()}) == 2 * len(modules)
-    counts = {
-        "salunet_c18": (20, 17),
-        "salunet_c34": (36, 33),
-        "salunet_c50": (53, 49),
-        "salunet_c101": (104, 100),
-        "salunet_t_cifar": (15, 14),
-    }
-    stem = name if name == "salunet_t_cifar" else name.removesuffix("_cifar")
-    assert (len(learned), len(gates)) == counts.get(stem, (25, 12))
+def test_no_two_places_share_an_activation(name: str, model: nn.Module) -> None:
+    places = list(sites(model))
+    gates = [getattr(site.owner, site.attribute) for site in places]
+    assert len({id(gate) for gate in gates}) == len(gates) > 0
+    parameters = [id(parameter) for gate in gates for parameter in gate.parameters()]
+    assert len(set(parameters)) == len(parameters)
+    for site, gate in zip(places, gates, strict=True):
+        assert getattr(gate, "num_features", site.num_features) == site.num_features
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVES)

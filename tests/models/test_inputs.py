@@ -19,6 +19,9 @@ WRONG = [
     ("salunet_t_cifar", {}, (1, 3, 64, 64), "images of 32x32; got 64x64"),
     ("salunet_t_cifar", {"features_only": True}, (1, 1, 32, 32), "3 channel\\(s\\); got 1"),
     ("salunet_t_cifar", {"dynamic_img_size": True}, (1, 3, 30, 32), "does not divide into 4x4 patches"),
+    ("fles_swin_min", {}, (1, 3, 256, 256), "images of 224x224; got 256x256"),
+    ("fles_swin_min", {"features_only": True}, (1, 4, 224, 224), "3 channel\\(s\\); got 4"),
+    ("fles_poolformer_cifar", {}, (1, 1, 32, 32), "3 channel\\(s\\); got 1"),
 ]
 
 RIGHT = [
@@ -27,6 +30,9 @@ RIGHT = [
     ("salunet_t_cifar", {}, (2, 3, 32, 32)),
     ("salunet_t_cifar", {"img_size": 64, "features_only": True}, (2, 3, 64, 64)),
     ("salunet_t_cifar", {"dynamic_img_size": True}, (2, 3, 64, 40)),
+    ("fles_swin_cifar", {"img_size": 64, "features_only": True}, (2, 3, 64, 64)),
+    ("fles_swin_cifar", {"dynamic_img_size": True}, (2, 3, 40, 36)),
+    ("fles_poolformer_cifar", {}, (2, 3, 40, 33)),
     ("salunet_t_cifar", {"dynamic_img_size": True, "dynamic_img_pad": True, "img_size": 30}, (2, 3, 30, 41)),
 ]
 

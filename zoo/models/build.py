@@ -1,6 +1,6 @@
 """From a name and arguments to a module, without weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from zoo.errors import ConfigurationError, suggestion
 from zoo.models.inputs import as_size, check_geometry
 from zoo.models.parts import NORMS, Start, make_parts
 from zoo.models.spec import MODELS, ModelSpec
+from zoo.models.text import TEXT_MODELS, build_text_model
 
 # Read by timm where it wraps a model for features_only.
 _FEATURE_OPTIONS = frozenset({"out_indices", "feature_cls"})
@@ -26,6 +27,7 @@ def build_model(
     act: str | None = None,
     salu_init: Start | None = None,
     gate_init: Start | None = None,
+    act_args: Mapping[str, Any] | None = None,
     features_only: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -45,10 +47,11 @@ def build_model(
         in_chans: channels of the image.
         img_size: side, or (height, width). Convolutional nets take any size and only record it; transformers lay
             out their positions for it.
-        norm: what stands at normalisation sites, one of `NORMS`; None for the model's default, "salu".
-        act: the gate, one of `GATES`; None for the model's default.
+        norm: what stands at normalisation sites, one of `NORMS`; None for the model's default.
+        act: the gate, one of `zoo.activations.list_gates()`; None for the model's default.
         salu_init: start (a, b) of every SALU but those of a quasi-linear shortcut; None for (1, 1).
         gate_init: start (a, b) of every SWALU or GALU; None for (0.5, 0.5).
+        act_args: further arguments of every gate, such as `{"beta": 1.702}` of FleS; see its constructor.
         features_only: return timm's feature extractor, a list of maps; `out_indices` chooses them.
         device: where parameters are created.
         dtype: their floating-point type.
@@ -61,6 +64,9 @@ def build_model(
         ConfigurationError: arguments that are unknown, out of range or contradict each other.
         ShapeError: no image of this size or number of channels fits the model.
     """
+    if name in TEXT_MODELS:
+        given = {"norm": norm, "img_size": img_size, "act_args": act_args, **options}
+        return _build_text(name, device, {"num_classes": num_classes, "act": act, **given})
     spec = MODELS.get(name)
     size = None if img_size is None else as_size(img_size)
     _check_arguments(spec, num_classes, norm, options, features_only)
@@ -68,9 +74,10 @@ def build_model(
     parts = make_parts(
         spec.norm if norm is None else norm,
         spec.act if act is None else act,
-        channel_axis=-1 if spec.patch_size else 1,
+        channel_axis=spec.channel_axis,
         salu_init=salu_init,
         gate_init=gate_init,
+        act_args=act_args,
         placement={key: value for key, value in (("device", device), ("dtype", dtype)) if value is not None},
     )
     fixed = bool(spec.patch_size) and not options.get("dynamic_img_size", False)
@@ -80,6 +87,7 @@ def build_model(
 
     def assemble(**kwargs: Any) -> nn.Module:
         model = spec.build(spec, parts, kwargs)
+        parts.fill_gates(model)
         if prepare is not None:
             prepare(model)
         return model
@@ -89,8 +97,7 @@ def build_model(
         name,
         pretrained=False,
         pretrained_cfg={**cfg, **(pretrained_cfg or {})},
-        # Whole stages of a convolutional net; the last blocks of a transformer.
-        feature_cfg={"out_indices": 3, "feature_cls": "getter"} if spec.patch_size else {},
+        feature_cfg=dict(spec.feature_cfg),  # timm takes entries out
         features_only=features_only,
         in_chans=in_chans,
         num_classes=cfg["num_classes"],
@@ -99,8 +106,13 @@ def build_model(
 
 
 def list_models() -> list[str]:
-    """Names of all models, in order."""
-    return MODELS.names()
+    """Names of all models, for images and then for texts, each in order."""
+    return [*MODELS.names(), *TEXT_MODELS.names()]
+
+
+def _build_text(name: str, device: torch.device | str | None, options: dict[str, Any]) -> nn.Module:
+    with torch.device(device or "cpu"):
+        return build_text_model(name, **{key: value for key, value in options.items() if value is not None})
 
 
 def _check_arguments(

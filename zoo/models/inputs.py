@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from timm.layers import PatchEmbed, resample_abs_pos_embed
+from timm.layers import PatchEmbed, resample_abs_pos_embed, resize_rel_pos_bias_table_simple
+from timm.models.swin_transformer import WindowAttention
 from torch import Tensor, nn
 
 from zoo.errors import ShapeError
@@ -89,7 +90,8 @@ def _check_patches(name: str, embed: Any, size: tuple[int, int]) -> None:
 def fit_positions(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """Resample the learned positions of a transformer's weights to the grid of a model for another image size.
 
-    Prefix tokens keep their positions; the grid is resized by timm (bicubic, antialiased). Weights without
+    Prefix tokens keep their positions; the grid is resized by timm (bicubic, antialiased). So are the relative
+    positions inside the windows of a Swin Transformer, where a small image makes the windows smaller. Weights without
     positions, of the same size, of another width or of no square grid come back as they are, for the loader to judge.
 
     Args:
@@ -99,15 +101,31 @@ def fit_positions(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Te
     Returns:
         A new dictionary with the same other tensors.
     """
+    return {**state, **_fit_grid(state, model), **_fit_windows(state, model)}
+
+
+def _fit_grid(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     table, own = state.get("pos_embed"), getattr(model, "pos_embed", None)
     if table is None or own is None or table.shape == own.shape or table.shape[-1] != own.shape[-1]:
-        return dict(state)
+        return {}
     prefix = 0 if model.no_embed_class else int(model.num_prefix_tokens)  # type: ignore[arg-type]
     cells = table.shape[1] - prefix
     if cells != math.isqrt(cells) ** 2:
-        return dict(state)
+        return {}
     grid = list(model.patch_embed.grid_size)  # type: ignore[arg-type, union-attr]
-    return {**state, "pos_embed": resample_abs_pos_embed(table, new_size=grid, num_prefix_tokens=prefix)}
+    return {"pos_embed": resample_abs_pos_embed(table, new_size=grid, num_prefix_tokens=prefix)}
+
+
+def _fit_windows(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    fitted = {}
+    for path, module in model.named_modules():
+        name = f"{path}.relative_position_bias_table"
+        if not isinstance(module, WindowAttention) or name not in state:
+            continue
+        table, own = state[name], module.relative_position_bias_table
+        if table.shape != own.shape and table.shape[1] == own.shape[1]:
+            fitted[name] = resize_rel_pos_bias_table_simple(table, module.window_size, own.shape)
+    return fitted
 
 
 def _channels(model: nn.Module, cfg: Any) -> int | None:

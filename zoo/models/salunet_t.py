@@ -5,6 +5,7 @@ base sizes at 224 pixels are timm's [the paper announces them as ongoing].
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from timm.layers import Attention
@@ -32,6 +33,9 @@ OPTIONS = frozenset(
         "qk_norm",
     ]
 )
+
+LAST_BLOCKS = {"out_indices": 3, "feature_cls": "getter"}
+"""Feature maps of a transformer: those of its last blocks."""
 
 
 class Scale(nn.Module):
@@ -106,6 +110,11 @@ class TwiceGatedMlp(nn.Module):
         self.act2 = act_layer()
         self.drop2 = nn.Dropout(drop)
 
+    def gate_sites(self) -> Iterator[tuple[str, int]]:
+        """Attribute and width of both gates."""
+        yield "act1", self.fc1.out_features
+        yield "act2", self.fc2.out_features
+
     def forward(self, x: Tensor) -> Tensor:
         """Map tokens (n, t, in_features) to the same shape."""
         x = self.drop1(self.act1(self.fc1(x)))
@@ -153,6 +162,8 @@ def _row(size: str, numbers: dict[str, Any], **fields: Any) -> None:
         "classifier": "head",
         "reduction": numbers["patch_size"],
         "patch_size": numbers["patch_size"],
+        "channel_axis": -1,
+        "feature_cfg": LAST_BLOCKS,
     }
     MODELS.add(name, ModelSpec(name=name, numbers=numbers, **{"options": OPTIONS, **common, **fields}))
 

@@ -1,7 +1,7 @@
 """What the zoo knows about a model before it is built: a row of numbers and the function that reads it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
@@ -12,6 +12,9 @@ from zoo._registry import Registry
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_STD = (0.2470, 0.2435, 0.2616)
 
+SALUNET = "arXiv:2606.02927"
+FLES = "OpenReview:XGODWn7HeJ"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
@@ -20,12 +23,15 @@ class ModelSpec:
     Args:
         name: the public name, also the name in timm's registry.
         build: `build(spec, parts, options)` returns the module; see `zoo.models.build`.
-        family: `salunet_c` (convolutional) or `salunet_t` (vision transformer).
+        family: `salunet_c` (convolutional) and `salunet_t` (vision transformer), without normalisation layers; or
+            `fles_resnet`, `fles_poolformer`, `fles_swin`, `fles_vit`, with FleS.
         numbers: the architecture's own numbers, read by `build` only.
         input_size: default channels, height, width.
         num_classes: default number of classes.
         reduction: input pixels per cell of the last feature map, side by side.
         patch_size: side of a patch; None for a network that takes any image size.
+        channel_axis: where the network keeps its channels: 1 for (n, c, h, w) maps, -1 for tokens.
+        feature_cfg: what timm wraps the network with for `features_only`.
         norm: default normalisation site; `norms` lists those that fit.
         act: default gate.
         first_conv: name of the first convolution, as timm records it.
@@ -57,6 +63,8 @@ class ModelSpec:
     description: str
     source: str
     patch_size: int | None = None
+    channel_axis: int = 1
+    feature_cfg: dict[str, Any] = field(default_factory=dict)
     mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
     std: tuple[float, ...] = IMAGENET_DEFAULT_STD
     interpolation: str = "bicubic"
@@ -90,7 +98,9 @@ class ModelSpec:
             "architecture": self.name,
             "num_classes": self.num_classes if num_classes is None else num_classes,
             "input_size": (channels, *size),
-            "pool_size": None if self.patch_size else tuple(-(-side // self.reduction) for side in size),
+            "pool_size": None
+            if self.patch_size == self.reduction
+            else tuple(-(-side // self.reduction) for side in size),
             "fixed_input_size": bool(self.patch_size) if fixed_input_size is None else fixed_input_size,
             "interpolation": self.interpolation,
             "crop_pct": self.crop_pct,
@@ -100,7 +110,7 @@ class ModelSpec:
             "classifier": self.classifier,
             "license": "apache-2.0",
             "description": self.description,
-            "paper_ids": "arXiv:2606.02927",
+            "paper_ids": SALUNET if self.family.startswith("salunet") else FLES,
         }
         if self.test_input_size is not None and size == self.input_size[1:]:
             cfg["test_input_size"] = (channels, *self.test_input_size[1:])
