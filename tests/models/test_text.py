@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-import zoo
+import zoo.models
 from zoo.activations import FleS
 from zoo.errors import ConfigurationError, UnknownNameError
 from zoo.models.text import TEXT_ACTS, TEXT_MODELS, build_text_model
@@ -44,6 +44,12 @@ def test_every_act(act):
     ids = torch.tensor([[2, 5, 3]])
     kinds = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
     assert model(**kinds).logits.shape == (1, 1)
+
+
+@pytest.mark.parametrize("given", [{"in_chans": 1}, {"img_size": 32}, {"norm": "salu"}, {"features_only": True}])
+def test_what_only_images_have_is_refused_by_name(given):
+    with pytest.raises(ConfigurationError, match=f"has no argument '{next(iter(given))}'"):
+        zoo.models.build_model("fles_minilm_l6", **given)
 
 
 def test_bad_arguments_are_named():

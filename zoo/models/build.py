@@ -7,11 +7,11 @@ import torch
 from timm.models import build_model_with_cfg
 from torch import nn
 
-from zoo.errors import ConfigurationError, suggestion
+from zoo.errors import ConfigurationError, UnknownNameError, suggestion
 from zoo.models.inputs import as_size, check_geometry
 from zoo.models.parts import NORMS, Start, make_parts
 from zoo.models.spec import MODELS, ModelSpec
-from zoo.models.text import TEXT_MODELS, build_text_model
+from zoo.models.text import TEXT_MODELS, TextSpec, build_text_model
 
 # Read by timm where it wraps a model for features_only.
 _FEATURE_OPTIONS = frozenset({"out_indices", "feature_cls"})
@@ -64,10 +64,12 @@ def build_model(
         ConfigurationError: arguments that are unknown, out of range or contradict each other.
         ShapeError: no image of this size or number of channels fits the model.
     """
-    if name in TEXT_MODELS:
-        given = {"norm": norm, "img_size": img_size, "act_args": act_args, **options}
-        return _build_text(name, device, {"num_classes": num_classes, "act": act, **given})
-    spec = MODELS.get(name)
+    spec = find_spec(name)
+    if isinstance(spec, TextSpec):
+        images_only = {"in_chans": None if in_chans == 3 else in_chans, "img_size": img_size, "norm": norm,
+                       "act_args": act_args, "salu_init": salu_init, "gate_init": gate_init, "prepare": prepare,
+                       "features_only": features_only or None, "pretrained_cfg": pretrained_cfg}  # fmt: skip
+        return _build_text(name, device, dtype, {"num_classes": num_classes, "act": act, **images_only, **options})
     size = None if img_size is None else as_size(img_size)
     _check_arguments(spec, num_classes, norm, options, features_only)
     check_geometry(spec, in_chans, size, padded=bool(options.get("dynamic_img_pad")))
@@ -105,14 +107,31 @@ def build_model(
     )
 
 
+def find_spec(name: str, hint: str = "") -> ModelSpec | TextSpec:
+    """The row of a model, for images or for texts.
+
+    Raises:
+        UnknownNameError: neither registry has the name; the nearest ones of both are offered.
+    """
+    if name in TEXT_MODELS:
+        return TEXT_MODELS.get(name)
+    if name not in MODELS:
+        raise UnknownNameError("model", name, [*MODELS, *TEXT_MODELS], hint)
+    return MODELS.get(name)
+
+
 def list_models() -> list[str]:
     """Names of all models, for images and then for texts, each in order."""
     return [*MODELS.names(), *TEXT_MODELS.names()]
 
 
-def _build_text(name: str, device: torch.device | str | None, options: dict[str, Any]) -> nn.Module:
+def _build_text(
+    name: str, device: torch.device | str | None, dtype: torch.dtype | None, options: dict[str, Any]
+) -> nn.Module:
+    """A text model; what only an image model takes is among `options` and refused there by its name."""
     with torch.device(device or "cpu"):
-        return build_text_model(name, **{key: value for key, value in options.items() if value is not None})
+        model = build_text_model(name, **{key: value for key, value in options.items() if value is not None})
+    return model if dtype is None else model.to(dtype)
 
 
 def _check_arguments(

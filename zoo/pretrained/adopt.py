@@ -17,10 +17,10 @@ from zoo._files import check_writable
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models import MODELS, build_model
+from zoo.models.build import find_spec
 from zoo.models.text import TEXT_MODELS
 from zoo.pretrained._rules import MODEL_ARGS
 from zoo.pretrained.adopt_text import adopt_text
-from zoo.pretrained.architecture import find_spec
 from zoo.pretrained.card import check_free, write_card
 from zoo.pretrained.load import check_finite, differences, read_weights
 from zoo.pretrained.locate import checkout_root

@@ -6,23 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.errors import UnknownNameError
-from zoo.models import MODELS, ModelSpec, build_model
-from zoo.models.text import TEXT_MODELS, TextSpec, build_text_model
+from zoo.models import build_model
+from zoo.models.build import find_spec
+from zoo.models.text import TextSpec, build_text_model
 from zoo.pretrained.tag import PretrainedTag
-
-
-def find_spec(name: str, hint: str = "") -> ModelSpec | TextSpec:
-    """The row of a model, for images or for texts.
-
-    Raises:
-        UnknownNameError: neither registry has the name; the nearest ones of both are offered.
-    """
-    if name in TEXT_MODELS:
-        return TEXT_MODELS.get(name)
-    if name not in MODELS:
-        raise UnknownNameError("model", name, [*MODELS, *TEXT_MODELS], hint)
-    return MODELS.get(name)
 
 
 def check_kind(tag: PretrainedTag, hint: str = "") -> None:

@@ -12,9 +12,10 @@ from torch import nn
 from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
 from zoo.models import build_model
+from zoo.models.build import find_spec
 from zoo.models.text import TEXT_MODELS
 from zoo.pretrained.adapt import Wishes, adapt_state, describe
-from zoo.pretrained.architecture import check_kind, find_spec
+from zoo.pretrained.architecture import check_kind
 from zoo.pretrained.create_text import build_text
 from zoo.pretrained.load import load_weights, read_weights
 from zoo.pretrained.locate import HUB_PREFIX, locate, open_hub, resolve

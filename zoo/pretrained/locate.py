@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
+from zoo.models.build import find_spec
 from zoo.models.text import TEXT_MODELS
-from zoo.pretrained.architecture import find_spec
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag, read_tag
 
 HUB_PREFIX = "hf-hub:"

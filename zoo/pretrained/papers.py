@@ -1,6 +1,6 @@
 """The papers that cards name, and what of FleS is this project's own."""
 
-from zoo.pretrained.architecture import find_spec
+from zoo.models.build import find_spec
 from zoo.pretrained.tag import PretrainedTag
 
 PAPER = "SaluNet: Enabling Total Plasticity in Normalization-Free Deep Networks"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.data import DATASETS
-from zoo.pretrained.architecture import build_tagged, find_spec
+from zoo.models.build import find_spec
+from zoo.pretrained.architecture import build_tagged
 from zoo.pretrained.frontmatter import LIBRARY
 from zoo.pretrained.markdown import number, table
 from zoo.pretrained.papers import is_salunet
