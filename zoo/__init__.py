@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.activations import list_activations
+    from zoo.conversion import convert, load_converted
     from zoo.data.preprocess import Preprocess
     from zoo.errors import ZooError
-    from zoo.evaluation import evaluate
+    from zoo.evaluation import evaluate, evaluate_text
     from zoo.models import list_models
     from zoo.pretrained.adopt import adopt
     from zoo.pretrained.create import create_model
@@ -29,11 +30,14 @@ _LAZY = {
     "Preprocess": "zoo.data.preprocess",
     "ZooError": "zoo.errors",
     "adopt": "zoo.pretrained.adopt",
+    "convert": "zoo.conversion",
     "create_model": "zoo.pretrained.create",
     "evaluate": "zoo.evaluation",
+    "evaluate_text": "zoo.evaluation",
     "list_activations": "zoo.activations",
     "list_models": "zoo.models",
     "list_pretrained": "zoo.pretrained.locate",
+    "load_converted": "zoo.conversion",
     "load_recipe": "zoo.training",
     "train": "zoo.training",
 }
@@ -42,11 +46,14 @@ __all__ = [
     "Preprocess",
     "ZooError",
     "adopt",
+    "convert",
     "create_model",
     "evaluate",
+    "evaluate_text",
     "list_activations",
     "list_models",
     "list_pretrained",
+    "load_converted",
     "load_recipe",
     "train",
 ]

@@ -1,0 +1,160 @@
+"""`zoo convert`."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from tiny_images import CIFAR10_NAMES, write_cifar10
+from transformers import BertConfig, BertModel
+
+import zoo
+from zoo import cli
+from zoo.data.preprocess import Preprocess
+from zoo.models import MODELS, build_model
+from zoo.pretrained import PretrainedTag, write_card
+
+SILU, GELU = "test_efficientnet", "test_vit"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run `zoo convert` in a folder of its own; returns exit status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in (SILU, GELU):
+        torch.manual_seed(0)
+        save_file(timm.create_model(name).state_dict(), tmp_path / f"{name}.safetensors")
+
+    def invoke(*arguments):
+        with pytest.raises(SystemExit) as left:
+            cli.main(["convert", *map(str, arguments)])
+        return (left.value.code, *capsys.readouterr())
+
+    return invoke
+
+
+def test_a_timm_model_from_a_file(run, tmp_path):
+    status, out, err = run(SILU, "--weights", f"{SILU}.safetensors", "--output", "new")
+    assert status == 0, err
+    assert "bn1.act" in out
+    assert "largest difference 0," in out
+    assert 'zoo.load_converted("new")' in out
+    assert err == ""
+    again, report = zoo.load_converted(tmp_path / "new")
+    base = timm.create_model(SILU)
+    torch.manual_seed(0)
+    base = timm.create_model(SILU).eval()
+    x = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(again.eval()(x), base(x))
+    assert report.preserves
+
+
+def test_json_is_all_there_is_on_stdout(run, tmp_path):
+    options = ["--include", "blocks.*", "--exclude", "*.1.*", "--beta", "2", "--of", "gelu"]
+    status, out, err = run(GELU, "--weights", f"{GELU}.safetensors", "--output", "new", "--json", *options)
+    assert status == 0, err
+    printed = json.loads(out)
+    written = json.loads((tmp_path / "new" / "conversion.json").read_text())
+    assert printed["report"] == written["report"]
+    assert printed["measured"] is written["measured"] is None
+    sites = printed["report"]["sites"]
+    assert all(site["path"].startswith("blocks.") and ".1." not in site["path"] and site["beta"] == 2 for site in sites)
+    assert written["base"] == {"kind": "timm", "name": GELU, "arguments": {}}
+
+
+def test_notes_go_to_stderr(run):
+    status, out, err = run(GELU, "--weights", f"{GELU}.safetensors", "--to", "salu", "--output", "new")
+    assert status == 0, err
+    assert "does not normalise" in err
+    assert "LayerNorm" in out
+
+
+@pytest.fixture
+def card(tmp_path, monkeypatch):
+    """Ten classes, one transformer block, GELU."""
+    spec = MODELS.get("salunet_t_cifar")
+    small = {"embed_dim": 8, "depth": 1, "num_heads": 2}
+    monkeypatch.setitem(MODELS._items, "tiny_t", replace(spec, name="tiny_t", numbers={**spec.numbers, **small}))
+    torch.manual_seed(0)
+    model = build_model("tiny_t", act="gelu", num_classes=10)
+    values = {"model": "tiny_t", "tag": "cifar10", "num_classes": 10, "labels": CIFAR10_NAMES, "license": "mit"}
+    tag = PretrainedTag(**values, preprocess=Preprocess.of(model), model_args={"act": "gelu"})
+    write_card(tmp_path / "card", model.state_dict(), tag)
+    return tmp_path / "card"
+
+
+def test_accuracy_before_and_after(run, card, tmp_path):
+    data = write_cifar10(tmp_path / "data", 12)
+    options = ["--dataset", "cifar10", "--data", data, "--limit", "6", "--device", "cpu"]
+    status, out, err = run("./card", "--output", "new", *options)
+    assert status == 0, err
+    assert "Top-1 on 6 images of cifar10" in out
+    measured = json.loads((tmp_path / "new" / "conversion.json").read_text())["measured"]
+    before, after = measured["before"], measured["after"]
+    assert before["n"] == after["n"] == 6
+    assert 0 < measured["largest_logit_difference"] < 0.05 * measured["largest_logit"]
+    assert abs(before["loss"] - after["loss"]) < measured["largest_logit_difference"] * 2
+    again, _ = zoo.load_converted(tmp_path / "new")
+    result = zoo.evaluate(again, "cifar10", data=data, limit=6)
+    assert (result.correct1, result.loss) == (after["correct1"], pytest.approx(after["loss"]))
+
+
+def test_a_transformers_folder(run, tmp_path):
+    sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    BertModel(BertConfig(**sizes, intermediate_size=24)).save_pretrained(tmp_path / "bert")
+    status, out, err = run("bert", "--output", "new")
+    assert status == 0, err
+    assert "encoder.layer.1.intermediate.intermediate_act_fn" in out
+    assert json.loads((tmp_path / "new" / "config.json").read_text())["model_type"] == "fles_bert"
+
+
+BAD = {
+    "unknown model": (["test_efficientnt"], "Nearest: test_efficientnet"),
+    "a path to nothing": (["./nowhere"], "no file or folder nowhere"),
+    "unknown target": ([SILU, "--to", "flees"], "Nearest: fles"),
+    "no weights file": ([SILU, "--weights", "none.safetensors"], "no weights file none.safetensors"),
+    "corrupt weights": ([SILU, "--weights", "corrupt.safetensors"], "not a readable safetensors file"),
+    "another model's weights": ([SILU, "--weights", f"{GELU}.safetensors"], "does not fit EfficientNet"),
+    "weights for a card": (["./card", "--weights", f"{SILU}.safetensors"], "leave --weights out"),
+    "pattern": ([SILU, "--weights", f"{SILU}.safetensors", "--include", "layer1.*"], "fits no activation"),
+    "kind": ([SILU, "--weights", f"{SILU}.safetensors", "--of", "glue"], "Nearest: gelu"),
+    "axis": ([SILU, "--weights", f"{SILU}.safetensors", "--channel-axis", "0"], "Axis 0 is the batch"),
+    "beta": ([SILU, "--weights", f"{SILU}.safetensors", "--beta", "nan"], "finite"),
+    "beta of a gate without": ([SILU, "--weights", f"{SILU}.safetensors", "--to", "swalu", "--beta", "1"], "beta"),
+    "data without a dataset": ([SILU, "--weights", f"{SILU}.safetensors", "--limit", "3"], "--dataset"),
+    "unknown dataset": (["./card", "--dataset", "cifar11"], "Nearest: cifar10"),
+    "damaged transformers folder": (["./bert"], "does not load as BertModel"),
+    "output is a file": (["./card", "--output", "corrupt.safetensors"], "Cannot write"),
+    "output is taken": (["./card", "--output", "card"], "holds a model.safetensors already"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_error(run, card, tmp_path, arguments, said):
+    (tmp_path / "corrupt.safetensors").write_bytes(b"no weights" * 9)
+    (tmp_path / "bert").mkdir()
+    config = {"model_type": "bert", "architectures": ["BertModel"]}
+    (tmp_path / "bert" / "config.json").write_text(json.dumps(config))
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = run(*arguments, *(() if "--output" in arguments else ("--output", "new")))
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert said in err
+    assert "foresaw" not in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_weights_that_cannot_be_fetched(run, monkeypatch):
+    def offline(*args, **kwargs):
+        raise OSError("offline")
+
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", offline)
+    status, out, err = run(SILU, "--output", "new")
+    assert (status, out) == (1, "")
+    assert "Give a file with --weights" in err
+    assert not Path("new").exists()

@@ -1,0 +1,188 @@
+"""A converted model on disk, and back."""
+
+import json
+
+import pytest
+import timm
+import torch
+from transformers import AutoModelForSequenceClassification, BertConfig, BertForMaskedLM, BertForSequenceClassification
+
+import zoo
+from zoo.conversion import Report, rebuild, save_converted
+from zoo.conversion.base import build_base, open_base
+from zoo.errors import ConfigurationError, OutputError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
+
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40}
+TIMM = {"kind": "timm", "name": "test_efficientnet", "arguments": {}}
+X = torch.randn(2, 3, 32, 32)
+
+
+def scrambled(model):
+    """Every number changed, so that nothing but the file can explain equal outputs."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value += 0.05 * torch.rand(value.shape, generator=generator)
+    return model.eval()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A converted test_efficientnet."""
+    model, report = zoo.convert(timm.create_model("test_efficientnet"), example=X)
+    save_converted(tmp_path / "saved", scrambled(model), report, TIMM)
+    return tmp_path / "saved"
+
+
+@pytest.mark.parametrize("to", ["fles", "fles_pn", "swalu", "salu", "dyt"])
+def test_round_trip(tmp_path, to):
+    model, report = zoo.convert(timm.create_model("test_efficientnet"), to, example=X)
+    save_converted(tmp_path, scrambled(model), report, TIMM)
+    again, said = zoo.load_converted(tmp_path)
+    assert said == report
+    assert again.training
+    with torch.no_grad():
+        assert torch.equal(again.eval()(X), model(X))
+
+
+def test_by_hand(folder):
+    """What the documentation says: build the base, rebuild, load strictly."""
+    from safetensors.torch import load_file
+
+    record = json.loads((folder / "conversion.json").read_text())
+    model = rebuild(timm.create_model("test_efficientnet"), record["report"])
+    assert model.load_state_dict(load_file(folder / "model.safetensors")).missing_keys == []
+    with torch.no_grad():
+        assert torch.equal(model.eval()(X), zoo.load_converted(folder)[0].eval()(X))
+
+
+def test_number_type_is_kept(tmp_path):
+    model, report = zoo.convert(timm.create_model("test_vit").to(torch.bfloat16))
+    save_converted(tmp_path, model, report, {**TIMM, "name": "test_vit"})
+    assert {p.dtype for p in zoo.load_converted(tmp_path)[0].parameters()} == {torch.bfloat16}
+
+
+def test_fles_bert_loads_both_ways(tmp_path):
+    base = BertForSequenceClassification(BertConfig(**SIZES, hidden_act="silu", num_labels=3)).eval()
+    base.save_pretrained(tmp_path / "base")
+    (tmp_path / "base" / "vocab.txt").write_text("[PAD]\n[UNK]\n")
+    opened, record = open_base(str(tmp_path / "base"))
+    model, report = zoo.convert(opened)
+    save_converted(tmp_path / "new", model, report, record, tokenizer=tmp_path / "base")
+    ids = torch.randint(1, 50, (2, 6))
+    ours, _ = zoo.load_converted(tmp_path / "new")
+    theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path / "new")
+    with torch.no_grad():
+        for again in (ours.eval(), theirs.eval()):
+            assert torch.equal(again(ids).logits, base(ids).logits)
+    assert theirs.config.num_labels == 3
+    assert (tmp_path / "new" / "vocab.txt").read_text() == "[PAD]\n[UNK]\n"
+    for name in ("conversion.json", "config.json"):
+        assert str(tmp_path) not in (tmp_path / "new" / name).read_text()
+
+
+def test_other_transformers_models(tmp_path):
+    """With tied weights, and no config.json that would load as something else."""
+    BertForMaskedLM(BertConfig(**SIZES)).save_pretrained(tmp_path / "base")
+    opened, record = open_base(str(tmp_path / "base"))
+    model, report = zoo.convert(opened, "swalu")
+    save_converted(tmp_path / "new", scrambled(model), report, record)
+    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["conversion.json", "model.safetensors"]
+    again, _ = zoo.load_converted(tmp_path / "new")
+    ids = torch.randint(1, 50, (2, 6))
+    with torch.no_grad():
+        assert torch.equal(again.eval()(ids).logits, model(ids).logits)
+
+
+def test_a_model_of_the_zoo(tmp_path):
+    model, base = open_base("salunet_t_cifar")
+    converted, report = zoo.convert(model, of="galu", beta=1.7)
+    save_converted(tmp_path, converted, report, base)
+    again, _ = zoo.load_converted(tmp_path)
+    assert all(
+        torch.equal(a, b) for a, b in zip(again.state_dict().values(), converted.state_dict().values(), strict=True)
+    )
+
+
+def test_a_report_fits_its_model_only(folder):
+    record = json.loads((folder / "conversion.json").read_text())
+    report = Report.from_dict(record["report"])
+    assert report.to_dict() == record["report"]
+    other = timm.create_model("test_resnet")
+    before = dict(other.named_modules())
+    with pytest.raises(ConfigurationError, match=r"(?s)is not the model of the report.*bn1.act: .* has nothing there"):
+        rebuild(other, report)
+    assert dict(other.named_modules()) == before
+    with pytest.raises(ConfigurationError, match="the report has SiLU, the model has FleS"):
+        rebuild(zoo.load_converted(folder)[0], report)
+
+
+@pytest.mark.parametrize("values", [{}, {"format": 2}, {"sites": []}])
+def test_what_is_no_report(folder, values):
+    record = json.loads((folder / "conversion.json").read_text())["report"]
+    with pytest.raises(ConfigurationError, match="no conversion report of format 1"):
+        Report.from_dict({} if not values else {**record, **values} if "format" in values else values)
+    with pytest.raises(ConfigurationError, match="damaged"):
+        Report.from_dict({**record, "sites": [{"path": "x"}]})
+
+
+def test_nothing_is_replaced_unasked(folder):
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    model, report = zoo.convert(timm.create_model("test_efficientnet"), example=X)
+    with pytest.raises(OutputError, match=r"holds a conversion.json already.*--force"):
+        save_converted(folder, model, report, TIMM)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    save_converted(folder, model, report, TIMM, force=True)
+    assert (folder / "model.safetensors").read_bytes() != before["model.safetensors"]
+
+
+def test_nan_is_not_stored(tmp_path):
+    model, report = zoo.convert(timm.create_model("test_efficientnet"), example=X)
+    torch.nn.init.constant_(model.classifier.bias, float("nan"))
+    with pytest.raises(WeightsMismatchError, match=r"classifier\.bias"):
+        save_converted(tmp_path / "new", model, report, TIMM)
+    assert not (tmp_path / "new").exists()
+
+
+def spoil(folder, how):
+    record = json.loads((folder / "conversion.json").read_text())
+    if how == "no folder":
+        return folder / "none"
+    if how == "no weights":
+        (folder / "model.safetensors").unlink()
+    elif how == "other weights":
+        data = bytearray((folder / "model.safetensors").read_bytes())
+        data[-1] ^= 1
+        (folder / "model.safetensors").write_bytes(data)
+    elif how == "no JSON":
+        (folder / "conversion.json").write_text("{")
+    elif how == "no base":
+        del record["base"]
+        (folder / "conversion.json").write_text(json.dumps(record))
+    else:
+        record["base"] = {"kind": "pickle"}
+        (folder / "conversion.json").write_text(json.dumps(record))
+    return folder
+
+
+SPOILT = {
+    "no folder": (WeightsNotFoundError, "give the folder it wrote to"),
+    "no weights": (WeightsNotFoundError, "no weights file"),
+    "other weights": (WeightsMismatchError, "is not the file"),
+    "no JSON": (WeightsCorruptError, "cannot be read"),
+    "no base": (WeightsCorruptError, "does not hold base"),
+    "unknown base": (ConfigurationError, "kind 'pickle'; known are"),
+}
+
+
+@pytest.mark.parametrize(("how", "error", "said"), [(how, *rest) for how, rest in SPOILT.items()], ids=SPOILT)
+def test_what_does_not_load(folder, how, error, said):
+    with pytest.raises(error, match=said):
+        zoo.load_converted(spoil(folder, how))
+
+
+def test_a_base_is_built_without_weights():
+    assert type(build_base(TIMM)).__name__ == "EfficientNet"
+    with pytest.raises(ConfigurationError, match="has no NoSuchModel"):
+        build_base({"kind": "transformers", "class": "NoSuchModel", "config": {}})

@@ -1,0 +1,154 @@
+"""What sites become: a gate or a norm replacement by name, with what a conversion must know about it."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.activations import ACTIVATIONS
+from zoo.activations.fles import GELU_BETA, FleS
+from zoo.activations.gates import make_gate
+from zoo.errors import ConfigurationError, UnknownNameError
+
+RELU_BETA = 16.0
+"""Start of β where ReLU or ReLU6 stood [ours]: the smallest power of two that costs nothing beside the clip of ReLU6,
+which every gate of this form loses. Top-1 (%) of tf_efficientnet_lite0 on 1,000 images, 87.4 with its ReLU6: 59.5 with
+ReLU; with a fresh FleS 7.6, 38.6, 55.0, 58.6, 59.5, 59.7, 59.6 for β = 1, 2, 4, 8, 16, 32, 64."""
+START_BETA = {
+    "silu": 1.0,
+    "gelu": GELU_BETA,
+    "hardswish": 1.0,
+    "mish": 1.25,
+    "relu": RELU_BETA,
+    "relu6": RELU_BETA,
+}
+"""Start of β by what stood at the site: 1 is SiLU itself, 1.702 the sigmoid form of GELU; Hardswish was made to be
+like SiLU; 1.25 is nearest to Mish, by the largest difference [ours]."""
+
+_WIDTH = 32  # channels of the small inputs below; a multiple of every reduction the gates use
+
+
+@dataclass(frozen=True)
+class Target:
+    """What stands at a site after the conversion.
+
+    Args:
+        name: in `ACTIVATIONS`.
+        arguments: of its constructor, the same at every site.
+
+    Raises:
+        UnknownNameError: there is no such activation or norm replacement.
+        ConfigurationError: it does not take one of the arguments.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in ACTIVATIONS:
+            raise UnknownNameError("conversion target", self.name, ACTIVATIONS)
+        odd = [name for name, value in self.arguments.items() if not isinstance(value, bool | int | float | str | None)]
+        if odd:
+            raise ConfigurationError(
+                f"convert(to={self.name!r}, {odd[0]}={self.arguments[odd[0]]!r}): give a number or a text, which the "
+                "report can hold. Device and number type follow the model."
+            )
+        beta = self.arguments.get("beta", 1.0)
+        if self.takes_beta and not (isinstance(beta, int | float) and math.isfinite(beta)):
+            raise ConfigurationError(f"convert(to={self.name!r}, beta={beta!r}): beta must be a finite number.")
+        self._example_module()
+
+    @property
+    def replaces_norms(self) -> bool:
+        """Whether it stands where a norm layer stood, rather than an activation."""
+        return ACTIVATIONS.get(self.name).role != "gate"
+
+    @cached_property
+    def needs_channels(self) -> bool:
+        """Whether it has something for each channel."""
+        spec = ACTIVATIONS.get(self.name)
+        return spec.channelwise or "channel_axis" in inspect.signature(spec.module).parameters
+
+    @property
+    def maps_only(self) -> bool:
+        """Whether it takes (n, c, h, w) maps only."""
+        return ACTIVATIONS.get(self.name).maps_only
+
+    @property
+    def is_fles(self) -> bool:
+        """Whether it is FleS or a variant of it."""
+        return ACTIVATIONS.get(self.name).module is FleS
+
+    @property
+    def variant(self) -> str:
+        """The variant of FleS."""
+        fixed = ACTIVATIONS.get(self.name).arguments.get("variant")
+        return str(fixed or self.arguments.get("variant", "fles"))
+
+    @property
+    def takes_beta(self) -> bool:
+        """Whether it starts as x·σ(β·x) with a β to choose: FleS and its variants with parameters."""
+        return self.is_fles and self.variant != "proto"
+
+    @cached_property
+    def mixes_positions(self) -> bool:
+        """Whether an element's output depends on other positions of its sample, once trained."""
+        x, axis = self._example_input(), 2 if self.maps_only else 1
+        return self._differs(x, lambda whole: whole.narrow(axis, 0, 2), x.narrow(axis, 0, 2))
+
+    @cached_property
+    def mixes_samples(self) -> bool:
+        """Whether a sample's output depends on the other samples of its batch, once trained, in eval mode."""
+        x = self._example_input()
+        return self._differs(x, lambda whole: whole[:1], x[:1])
+
+    def make(self, channels: int | None, axis: int, beta: float | None = None) -> nn.Module:
+        """A fresh module for one site, in float32 on the CPU.
+
+        Raises:
+            ConfigurationError: the arguments do not fit it.
+        """
+        arguments = dict(self.arguments) if beta is None else {**self.arguments, "beta": beta}
+        if not self.replaces_norms:
+            return make_gate(self.name, channels, axis, **arguments)
+        place = {"channel_axis": axis} if self.needs_channels else {}
+        try:
+            return ACTIVATIONS.get(self.name).module(channels, **place, **arguments)
+        except TypeError as error:
+            raise ConfigurationError(f"convert(to={self.name!r}): {error}") from error
+
+    def beta_for(self, kind: str) -> float | None:
+        """The start of β where an activation of this kind stood; None where the target has no β.
+
+        Raises:
+            ConfigurationError: none is given and none is known.
+        """
+        if not self.takes_beta:
+            return None
+        if "beta" in self.arguments:
+            return float(self.arguments["beta"])
+        if kind not in START_BETA:
+            raise ConfigurationError(f"no start of β is known where {kind!r} stood; give beta=...")
+        return START_BETA[kind]
+
+    def _example_module(self) -> nn.Module:
+        with torch.random.fork_rng([]):
+            return self.make(_WIDTH, 1 if self.maps_only else -1)
+
+    def _example_input(self) -> Tensor:
+        shape = (3, _WIDTH, 6, 6) if self.maps_only else (3, 6, _WIDTH)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def _differs(self, x: Tensor, part: Callable[[Tensor], Tensor], alone: Tensor) -> bool:
+        """Whether a module with random parameters gives a part of x something else than it gives that part alone."""
+        module = self._example_module().double().eval()
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+            return not torch.allclose(part(module(x)), module(alone), rtol=1e-6, atol=1e-9)
