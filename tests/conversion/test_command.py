@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel
 
 import zoo
 from zoo import cli
+from zoo.commands import _output
 from zoo.data.preprocess import Preprocess
 from zoo.models import MODELS, build_model
 from zoo.pretrained import PretrainedTag, write_card
@@ -24,7 +25,7 @@ SILU, GELU = "test_efficientnet", "test_vit"
 def run(tmp_path, monkeypatch, capsys):
     """Run `zoo convert` in a folder of its own; returns exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(_output.console_out, "_width", 200)
     for name in (SILU, GELU):
         torch.manual_seed(0)
         save_file(timm.create_model(name).state_dict(), tmp_path / f"{name}.safetensors")

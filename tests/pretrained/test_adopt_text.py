@@ -56,12 +56,12 @@ def test_recipe_and_log_go_onto_the_card(finetuned):
 
 def test_a_start_that_is_a_folder_is_no_base_model(finetuned):
     summary = json.loads((finetuned / "summary.json").read_text())
-    summary["recipe"]["model"]["start"] = "/home/user/encoders/minilm"
+    summary["recipe"]["model"]["start"] = "/srv/encoders/minilm"
     (finetuned / "summary.json").write_text(json.dumps(summary))
     text = (adopt(finetuned, tiny_texts.NAME, "sst2").folder / "README.md").read_text()
     assert "base_model" not in text
     assert "| model.start | local: encoders/minilm |" in text
-    assert "/home" not in text
+    assert "/srv" not in text
 
 
 def test_a_folder_without_a_summary(finetuned):
