@@ -93,7 +93,7 @@ def table_of(found: Findings) -> Table:
     """The figures side by side."""
     torch_side, onnx_side, latency = found.pytorch, found.onnxruntime, found.latency
     parity = found.exported.parity
-    kept = round(parity.top1_agreement * parity.n_images)
+    kept = round(parity.top1_agreement * parity.n_samples)
     table = Table("", box=box.SIMPLE_HEAD)
     table.add_column("PyTorch", justify="right")
     table.add_column("ONNX Runtime", justify="right")
@@ -102,7 +102,7 @@ def table_of(found: Findings) -> Table:
         ("images right", f"{torch_side.correct1} of {torch_side.n}", f"{onnx_side.correct1} of {onnx_side.n}"),
         ("loss", f"{torch_side.loss:.4f}", f"{onnx_side.loss:.4f}"),
         ("largest difference", "reference", f"{parity.worst('max_rel', 'images'):.1e} relative"),
-        ("same first class", "reference", f"{kept} of {parity.n_images}"),
+        ("same first class", "reference", f"{kept} of {parity.n_samples}"),
         ("one image, p50", f"{latency.torch.p50_ms:.1f} ms", f"{latency.onnxruntime.p50_ms:.1f} ms"),
         ("one image, p90", f"{latency.torch.p90_ms:.1f} ms", f"{latency.onnxruntime.p90_ms:.1f} ms"),
     ):

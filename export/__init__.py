@@ -22,19 +22,20 @@ from export.errors import (
 
 if TYPE_CHECKING:
     from export.bench.latency import measure_latency
+    from export.inputs import InputSpec, TextInputSpec
     from export.parity.report import ParityReport
     from export.pipeline import ExportResult, export
     from export.runtime.predictor import load_predictor
     from export.runtime.session import open_session
-    from export.source import InputSpec
     from export.targets import list_targets
     from export.verify import validate
 
 # Public name -> the module that defines it.
 _LAZY = {
     "ExportResult": "export.pipeline",
-    "InputSpec": "export.source",
+    "InputSpec": "export.inputs",
     "ParityReport": "export.parity.report",
+    "TextInputSpec": "export.inputs",
     "export": "export.pipeline",
     "list_targets": "export.targets",
     "load_predictor": "export.runtime.predictor",
@@ -54,6 +55,7 @@ __all__ = [
     "ParityReport",
     "ProviderError",
     "TargetError",
+    "TextInputSpec",
     "export",
     "list_targets",
     "load_predictor",

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 ModelArgument = Annotated[str, typer.Argument(help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo.")]
 Pretrained = Annotated[bool, typer.Option(help="Load the published weights; without, random ones.")]
-ImgSize = Annotated[int | None, typer.Option(min=1, help="Height and width, if not the model's own.")]
+ImgSize = Annotated[int | None, typer.Option(min=1, help="Height and width of images, if not the model's own.")]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Images for the parity check: a folder of them, or that of --dataset. Default: 20 of CIFAR-10."),
+    typer.Option(
+        help="What parity is checked on: a folder of images, or that of --dataset; a file with a text on each line, or "
+        "the folder of --task. Default: 20 images of CIFAR-10, 40 English texts."
+    ),
 ]
 Dataset = Annotated[str | None, typer.Option(help="Take the parity images from this dataset, as `zoo evaluate` does.")]
+Task = Annotated[str | None, typer.Option(help="Take the parity texts from this GLUE task, as `zoo evaluate` does.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime. Default: all cores.")]
 _TARGETS = " ".join(f"{name}: {TARGETS.get(name).description}" for name in TARGETS)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
@@ -44,6 +48,7 @@ def export_command(
     img_size: ImgSize = None,
     data: Data = None,
     dataset: Dataset = None,
+    task: Task = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +61,7 @@ def export_command(
             model,
             output,
             target=target,
-            samples=_samples(dataset, data),
+            samples=_samples(dataset, task, data),
             pretrained=pretrained,
             img_size=img_size,
             threads=threads,
@@ -77,6 +82,7 @@ def validate_command(
     img_size: ImgSize = None,
     data: Data = None,
     dataset: Dataset = None,
+    task: Task = None,
     threads: Threads = None,
     report_file: Annotated[
         Path | None, typer.Option("--report", help="Write the report to this file; FILE.parity.json puts it back.")
@@ -95,7 +101,7 @@ def validate_command(
         report = validate(
             file,
             model,
-            samples=_samples(dataset, data),
+            samples=_samples(dataset, task, data),
             pretrained=pretrained,
             img_size=img_size,
             threads=threads,
@@ -112,13 +118,25 @@ def validate_command(
         raise ParityError(f"{file} fails.\n{problems}\nFirst difference: {report.first_difference}.")
 
 
-def _samples(dataset: str | None, data: Path | None) -> Any:
-    """Images of a named dataset's test split, or the folder itself, or nothing."""
-    if dataset is None:
-        return data
-    from zoo.data.vision import load_vision
+def _samples(dataset: str | None, task: str | None, data: Path | None) -> Any:
+    """Images of a named dataset's test split, texts of a task's split for evaluation, or the path itself, or nothing.
 
-    return load_vision(dataset, None, data)
+    Raises:
+        ConfigurationError: both a dataset and a task are named.
+    """
+    if dataset is not None and task is not None:
+        from zoo.errors import ConfigurationError
+
+        raise ConfigurationError("Both --dataset (images) and --task (texts) are given. Leave one of them out.")
+    if dataset is not None:
+        from zoo.data.vision import load_vision
+
+        return load_vision(dataset, None, data)
+    if task is not None:
+        from zoo.data.glue import load_glue
+
+        return load_glue(task, None, data)
+    return data
 
 
 def _parity_bar() -> "AbstractContextManager[Callable[[int, int], None]]":
@@ -156,12 +174,12 @@ def _export_rows(result: dict[str, Any], report: "ParityReport") -> list[tuple[s
 def _parity_rows(report: "ParityReport") -> list[tuple[str, str]]:
     return [
         ("parity", report.summary()),
-        ("images", report.samples),
+        (report.kind, report.samples),
         (
             "against float64",
             report.float64
-            or f"max rel {report.worst('max_rel_float64', 'images'):.1e}, "
-            f"PyTorch's own {report.worst('own_rel_float64', 'images'):.1e}",
+            or f"max rel {report.worst('max_rel_float64', report.kind):.1e}, "
+            f"PyTorch's own {report.worst('own_rel_float64', report.kind):.1e}",
         ),
         ("ran on", f"{', '.join(report.providers)}, onnxruntime {report.versions['onnxruntime']}"),
     ]

@@ -21,7 +21,7 @@ class Job:
         source: the model.
         target: where the file will run.
         path: where it will be written.
-        samples: real images for the parity check, or None.
+        samples: real images or texts for the parity check, or None.
         threads: of the parity check's session.
         on_progress: called after each parity probe with how many are done and how many there are.
         graph: filled by the tracing step, changed by the passes.

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from export.errors import OnnxFileError
 from zoo.data.preprocess import Preprocess
+from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
 
 PREFIX = "salu_zoo."
-FORMAT = 1
+# Files of images are of format 1, files of texts of format 2: older versions do not read those, and say so.
+IMAGES, TEXTS = 1, 2
+# Properties that files of images do not have.
+_TEXT_FIELDS = {"limits"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +25,8 @@ class FileMetadata:
         model: name of the architecture, or of the class for a model from outside the zoo.
         tag: name of the weights; empty if they have none.
         labels: class names in the order of the logits; empty if unknown.
-        preprocess: `Preprocess.to_dict()`.
+        preprocess: `Preprocess.to_dict()` or `TextPreprocess.to_dict()`, or {"kind": "tokens"} for a text model that
+            came without a tokenizer.
         weights_sha256: digest of the parameters and buffers, see `export.source.weights_digest`.
         source_sha256: digest of the weights file the tag pins; empty without a tag.
         license: licence of the weights; empty if unknown.
@@ -29,7 +34,7 @@ class FileMetadata:
         opset: version of the standard operator set.
         zoo_version: version of this package.
         torch_version: version of PyTorch that traced the model.
-        format: version of this record.
+        limits: largest inputs of a text model: "max_length", "vocab_size", "type_vocab_size"; empty for images.
     """
 
     model: str
@@ -43,7 +48,12 @@ class FileMetadata:
     opset: int
     zoo_version: str
     torch_version: str
-    format: int = FORMAT
+    limits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def format(self) -> int:
+        """Version of this record: `IMAGES` or `TEXTS`."""
+        return TEXTS if self.limits else IMAGES
 
     @property
     def name(self) -> str:
@@ -52,9 +62,10 @@ class FileMetadata:
 
     def to_props(self) -> dict[str, str]:
         """The record as ONNX metadata properties: text to text, each value JSON unless it is text already."""
+        values = {key: getattr(self, key) for key in _names(self.format)} | {"format": self.format}
         return {
             PREFIX + key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for key, value in asdict(self).items()
+            for key, value in values.items()
         }
 
     @classmethod
@@ -74,21 +85,26 @@ class FileMetadata:
                 f"{file} was not written by `zoo export`: it holds no {PREFIX}* metadata, so its labels and "
                 "preprocessing are unknown. Export the model again, or run the file with `export.open_session`."
             )
-        if ours.get("format") != str(FORMAT):
+        if ours.get("format") not in (str(IMAGES), str(TEXTS)):
             raise OnnxFileError(
-                f"{file} has metadata of format {ours.get('format')!r}, this version reads {FORMAT}. Update salu-zoo."
+                f"{file} has metadata of format {ours.get('format')!r}, this version reads {IMAGES} and {TEXTS}. "
+                "Update salu-zoo."
             )
-        missing = sorted({field.name for field in fields(cls)} - set(ours))
+        names = _names(int(ours["format"]))
+        missing = sorted(set(names) - set(ours))
         if missing:
             raise OnnxFileError(f"{file} lacks the metadata {', '.join(missing)}. Export the model again.")
         try:
+            kinds = {field.name: field.type for field in fields(cls)}
             values: dict[str, Any] = {
-                field.name: ours[field.name] if field.type in (str, "str") else json.loads(ours[field.name])
-                for field in fields(cls)
+                name: ours[name] if kinds[name] in (str, "str") else json.loads(ours[name]) for name in names
             }
             record = cls(**values | {"labels": _checked_labels(values["labels"])})
-            Preprocess.from_dict(_checked(values["preprocess"], dict, "preprocess"))
             _checked(record.opset, int, "opset")
+            _checked(record.preprocess, dict, "preprocess")
+            if "limits" in values:
+                _check_limits(record.limits)
+            open_preprocess(record)
         except (ValueError, ConfigurationError) as error:
             raise OnnxFileError(f"{file} has damaged metadata: {error}. Export the model again.") from error
         return record
@@ -102,3 +118,27 @@ def _checked(value: Any, kind: type, name: str) -> Any:
 
 def _checked_labels(value: Any) -> tuple[str, ...]:
     return tuple(_checked(label, str, "a label") for label in _checked(value, list, "labels"))
+
+
+def _check_limits(value: Any) -> None:
+    wanted, given = {"max_length", "vocab_size", "type_vocab_size"}, _checked(value, dict, "limits")
+    if set(given) != wanted or not all(isinstance(number, int) and number > 0 for number in given.values()):
+        raise ValueError(f"limits is {value!r}")
+
+
+def _names(version: int) -> list[str]:
+    """The properties of a format, without `format` itself."""
+    return [field.name for field in fields(FileMetadata) if version == TEXTS or field.name not in _TEXT_FIELDS]
+
+
+def open_preprocess(record: FileMetadata) -> Preprocess | TextPreprocess | None:
+    """What makes the file's inputs; None for a text model that came without a tokenizer.
+
+    Raises:
+        ConfigurationError: the record is damaged.
+    """
+    if record.format == IMAGES:
+        return Preprocess.from_dict(record.preprocess)
+    if record.preprocess == {"kind": "tokens"}:
+        return None
+    return TextPreprocess.from_dict(record.preprocess)

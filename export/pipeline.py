@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import nn
 
+from export.inputs import ModelInput
 from export.job import Job
 from export.parity.report import ParityReport, report_path
 from export.parity.run import Samples
 from export.plan import Plan, Step, make_plan
-from export.source import InputSpec, read_source
+from export.source import read_source
 from export.targets import get_target
 from zoo._files import check_writable
 from zoo.errors import OutputError
@@ -57,7 +58,7 @@ def export(
     path: str | Path | None = None,
     *,
     target: str = "portable",
-    input_spec: InputSpec | None = None,
+    input_spec: ModelInput | None = None,
     samples: Samples | None = None,
     pretrained: bool = True,
     img_size: int | None = None,
@@ -74,10 +75,11 @@ def export(
         model: a name, folder or file for `zoo.create_model`, or any module.
         path: the file, ending in .onnx; None means `<model name>.onnx` here. The report goes to `<path>.parity.json`.
         target: one of `list_targets()`.
-        input_spec: the input of a module that does not describe it itself.
+        input_spec: the input of a module that does not describe it itself: `InputSpec` or `TextInputSpec`.
         samples: images for the parity check: a preprocessed tensor, a folder of images, or a sequence of PIL images
-            or (image, label); None uses CIFAR-10 test images of this package, or for other than one or three channels
-            synthetic ones.
+            or (image, label); for a text model a sequence of texts or pairs, a text file, or a dictionary of its
+            inputs. None uses CIFAR-10 test images or English sentences of this package, and made-up ones for a model
+            with other than one or three channels, or without a tokenizer.
         pretrained: for a name, load its published weights.
         img_size: another height and width than the model's own.
         threads: of the parity check's session.
@@ -91,9 +93,10 @@ def export(
     Raises:
         TargetError: no such target.
         LoweringError: PyTorch cannot export the model, or the graph is not portable.
-        ParityError: file and model disagree.
+        ParityError: file and model disagree, or padding changes what a text model says.
         OutputError: the file cannot be written, or its name does not end in .onnx; checked before the work starts.
         ShapeError: the model does not run on the stated input.
+        ConfigurationError: samples or arguments are for another kind of model.
         WeightsMismatchError: a weight is NaN or infinite.
         ZooError: the model cannot be created.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from export import steps
 from export.job import Job
-from export.parity.shipped import CHANNELS
+from export.parity.collect import describe_samples
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,25 @@ def make_plan(job: Job) -> Plan:
 
     Args:
         job: the model, target and output.
+
+    Raises:
+        ConfigurationError: the samples given are of another kind than the model's input.
     """
     target, source = job.target, job.source
-    size = "x".join(map(str, source.input.size))
-    shipped = "CIFAR-10 test images" if source.input.channels in CHANNELS else "seeded synthetic images"
-    images = shipped if job.samples is None else "the images given"
+    text, samples = "tokens" in source.input.axes, describe_samples(source.input, job.samples)
+    sizes = "any batch size and number of tokens" if text else "any batch size"
+    checks = f"ONNX Runtime against PyTorch: {samples} at batches 1, 3, 8; extremes"
+    if text:
+        checks += "; neither padding nor company changes a text"
     loads = f"IR version {target.ir_version} (ONNX Runtime {target.oldest_runtime} or newer)"
     return Plan(
         f"{source.full_name} for target {target.name}, to {job.path}",
         (
-            Step("trace", f"torch.onnx.export at {size}, any batch size, opset {target.opset}", steps.trace),
+            Step("trace", f"torch.onnx.export at {source.input.summary()}, {sizes}, opset {target.opset}", steps.trace),
             Step("name", "name nodes after their modules, drop the exporter's notes", steps.name_nodes),
             Step("stamp", "put labels, preprocessing, digests and versions into the file", steps.stamp),
             Step("check", f"standard operators only, {loads}, onnx.checker", steps.check),
-            Step("parity", f"ONNX Runtime against PyTorch: {images} at batches 1, 3, 8; extremes", steps.parity),
+            Step("parity", checks, steps.parity),
             Step("write", "the file and its parity report, both or neither", steps.write),
         ),
     )

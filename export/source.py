@@ -1,85 +1,28 @@
-"""What is exported: a model of the zoo by name, or anybody's module plus an `InputSpec`."""
+"""What is exported: a model of the zoo by name, or anybody's module plus a description of its input."""
 
 import copy
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from export.errors import ExportError
-from zoo.data.preprocess import Preprocess, config_of, labels_of, resized
+from export.inputs import ModelInput, input_of
+from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, WeightsMismatchError
 
 
 @dataclass(frozen=True)
-class InputSpec:
-    """The one input of an image model.
+class Source:
+    """A model ready to be traced: a float32 copy in evaluation mode on the CPU, with where it comes from.
 
-    Args:
-        channels: of an image.
-        height: of an image, in pixels.
-        width: of an image, in pixels.
-        preprocess: how an image file becomes the input; None means pixels scaled to [0, 1], nothing subtracted.
-        labels: class names in the order of the logits; empty if there are none.
-
-    Raises:
-        ConfigurationError: a size is below 1, or `preprocess` produces another shape.
+    `model` takes the tensors of a `Feeds` by position and returns logits.
     """
 
-    channels: int
-    height: int
-    width: int
-    preprocess: Preprocess | None = None
-    labels: tuple[str, ...] = field(default=(), repr=False)
-
-    def __post_init__(self) -> None:
-        if min(self.size) < 1:
-            raise ConfigurationError(f"InputSpec {self.size}: channels, height and width must be at least 1.")
-        if self.preprocess is not None and tuple(self.preprocess.input_size) != self.size:
-            raise ConfigurationError(
-                f"InputSpec says {self.size} (channels, height, width), its preprocessing makes "
-                f"{tuple(self.preprocess.input_size)}. Give the same size twice."
-            )
-
-    @property
-    def size(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        return self.channels, self.height, self.width
-
-    @property
-    def transform(self) -> Preprocess:
-        """The preprocessing given, or the plain one."""
-        if self.preprocess is not None:
-            return self.preprocess
-        zeros, ones = (0.0,) * self.channels, (1.0,) * self.channels
-        return Preprocess(self.size, "bilinear", 1.0, "center", zeros, ones)
-
-    @classmethod
-    def of(cls, model: nn.Module, img_size: int | None = None) -> "InputSpec":
-        """The input a model describes itself in `pretrained_cfg`, as those of the zoo and of timm do.
-
-        Args:
-            model: the model.
-            img_size: another height and width, preprocessed as `zoo.evaluate` does at that size.
-
-        Raises:
-            ConfigurationError: the model does not describe its input.
-            ShapeError: it takes images of its own size only.
-        """
-        preprocess = Preprocess.of(model)
-        if img_size is not None:
-            preprocess = resized(config_of(model), preprocess, img_size, type(model).__name__)
-        return cls(*preprocess.input_size, preprocess=preprocess, labels=labels_of(model))
-
-
-@dataclass(frozen=True)
-class Source:
-    """A model ready to be traced: a float32 copy in evaluation mode on the CPU, with where it comes from."""
-
     model: nn.Module
-    input: InputSpec
+    input: ModelInput
     name: str
     tag: str
     license: str
@@ -95,7 +38,7 @@ class Source:
 def read_source(
     model: str | Path | nn.Module,
     *,
-    input_spec: InputSpec | None = None,
+    input_spec: ModelInput | None = None,
     pretrained: bool = True,
     img_size: int | None = None,
 ) -> Source:
@@ -103,12 +46,13 @@ def read_source(
 
     Args:
         model: a name, folder or file for `zoo.create_model`, or any module.
-        input_spec: its input; None asks the model's `pretrained_cfg`.
+        input_spec: its input; None asks the model itself.
         pretrained: for a name, load its published weights.
         img_size: another height and width than the model's own.
 
     Raises:
-        ConfigurationError: the input is unknown, or `input_spec` and `img_size` are both given.
+        ConfigurationError: the input is unknown, an image size is given for texts, or `input_spec` and `img_size` are
+            both given.
         ShapeError: a module takes images of its own size only.
         WeightsMismatchError: a weight is NaN or infinite.
         ExportError: the module cannot be copied.
@@ -117,13 +61,15 @@ def read_source(
     if input_spec is not None and img_size is not None:
         raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
     created = model if isinstance(model, nn.Module) else _created(model, pretrained, img_size)
-    spec = input_spec or InputSpec.of(created, img_size)
+    spec = input_spec or input_of(created, img_size)
     copied = _prepare(created)
     tag, cfg = getattr(created, "pretrained_tag", None), config_of(created)
+    text = getattr(created, "text_spec", None)
+    own_name = cfg.get("architecture") or getattr(text, "name", None) or type(created).__name__
     return Source(
-        model=copied,
+        model=spec.wrap(copied).eval(),
         input=spec,
-        name=tag.model if tag is not None else cfg.get("architecture") or type(created).__name__,
+        name=own_name if tag is None else tag.model,
         tag=tag.tag if tag is not None else cfg.get("tag") or "",
         license=tag.license if tag is not None else "",
         source_sha256=tag.sha256 if tag is not None else "",

@@ -33,7 +33,8 @@ def stamp(job: Job) -> None:
         model=source.name,
         tag=source.tag,
         labels=source.input.labels,
-        preprocess=source.input.transform.to_dict(),
+        preprocess=source.input.record(),
+        limits=source.input.limits(),
         weights_sha256=source.weights_sha256,
         source_sha256=source.source_sha256,
         license=source.license,
@@ -52,7 +53,7 @@ def check(job: Job) -> None:
         LoweringError: the graph is not portable.
     """
     graph = job.need_graph()
-    CheckPortable()(graph)
+    CheckPortable(tuple(job.source.input.axes))(graph)
     job.file = ir.to_proto(graph).SerializeToString()
 
 
@@ -72,7 +73,7 @@ def parity(job: Job) -> None:
         raise ParityError(
             f"The exported {job.source.full_name} does not compute what PyTorch computes; nothing was written.\n"
             + "\n".join(f"  {line}" for line in shown)
-            + f"\nFirst difference: {report.first_difference}."
+            + (f"\nFirst difference: {report.first_difference}." if report.first_difference else "")
         )
 
 

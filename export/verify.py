@@ -1,17 +1,21 @@
 """`validate`: hold an exported file against a model, once more."""
 
+import hashlib
 from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from export.errors import ModelMismatchError
+from export.inputs import InputSpec, ModelInput
 from export.metadata import FileMetadata
+from export.parity.collect import describe_samples
 from export.parity.report import ParityReport
 from export.parity.run import Samples, check_parity
-from export.runtime.predictor import load_predictor
-from export.source import InputSpec, Source, read_source
+from export.runtime.predictor import OnnxPredictor, load_predictor
+from export.source import Source, read_source
 from export.targets import get_target
 
 
@@ -19,7 +23,7 @@ def validate(
     file: str | Path,
     model: str | Path | nn.Module,
     *,
-    input_spec: InputSpec | None = None,
+    input_spec: ModelInput | None = None,
     samples: Samples | None = None,
     pretrained: bool = True,
     img_size: int | None = None,
@@ -43,19 +47,22 @@ def validate(
 
     Raises:
         OnnxFileError: the file is missing, damaged or not one of ours.
-        ModelMismatchError: it was exported from another model, other weights, another image size, preprocessing or
-            labels.
+        ModelMismatchError: it was exported from another model, other weights, another image size, preprocessing,
+            tokenizer or labels.
+        ConfigurationError: `samples` is for another kind of model.
         ZooError: the model cannot be created.
     """
     predictor = load_predictor(file, threads=threads)
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
-    _check_same(Path(file), predictor.metadata, predictor.input_size, source)
+    describe_samples(source.input, samples)
+    size = predictor.input_size if isinstance(predictor, OnnxPredictor) else None
+    _check_same(Path(file), predictor.metadata, size, source)
     content = Path(file).read_bytes()
     target = get_target(predictor.metadata.target)
     return check_parity(source, content, target, samples=samples, threads=threads, on_progress=on_progress)
 
 
-def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...], source: Source) -> None:
+def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...] | None, source: Source) -> None:
     if record.model != source.name:
         raise ModelMismatchError(
             f"{file} was exported from {record.name}, not from {source.full_name}. Name the model it came from."
@@ -66,20 +73,25 @@ def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...], source:
             f"(sha256 {record.weights_sha256[:12]}... in the file, {source.weights_sha256[:12]}... now). "
             "Name the tag it came from, or export again."
         )
-    if tuple(size) != source.input.size:
+    given = source.input
+    if (size is not None) != isinstance(given, InputSpec):
+        raise ModelMismatchError(f"{file} and {source.full_name} do not both take {given.noun}s.")
+    if size is not None and isinstance(given, InputSpec) and size != given.size:
         raise ModelMismatchError(
-            f"{file} takes images of shape {tuple(size)}, {source.full_name} here {source.input.size} (channels, "
+            f"{file} takes images of shape {size}, {source.full_name} here {given.size} (channels, "
             f"height, width). Pass --img-size {size[-1]}."
         )
     _check_record(file, record, source)
 
 
 def _check_record(file: Path, record: FileMetadata, source: Source) -> None:
-    """What the file says about its use: with other pixels or class names, equal logits are wrong answers."""
-    ours = source.input.transform.to_dict()
-    differing = [name for name, value in ours.items() if record.preprocess[name] != value]
+    """What the file says about its use: with other pixels, tokens or class names, equal logits are wrong answers."""
+    ours = _fields(source.input.record(), source.input.limits())
+    stored = _fields(record.preprocess, record.limits)
+    differing = [name for name in ours | stored if stored.get(name) != ours.get(name)]
     if differing:
-        fields = ", ".join(f"{name} ({record.preprocess[name]} there, {ours[name]} here)" for name in differing)
+        fields = ", ".join(f"{name} ({_short(stored.get(name))} there, {_short(ours.get(name))} here)"
+                           for name in differing)  # fmt: skip
         raise ModelMismatchError(
             f"{file} and {source.full_name} have another preprocessing: {fields}. Name the tag it came from, or export "
             "again."
@@ -91,3 +103,14 @@ def _check_record(file: Path, record: FileMetadata, source: Source) -> None:
             f"{file} and {source.full_name} have other labels: labels[{number}] is {there!r} there, {here!r} here. "
             "Name the tag it came from, or export again."
         )
+
+
+def _fields(preprocess: dict[str, Any], limits: dict[str, int]) -> dict[str, Any]:
+    """Both in one table; a tokenizer cuts at its own `max_length`, which may be less than the model's."""
+    return preprocess | {f"the model's {name}": value for name, value in limits.items()}
+
+
+def _short(value: Any) -> str:
+    """A value in words; a tokenizer, which is half a megabyte of text, by its digest."""
+    text = str(value)
+    return text if len(text) <= 60 else f"sha256 {hashlib.sha256(text.encode()).hexdigest()[:12]}..."

@@ -1,4 +1,4 @@
-"""Latency of one image, PyTorch against ONNX Runtime, taken in turns so that both see the same machine."""
+"""Latency of one image or text, PyTorch against ONNX Runtime, taken in turns so that both see the same machine."""
 
 import time
 from collections.abc import Callable
@@ -11,12 +11,17 @@ import torch
 from torch import nn
 
 from export.errors import ModelMismatchError, OnnxFileError, ParityError
+from export.inputs import Feeds, InputSpec, ModelInput, TextInputSpec
 from export.parity.report import ParityReport, report_path
-from export.runtime.predictor import OnnxPredictor
+from export.runtime.predictor import OnnxPredictor, open_predictor
 from export.runtime.session import open_session
-from export.source import InputSpec, read_source
+from export.source import read_source
 from zoo._environment import hardware, library_versions
 from zoo._files import sha256_of
+from zoo.errors import ConfigurationError
+
+USUAL_TOKENS = 128
+"""Length of a text, if nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,8 @@ class LatencyResult:
     Args:
         file: name of the ONNX file.
         torch: eager PyTorch, float32, in inference mode.
-        onnxruntime: the file; copying the input in and the logits out is included.
+        onnxruntime: the file; checking the input, copying it in and the logits out are included.
+        tokens: length of the text; None for an image.
         runs: timed runs per side.
         threads: threads of either side.
         cpu: what it ran on.
@@ -52,6 +58,7 @@ class LatencyResult:
     file: str
     torch: Percentiles
     onnxruntime: Percentiles
+    tokens: int | None
     runs: int
     threads: int
     cpu: str
@@ -67,7 +74,8 @@ def measure_latency(
     file: str | Path,
     model: nn.Module,
     *,
-    input_spec: InputSpec | None = None,
+    input_spec: ModelInput | None = None,
+    tokens: int | None = None,
     runs: int = 50,
     warmup: int = 10,
     threads: int | None = None,
@@ -80,6 +88,8 @@ def measure_latency(
         file: written by `export`, its parity report beside it.
         model: the PyTorch model it came from.
         input_spec: the input of a module that does not describe it itself.
+        tokens: length of the text, without padding; None for 128, or the largest number the model takes if that is
+            smaller. Images have none.
         runs: timed runs per side; they alternate.
         warmup: runs per side before that.
         threads: for both sides; None means what PyTorch is set to.
@@ -88,19 +98,21 @@ def measure_latency(
         ParityError: the report says the file has not passed.
         ModelMismatchError: the report is about other bytes, or the file about other weights.
         OnnxFileError: the file or its report is missing or damaged.
+        ConfigurationError: `tokens` is given for an image model, or more than the model takes.
     """
     report = _passed_report(Path(file))
     source = read_source(model, input_spec=input_spec)
     if report.weights_sha256 != source.weights_sha256:
         raise ModelMismatchError(f"{file} was exported from {report.model} with other weights than this model has.")
     count = threads or torch.get_num_threads()
-    predictor = OnnxPredictor(Path(file), open_session(file, threads=count, spin=False))
-    image = torch.zeros(1, *source.input.size)
+    predictor = open_predictor(Path(file), open_session(file, threads=count, spin=False))
+    feeds = _one(source.input, tokens)
+    given: Any = feeds["image"] if isinstance(predictor, OnnxPredictor) else feeds
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
         with torch.inference_mode():
-            times = _alternate((lambda: source.model(image), lambda: predictor(image)), runs, warmup)
+            times = _alternate((lambda: source.model(*feeds.values()), lambda: predictor(given)), runs, warmup)
         cpu = hardware(torch.device("cpu"))
     finally:
         torch.set_num_threads(before)
@@ -108,12 +120,24 @@ def measure_latency(
         file=Path(file).name,
         torch=Percentiles.of(times[0]),
         onnxruntime=Percentiles.of(times[1]),
+        tokens=None if isinstance(source.input, InputSpec) else feeds["input_ids"].shape[1],
         runs=runs,
         threads=count,
         cpu=cpu,
         versions=library_versions(),
         parity=report.summary(),
     )
+
+
+def _one(given: ModelInput, tokens: int | None) -> Feeds:
+    """One image, or one text of so many tokens."""
+    if not isinstance(given, TextInputSpec):
+        if tokens is not None:
+            raise ConfigurationError(f"tokens={tokens} is for text models; this one takes images.")
+        return given.example(1)
+    if tokens is not None and not 1 <= tokens <= given.max_length:
+        raise ConfigurationError(f"tokens={tokens}: the model takes 1 to {given.max_length}.")
+    return given.tokens(1, min(USUAL_TOKENS, given.max_length) if tokens is None else tokens)
 
 
 def _passed_report(file: Path) -> ParityReport:

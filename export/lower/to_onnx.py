@@ -1,6 +1,7 @@
 """The only call of `torch.onnx.export`."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor
 
 from export.errors import LoweringError
+from export.inputs import Feeds
+from export.lower.text import traceable
 from export.source import Source
 from export.targets import ExportTarget
 from zoo.errors import ConfigurationError, ShapeError
 
-INPUT, OUTPUT, BATCH = "image", "logits", "batch"
+OUTPUT = "logits"
 # The exporter specialises a dynamic size that it sees as 0 or 1, so it has to see another one.
 TRACE_BATCH = 2
 # Protobuf holds no message of 2 GiB or more; the margin is for the graph around the weights.
@@ -22,14 +25,15 @@ LARGEST_FILE_BYTES = 2**31 - 2**24
 
 
 def lower(source: Source, target: ExportTarget) -> ir.Model:
-    """Trace a model into an ONNX graph with a dynamic batch size.
+    """Trace a model into an ONNX graph with a dynamic batch size, for texts also with a dynamic number of tokens.
 
     Args:
         source: the model and its input.
         target: gives opset and IR version.
 
     Returns:
-        A graph with one input `image` (batch, channels, height, width) and one output `logits` (batch, classes).
+        A graph with the inputs of `source.input`, such as `image` (batch, channels, height, width), and one output
+        `logits` (batch, classes).
 
     Raises:
         ShapeError: the model does not run on an input of the stated size.
@@ -37,18 +41,19 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
             what one ONNX file can hold.
         ConfigurationError: there are more or fewer labels than logits.
     """
-    example = torch.zeros(TRACE_BATCH, *source.input.size)
-    _check_model(source, example)
-    with _quiet():
+    for trial in source.input.trials(TRACE_BATCH):
+        _check_model(source, trial)
+    example = source.input.example(TRACE_BATCH)
+    with _quiet(), traceable(source.model) as model_to_trace:
         try:
             program = torch.onnx.export(  # noqa: TID251 the one place
-                source.model,
-                (example,),
+                model_to_trace,
+                tuple(example.values()),
                 dynamo=True,
-                input_names=[INPUT],
+                input_names=list(example),
                 output_names=[OUTPUT],
                 opset_version=target.opset,
-                dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+                dynamic_shapes=_free_axes(source, len(example)),
                 optimize=True,
                 verbose=False,
             )
@@ -62,21 +67,29 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
     return model
 
 
-def _check_model(source: Source, example: Tensor) -> None:
+def _free_axes(source: Source, inputs: int) -> tuple[dict[int, Any], ...]:
+    """The axes that any size may take, for each input: the leading ones, by their names."""
+    sizes = source.input.axes.items()
+    dims = {i: torch.export.Dim(name, **({} if top is None else {"max": top})) for i, (name, top) in enumerate(sizes)}
+    return (dims,) * inputs
+
+
+def _check_model(source: Source, example: Feeds) -> None:
     """Run the model once, so that a wrong size or output is reported in its own terms and not by the tracer."""
+    shape = tuple(next(iter(example.values())).shape)
     try:
         with torch.inference_mode():
-            output = source.model(example)
-    except (RuntimeError, AssertionError, ValueError) as error:
+            output = source.model(*example.values())
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
         raise ShapeError(
-            f"{source.full_name} does not run on an input of shape {tuple(example.shape)} "
-            f"(batch, channels, height, width): {_first_line(error)}. Give the size it was made for."
+            f"{source.full_name} does not run on an input of shape {shape} {source.input.layout}: "
+            f"{_first_line(error)}. Give the size it was made for."
         ) from error
-    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != TRACE_BATCH:
+    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != shape[0]:
         found = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
         raise LoweringError(
             f"Export needs a classifier that returns one tensor (batch, classes); {source.full_name} returns {found} "
-            f"for a batch of {TRACE_BATCH}. Wrap it in a module that does, and leave features_only off."
+            f"for a batch of {shape[0]}. Wrap it in a module that does, and leave features_only off."
         )
     labels, classes = source.input.labels, output.shape[1]
     if labels and len(labels) != classes:
@@ -101,13 +114,16 @@ def _check_graph(model: ir.Model, source: Source, target: ExportTarget) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress chatter off the user's terminal; its errors are raised, not logged."""
+    """Keep the exporter's chatter off the user's terminal; its errors are raised, not logged."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Inputs that share an axis make it say so for each of them.
+            warnings.filterwarnings("ignore", message="# The axis name", category=UserWarning)
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -11,17 +11,17 @@ from export.parity.tolerances import ILL_CONDITIONED, SMALLEST_SCALE, Tolerance
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One probe's figures; "rel" is relative to the largest |logit| of the same image.
+    """One probe's figures; "rel" is relative to the largest |logit| of the same image or text.
 
     Args:
-        n: number of images.
+        n: number of samples.
         max_abs: largest |runtime - PyTorch|.
         max_rel: the same, relative.
-        cosine: smallest cosine similarity of an image's two logit vectors.
-        top1_changed: images whose first class differs.
+        cosine: smallest cosine similarity of a sample's two logit vectors.
+        top1_changed: samples whose first class differs.
         new_nans: logits that are NaN in the runtime but not in PyTorch.
-        undefined: logits that are not finite in PyTorch itself. On images they are a failure; on extremes only their
-            NaNs are judged.
+        undefined: logits that are not finite in PyTorch itself. On images and texts they are a failure; on extremes
+            only their NaNs are judged.
         max_rel_float64: largest relative |runtime - float64 PyTorch|; None where float64 could not be run.
         own_rel_float64: largest relative |float32 PyTorch - float64 PyTorch|; None likewise.
     """
@@ -37,18 +37,21 @@ class Comparison:
     own_rel_float64: float | None
 
 
-def compare(reference: Tensor, candidate: Tensor, exact: Tensor | None = None) -> Comparison:
+def compare(
+    reference: Tensor, candidate: Tensor, exact: Tensor | None = None, floor: float = SMALLEST_SCALE
+) -> Comparison:
     """Compare logits (n, classes).
 
     Args:
         reference: PyTorch in float32.
         candidate: the runtime.
         exact: PyTorch in float64.
+        floor: the largest |logit| of a sample is taken to be at least this.
     """
     wide, other = reference.double(), candidate.double()
     defined = wide.isfinite()
     gap = torch.where(defined, (other - wide).abs().nan_to_num(nan=math.inf, posinf=math.inf), 0.0)
-    scale = _scale(wide)
+    scale = largest_logits(wide).clamp_min(floor)
     clean, met = torch.where(defined, wide, 0.0), torch.where(defined, other, 0.0)
     return Comparison(
         n=len(wide),
@@ -58,8 +61,8 @@ def compare(reference: Tensor, candidate: Tensor, exact: Tensor | None = None) -
         top1_changed=int((clean.argmax(1) != met.argmax(1)).sum()),
         new_nans=int((other.isnan() & ~wide.isnan()).sum()),
         undefined=int((~defined).sum()),
-        max_rel_float64=None if exact is None else _relative(other, exact),
-        own_rel_float64=None if exact is None else _relative(wide, exact),
+        max_rel_float64=None if exact is None else _relative(other, exact, floor),
+        own_rel_float64=None if exact is None else _relative(wide, exact, floor),
     )
 
 
@@ -80,18 +83,18 @@ def failures(found: Comparison, limit: Tolerance) -> tuple[str, ...]:
     if not within:
         problems.append(f"relative difference {found.max_rel:.2e}, allowed {allowed:.2e}")
     if limit.same_top1 and found.top1_changed:
-        problems.append(f"another first class on {found.top1_changed} of {found.n} images")
+        problems.append(f"another first class on {found.top1_changed} of {found.n} samples")
     return tuple(problems)
 
 
-def _scale(reference: Tensor) -> Tensor:
-    """(n, 1): the largest finite |logit| of each image."""
-    return torch.where(reference.isfinite(), reference.abs(), 0.0).amax(1, keepdim=True).clamp_min(SMALLEST_SCALE)
+def largest_logits(logits: Tensor) -> Tensor:
+    """(n, 1): the largest finite |logit| of each sample, above zero."""
+    return torch.where(logits.isfinite(), logits.abs(), 0.0).amax(1, keepdim=True).clamp_min(SMALLEST_SCALE)
 
 
-def _relative(value: Tensor, exact: Tensor) -> float:
+def _relative(value: Tensor, exact: Tensor, floor: float) -> float:
     both = value.isfinite() & exact.isfinite()
-    return float((torch.where(both, (value - exact).abs(), 0.0) / _scale(exact)).max())
+    return float((torch.where(both, (value - exact).abs(), 0.0) / largest_logits(exact).clamp_min(floor)).max())
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
+from export.inputs import Feeds
 from export.passes.name_nodes import module_of
 from export.runtime.session import open_session, run_session
 
@@ -26,7 +27,7 @@ class _Site:
     output: Array
 
 
-def first_difference(model: nn.Module, file: bytes, batch: Tensor, max_rel: float) -> str:
+def first_difference(model: nn.Module, file: bytes, feeds: Feeds, max_rel: float) -> str:
     """Name the first node that differs, in words.
 
     PyTorch's modules are run one by one, the graph with all its intermediate values as outputs. A module whose output
@@ -38,13 +39,13 @@ def first_difference(model: nn.Module, file: bytes, batch: Tensor, max_rel: floa
     Args:
         model: the PyTorch model, in evaluation mode.
         file: the serialised ONNX file.
-        batch: the input on which the two disagreed.
+        feeds: the inputs on which the two disagreed, by name.
         max_rel: largest difference, relative to the largest magnitude of a value, that counts as equal.
     """
     graph = ir.from_proto(onnx.load_from_string(file)).graph
     nodes = list(graph)
-    values = _run_graph(file, batch)
-    sites = _run_modules(model, batch)
+    values = _run_graph(file, feeds)
+    sites = _run_modules(model, feeds)
     position, confirmed = _last_confirmed(nodes, values, sites, max_rel)
     suspect = next((site.path for site in sites[confirmed + 1 :]), "")
     window = _window(nodes, position, suspect)
@@ -67,19 +68,18 @@ def _window(nodes: list[ir.Node], position: int, suspect: str) -> list[ir.Node]:
     return ahead[: inside[-1] + 1] if inside else ahead
 
 
-def _run_graph(file: bytes, batch: Tensor) -> dict[str, Array]:
+def _run_graph(file: bytes, feeds: Feeds) -> dict[str, Array]:
     """Every value of the graph, by name; the runtime's optimiser is off so that none is merged away."""
     proto = onnx.load_from_string(file)
-    given = proto.graph.input[0].name
+    given: dict[str, Array] = {name: value.numpy() for name, value in feeds.items()}
     known = {output.name for output in proto.graph.output}
     names = [name for node in proto.graph.node for name in node.output if name]
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
     session = open_session(proto.SerializeToString(), optimize=False, spin=False)
-    found = dict(zip(names, run_session(session, {given: batch.numpy()}, names), strict=True))
-    return found | {given: batch.numpy()}
+    return dict(zip(names, run_session(session, given, names), strict=True)) | given
 
 
-def _run_modules(model: nn.Module, batch: Tensor) -> list[_Site]:
+def _run_modules(model: nn.Module, feeds: Feeds) -> list[_Site]:
     sites: list[_Site] = []
 
     def hook(path: str) -> Any:
@@ -93,7 +93,7 @@ def _run_modules(model: nn.Module, batch: Tensor) -> list[_Site]:
     handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
     try:
         with torch.inference_mode():
-            model(batch)
+            model(*feeds.values())
     finally:
         for handle in handles:
             handle.remove()

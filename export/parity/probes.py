@@ -1,4 +1,4 @@
-"""The inputs on which an exported file has to agree with PyTorch."""
+"""The inputs on which an exported image model has to agree with PyTorch, and what a probe is."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from export.inputs import Feeds
+from export.inputs.image import IMAGE
 from zoo.data.preprocess import Preprocess
-from zoo.errors import DataNotFoundError, ShapeError
+from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError
 
-IMAGES, EXTREME = "images", "extreme"
+IMAGES, TEXTS, EXTREME = "images", "texts", "extreme"
 # One image, an odd few and a full vector of lanes: the sizes at which batch handling goes wrong first.
 BATCHES = (1, 3, 8)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff"}
@@ -31,17 +33,30 @@ class Probe:
 
     Args:
         name: for the report.
-        kind: `IMAGES` or `EXTREME`; selects the tolerance.
-        batch: (n, channels, height, width), preprocessed.
+        kind: `IMAGES`, `TEXTS` or `EXTREME`; selects the tolerance.
+        feeds: the inputs by name, such as `image` (n, channels, height, width), preprocessed.
+        rows: the samples of the batch that are compared; None for all.
     """
 
     name: str
     kind: str
-    batch: Tensor
+    feeds: Feeds
+    rows: tuple[int, ...] | None = None
+
+
+def batch_sizes(available: int) -> list[int]:
+    """Batches of 1, 3 and 8, then further batches of 8; a remainder is a batch of its own.
+
+    Args:
+        available: how many samples there are, at least as many as the first three batches need.
+    """
+    rest = available - sum(BATCHES)
+    sizes = [*BATCHES, *[BATCHES[-1]] * (rest // BATCHES[-1]), rest % BATCHES[-1]]
+    return [size for size in sizes if size]
 
 
 def image_probes(images: Tensor) -> tuple[Probe, ...]:
-    """Cut preprocessed images into batches of 1, 3 and 8, then further batches of 8; a remainder stays a batch.
+    """Cut preprocessed images into the batches of `batch_sizes`.
 
     Args:
         images: (n, channels, height, width), n at least 1; fewer than the three batches need are repeated.
@@ -49,9 +64,8 @@ def image_probes(images: Tensor) -> tuple[Probe, ...]:
     needed = sum(BATCHES)
     if len(images) < needed:
         images = images.repeat(-(-needed // len(images)), 1, 1, 1)[:needed]
-    sizes = [*BATCHES, *([BATCHES[-1]] * ((len(images) - needed) // BATCHES[-1]))]
-    sizes += [rest] if (rest := len(images) - sum(sizes)) else []
-    return tuple(Probe(f"images {i} (batch {len(part)})", IMAGES, part) for i, part in enumerate(images.split(sizes)))
+    parts = images.split(batch_sizes(len(images)))
+    return tuple(Probe(f"images {i} (batch {len(part)})", IMAGES, {IMAGE: part}) for i, part in enumerate(parts))
 
 
 def extreme_probes(preprocess: Preprocess) -> tuple[Probe, ...]:
@@ -84,7 +98,7 @@ def extreme_probes(preprocess: Preprocess) -> tuple[Probe, ...]:
         "one pixel at +max": pixel * FLOAT32_MAX,
         "one pixel at -max": pixel * -FLOAT32_MAX,
     }
-    return tuple(Probe(name, EXTREME, batch.contiguous()) for name, batch in cases.items())
+    return tuple(Probe(name, EXTREME, {IMAGE: batch.contiguous()}) for name, batch in cases.items())
 
 
 def seeded_images(preprocess: Preprocess, count: int = sum(BATCHES), seed: int = 0) -> Tensor:
@@ -124,6 +138,7 @@ def load_samples(samples: Any, preprocess: Preprocess, limit: int) -> tuple[Tens
     Raises:
         DataNotFoundError: there is no image, or a file cannot be read as one.
         ShapeError: a tensor of another shape, or an image that is not 8-bit.
+        ConfigurationError: the sequence holds something else, such as texts.
     """
     if isinstance(samples, Tensor):
         if samples.ndim != 4 or tuple(samples.shape[1:]) != tuple(preprocess.input_size) or len(samples) == 0:
@@ -131,24 +146,34 @@ def load_samples(samples: Any, preprocess: Preprocess, limit: int) -> tuple[Tens
                 f"The sample images have shape {tuple(samples.shape)}; the model takes (n, "
                 f"{', '.join(map(str, preprocess.input_size))}) with n at least 1."
             )
-        chosen = samples[_spaced(len(samples), limit)].detach().float().cpu()
+        chosen = samples[spaced(len(samples), limit)].detach().float().cpu()
         return chosen, f"{len(chosen)} images given as a tensor"
     if isinstance(samples, str | Path):
         files = _image_files(Path(samples))
-        source, pictures = Path(samples).name, _read(files[i] for i in _spaced(len(files), limit))
+        source, pictures = Path(samples).name, _read(files[i] for i in spaced(len(files), limit))
     else:
         source = f"{samples.name} ({samples.split})" if hasattr(samples, "split") else "a sequence"
-        items: Iterable[Any] = (samples[i] for i in _spaced(len(samples), limit))
-        pictures = (item[0] if isinstance(item, tuple) else item for item in items)
+        items: Iterable[Any] = (samples[i] for i in spaced(len(samples), limit))
+        pictures = (_picture(item[0] if isinstance(item, tuple) else item) for item in items)
     tensors = [preprocess(picture) for picture in pictures]
     if not tensors:
         raise DataNotFoundError("The sample images are an empty sequence. Give at least one image, or none at all.")
     return torch.stack(tensors), f"{len(tensors)} images of {source}"
 
 
-def _spaced(available: int, limit: int) -> list[int]:
+def spaced(available: int, limit: int) -> list[int]:
+    """At most `limit` numbers below `available`, evenly spaced."""
     count = min(available, limit)
     return [i * available // count for i in range(count)]
+
+
+def _picture(item: Any) -> Image.Image:
+    if not isinstance(item, Image.Image):
+        raise ConfigurationError(
+            f"The model takes images, the samples hold {type(item).__name__}. Give images (--dataset, or --data with a "
+            "folder of them); --task is for text models."
+        )
+    return item
 
 
 def _image_files(folder: Path) -> list[Path]:

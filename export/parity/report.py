@@ -8,10 +8,12 @@ from typing import Any
 
 from export.errors import OnnxFileError
 from export.parity.compare import Comparison
-from export.parity.probes import IMAGES
+from export.parity.invariance import Invariance
+from export.parity.probes import EXTREME, IMAGES
 from zoo._files import write_atomic
 
 SUFFIX = ".parity.json"
+_NO_JUMPS = {"jumps": 0, "jump_rel": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +22,12 @@ class ProbeResult:
 
     Args:
         name: what it was.
-        kind: images or extremes.
+        kind: images, texts or extremes.
         found: the figures.
         allowed: the largest relative difference that passes.
         judged: False where `allowed` exceeds `ILL_CONDITIONED`: then only NaN and infinity count.
+        jumps: elements next to zero that PyTorch was given on the file's side; see `export.parity.edges`.
+        jump_rel: the relative difference before that was done; 0 if it was not.
         problems: what was wrong; empty if nothing.
     """
 
@@ -32,6 +36,8 @@ class ProbeResult:
     found: Comparison
     allowed: float
     judged: bool
+    jumps: int
+    jump_rel: float
     problems: tuple[str, ...]
 
 
@@ -45,12 +51,13 @@ class ParityReport:
         precision: the row of the tolerance table.
         weights_sha256: digest of the model's weights.
         file_sha256: digest of the file that was run.
-        samples: where the images came from.
+        samples: where the images or texts came from.
         providers: what the session ran on.
         versions: of torch, onnxruntime, onnx and this package.
         float64: why there are no float64 figures; empty if there are.
         first_difference: the first node that differs, or why it was not found; empty if all passed.
         results: one per probe.
+        invariance: for texts, one per change that must not change logits: padding, company.
     """
 
     model: str
@@ -64,21 +71,27 @@ class ParityReport:
     float64: str
     first_difference: str
     results: tuple[ProbeResult, ...]
+    invariance: tuple[Invariance, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether there are probes and every one is within tolerance."""
+        """Whether there are probes, and everything is within tolerance."""
         return bool(self.results) and not self.failures()
 
     @property
-    def n_images(self) -> int:
-        """Number of images, extremes not counted."""
-        return sum(result.found.n for result in self.results if result.kind == IMAGES)
+    def kind(self) -> str:
+        """What was compared besides extremes: "images" or "texts"."""
+        return next((result.kind for result in self.results if result.kind != EXTREME), IMAGES)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of images or texts, extremes not counted."""
+        return sum(result.found.n for result in self.results if result.kind == self.kind)
 
     @property
     def top1_agreement(self) -> float:
-        """Share of the images, extremes not counted, that keep their first class."""
-        return 1 - sum(r.found.top1_changed for r in self.results if r.kind == IMAGES) / max(1, self.n_images)
+        """Share of the images or texts, extremes not counted, that keep their first class."""
+        return 1 - sum(r.found.top1_changed for r in self.results if r.kind == self.kind) / max(1, self.n_samples)
 
     def worst(self, field: str, kind: str | None = None) -> float:
         """The largest value of a figure of `Comparison`, such as "max_rel", over all probes of a kind; -inf if none."""
@@ -95,33 +108,57 @@ class ParityReport:
         return sum(not result.judged for result in self.results)
 
     def failures(self) -> list[str]:
-        """One line per probe that failed."""
-        return [f"{result.name}: {'; '.join(result.problems)}" for result in self.results if result.problems]
+        """One line per probe, and per change that must change nothing, that failed."""
+        every: list[ProbeResult | Invariance] = [*self.results, *self.invariance]
+        return [f"{result.name}: {'; '.join(result.problems)}" for result in every if result.problems]
+
+    def largest_change(self) -> tuple[float, float]:
+        """How much padding and company change a text's logits at most, in PyTorch and in ONNX Runtime."""
+        found = self.invariance
+        return max((r.torch for r in found), default=0.0), max((r.onnxruntime for r in found), default=0.0)
+
+    def jumps(self) -> tuple[int, float]:
+        """How many elements next to zero were put on the same side, and how much they had changed logits at most.
+
+        See `export.parity.edges`.
+        """
+        pairs = [(r.jumps, r.jump_rel) for r in self.results] + [(r.jumps, r.jump_change) for r in self.invariance]
+        return sum(count for count, _ in pairs), max((size for _, size in pairs), default=0.0)
 
     def summary(self) -> str:
         """The outcome in one line."""
         if not self.results:
             return "failed: nothing was compared"
-        images = f"max rel {self.worst('max_rel', IMAGES):.1e}, top-1 {self.top1_agreement:.0%}"
-        extremes = [r for r in self.results if r.kind != IMAGES]
+        samples = f"max rel {self.worst('max_rel', self.kind):.1e}, top-1 {self.top1_agreement:.0%}"
+        extremes = [r for r in self.results if r.kind == EXTREME]
         judged = [r.found.max_rel for r in extremes if r.judged]
-        verdict = "passed" if self.passed else f"{len(self.failures())} of {len(self.results)} probes failed"
+        count = len(self.results) + len(self.invariance)
+        verdict = "passed" if self.passed else f"{len(self.failures())} of {count} probes failed"
+        changes = "; padding and company change {:.1e} in PyTorch, {:.1e} in the file".format(*self.largest_change())
+        jumps, size = self.jumps()
+        aside = f"; {jumps} elements of FleS next to zero put on the same side, before {size:.1e}"
         return (
-            f"{verdict}: {self.n_images} images {images}; {len(extremes)} extremes max rel "
+            f"{verdict}: {self.n_samples} {self.kind} {samples}; {len(extremes)} extremes max rel "
             f"{max(judged, default=0.0):.1e}, {self.n_not_judged} ill-conditioned and not judged; "
             f"new NaN {self.total('new_nans')}, undefined in PyTorch {self.total('undefined')}"
+            + (changes if self.invariance else "")
+            + (aside if jumps else "")
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON, with the verdict and the worst figures first."""
         head = {
             "passed": self.passed,
-            "n_images": self.n_images,
+            f"n_{self.kind}": self.n_samples,
             "top1_agreement": self.top1_agreement,
-            "max_rel_images": self.worst("max_rel", IMAGES),
-            "max_abs_images": self.worst("max_abs", IMAGES),
+            f"max_rel_{self.kind}": self.worst("max_rel", self.kind),
+            f"max_abs_{self.kind}": self.worst("max_abs", self.kind),
             "n_not_judged": self.n_not_judged,
         }
+        if self.invariance:
+            head |= dict(zip(("max_change_torch", "max_change_onnxruntime"), self.largest_change(), strict=True))
+        if self.jumps()[0]:
+            head |= dict(zip(("n_jumps", "max_jump"), self.jumps(), strict=True))
         plain: dict[str, Any] = _json_numbers(head | asdict(self))
         return plain
 
@@ -146,18 +183,21 @@ class ParityReport:
         """
         try:
             stored = json.loads(Path(path).read_text(encoding="utf-8"))
+            # Reports written before there were texts and FleS have no such entries.
+            stored.setdefault("invariance", [])
             values = {field.name: stored[field.name] for field in fields(cls)}
             results = tuple(
-                ProbeResult(**r | {"found": _comparison(r["found"]), "problems": tuple(r["problems"])})
+                ProbeResult(**_NO_JUMPS | r | {"found": _comparison(r["found"]), "problems": tuple(r["problems"])})
                 for r in values["results"]
             )
+            invariance = tuple(_invariance(entry) for entry in values["invariance"])
             providers = tuple(values["providers"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OnnxFileError(
                 f"There is no readable parity report at {path} ({type(error).__name__}: {error}). "
                 f"Export the model again, or write one: zoo validate FILE MODEL --report {path}."
             ) from error
-        return cls(**values | {"results": results, "providers": providers})
+        return cls(**values | {"results": results, "providers": providers, "invariance": invariance})
 
 
 def report_path(file: str | Path) -> Path:
@@ -177,3 +217,9 @@ def _json_numbers(value: Any) -> Any:
 def _comparison(stored: dict[str, Any]) -> Comparison:
     values: dict[str, Any] = {key: float(v) if isinstance(v, str) else v for key, v in stored.items()}
     return Comparison(**values)
+
+
+def _invariance(stored: dict[str, Any]) -> Invariance:
+    numbers = {key: float(stored[key]) for key in ("torch", "onnxruntime", "allowed", "jump_change")}
+    lengths = tuple((int(tokens), int(width)) for tokens, width in stored["lengths"])
+    return Invariance(**stored | numbers | {"lengths": lengths, "problems": tuple(stored["problems"])})

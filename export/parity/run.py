@@ -1,9 +1,7 @@
 """Run PyTorch and an ONNX file on the same probes and write down how far apart they are."""
 
-import copy
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +11,21 @@ from torch import Tensor, nn
 
 from export._versions import version_of
 from export.errors import ExportError
-from export.parity.compare import allowance, compare, failures
+from export.inputs import TextInputSpec
+from export.parity.collect import collect
+from export.parity.edges import Edges
+from export.parity.invariance import Invariance, InvarianceCheck, Trial
+from export.parity.judge import Answers, judge, median_size
 from export.parity.locate import first_difference
-from export.parity.probes import Probe, extreme_probes, image_probes, load_samples
-from export.parity.report import ParityReport, ProbeResult
-from export.parity.shipped import default_images
-from export.parity.tolerances import ILL_CONDITIONED, TOLERANCES
-from export.runtime.session import Session, open_session, run_session
+from export.parity.probes import TEXTS, Probe
+from export.parity.report import ParityReport
+from export.parity.sides import Sides
+from export.parity.tolerances import PADDING, SMALLEST_SCALE, TOLERANCES
+from export.runtime.session import open_session
 from export.source import Source
 from export.targets import ExportTarget
 
-Samples = Tensor | str | Path | Sequence[Any]
+Samples = Tensor | str | Path | Sequence[Any] | Mapping[str, Tensor]
 
 
 def check_parity(
@@ -36,13 +38,15 @@ def check_parity(
     threads: int | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ParityReport:
-    """Compare a serialised ONNX file with the model it came from, on images and on extremes.
+    """Compare a serialised ONNX file with the model it came from, on images or texts and on extremes.
+
+    Of texts it is also checked, in both, that neither padding nor the other texts of a batch change a result.
 
     Args:
         source: the model.
         file: the bytes of the file.
         target: gives the precision, hence the tolerances.
-        samples: images, see `load_samples`; None uses those of `default_images`.
+        samples: images, see `load_samples`, or texts, see `load_texts`; None uses those of this package.
         limit: use at most so many of them.
         threads: of the runtime's session.
         on_progress: called after each probe with how many are done and how many there are.
@@ -52,19 +56,31 @@ def check_parity(
         says why where that search itself fails.
 
     Raises:
-        DataNotFoundError: `samples` holds no image.
+        DataNotFoundError: `samples` holds no image or text.
         ShapeError: `samples` is a tensor of another shape.
+        ConfigurationError: `samples` is of the other kind.
         ExportError: ONNX Runtime does not load or run the file.
     """
-    transform = source.input.transform
-    images, described = default_images(transform) if samples is None else load_samples(samples, transform, limit)
-    probes = image_probes(images) + extreme_probes(transform)
+    collected = collect(source.input, samples, limit)
+    probes = collected.probes
     session = open_session(file, threads=threads, spin=False)
-    exact, without = _in_float64(source.model, probes[0].batch)
-    results = []
+    sides = Sides(source.model, session, probes[0].feeds)
+    edges = Edges(source.model, file, threads, sides.wide)
+    check = None
+    if isinstance(source.input, TextInputSpec):
+        limit_of_change = TOLERANCES[target.precision, PADDING]
+        check = InvarianceCheck(collected.texts, source.input, sides, edges, limit_of_change)
+    total = len(probes) + (0 if check is None else len(check))
+    answers: list[Answers] = []
     for probe in probes:
-        results.append(_run(probe, source.model, exact, session, target))
-        on_progress(len(results), len(probes))
+        answers.append(Answers.of(probe, sides))
+        on_progress(len(answers), total)
+    floor = SMALLEST_SCALE if check is None else median_size(answers)
+    results = tuple(judge(a, floor, TOLERANCES[target.precision, a.probe.kind], edges) for a in answers)
+    invariance: list[Invariance] = []
+    for found in () if check is None else check.run(_company(probes), floor):
+        invariance.append(found)
+        on_progress(len(answers) + len(invariance), total)
     bad = next((probe for probe, result in zip(probes, results, strict=True) if result.problems), None)
     return ParityReport(
         model=source.full_name,
@@ -72,7 +88,7 @@ def check_parity(
         precision=target.precision,
         weights_sha256=source.weights_sha256,
         file_sha256=hashlib.sha256(file).hexdigest(),
-        samples=described,
+        samples=collected.described,
         providers=tuple(session.get_providers()),
         versions={
             "salu-zoo": version_of("salu-zoo"),
@@ -80,58 +96,24 @@ def check_parity(
             "onnx": version_of("onnx"),
             "onnxruntime": onnxruntime.__version__,
         },
-        float64=without,
+        float64=sides.without,
         first_difference="" if bad is None else _locate(source.model, file, bad, target),
-        results=tuple(results),
+        results=results,
+        invariance=tuple(invariance),
     )
+
+
+def _company(probes: Sequence[Probe]) -> list[Trial]:
+    """Each text in its batch, in order."""
+    batches = [probe.feeds for probe in probes if probe.kind == TEXTS]
+    places = [(feeds, row) for feeds in batches for row in range(len(next(iter(feeds.values()))))]
+    return [Trial(i, feeds, row) for i, (feeds, row) in enumerate(places)]
 
 
 def _locate(model: nn.Module, file: bytes, bad: Probe, target: ExportTarget) -> str:
     """The first node that differs; whatever stops the search must not hide the verdict it is to explain."""
     try:
-        return first_difference(model, file, bad.batch, TOLERANCES[target.precision, bad.kind].max_rel)
+        return first_difference(model, file, bad.feeds, TOLERANCES[target.precision, bad.kind].max_rel)
     except (ExportError, RuntimeError, MemoryError, ValueError, TypeError, LookupError) as error:
         text = str(error).strip().partition("\n")[0].rstrip(".")
         return f"not found: the search stopped with {type(error).__name__}: {text}"
-
-
-def _run(
-    probe: Probe, model: nn.Module, exact: nn.Module | None, session: Session, target: ExportTarget
-) -> ProbeResult:
-    with torch.inference_mode(), _full_precision():
-        reference = model(probe.batch)
-        wide = None if exact is None else exact(probe.batch.double())
-    name = session.get_inputs()[0].name
-    candidate = torch.from_numpy(run_session(session, {name: probe.batch.numpy()})[0])
-    found, limit = compare(reference, candidate, wide), TOLERANCES[target.precision, probe.kind]
-    allowed = allowance(found, limit)
-    return ProbeResult(
-        name=probe.name,
-        kind=probe.kind,
-        found=found,
-        allowed=allowed,
-        judged=allowed <= ILL_CONDITIONED,
-        problems=failures(found, limit),
-    )
-
-
-def _in_float64(model: nn.Module, batch: Tensor) -> tuple[nn.Module | None, str]:
-    """A float64 copy that runs, or None and why not: a module may have float32 written into its forward."""
-    wide = copy.deepcopy(model).double()
-    try:
-        with torch.inference_mode():
-            wide(batch.double())
-    except RuntimeError as error:
-        return None, f"the model does not run in float64: {str(error).splitlines()[0]}"
-    return wide, ""
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """PyTorch may be set to round the inputs of float32 matrix products to TF32 or bfloat16; not for a reference."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

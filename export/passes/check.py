@@ -1,5 +1,7 @@
 """The last look at a graph before it becomes a file."""
 
+from collections.abc import Sequence
+
 import onnx
 import onnx_ir as ir
 
@@ -10,10 +12,17 @@ class CheckPortable(ir.passes.InPlacePass):
     """Raise unless any conforming runtime can be expected to load the graph; change nothing.
 
     1. Every node is of the standard domain; no model-local functions.
-    2. Inputs and outputs have a symbolic batch size.
+    2. The free axes of every input, and the batch of every output, are symbolic.
     3. No weight is stored outside the file.
     4. onnx's own checker, with strict shape inference, accepts it.
+
+    Args:
+        axes: names of the leading axes of every input that are free, the batch first.
     """
+
+    def __init__(self, axes: Sequence[str] = ("batch",)) -> None:
+        super().__init__()
+        self.axes = tuple(axes)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Check; the result is always unmodified.
@@ -28,12 +37,10 @@ class CheckPortable(ir.passes.InPlacePass):
                 f"The graph holds operators outside the ONNX standard: {', '.join(names)}. "
                 "Write that part of the model as plain tensor code."
             )
-        for value in (*model.graph.inputs, *model.graph.outputs):
-            if value.shape is None or not isinstance(value.shape[0], ir.SymbolicDim):
-                raise LoweringError(
-                    f"The batch size became a constant: `{value.name}` has shape {value.shape}. Look for a Python "
-                    "number made from x.shape[0] in the model's forward, such as int(x.shape[0])."
-                )
+        for value in model.graph.inputs:
+            _check_free(value, self.axes)
+        for value in model.graph.outputs:
+            _check_free(value, self.axes[:1])
         for value in model.graph.initializers.values():
             if isinstance(value.const_value, ir.ExternalTensor):
                 raise LoweringError(f"The weight {value.name} lies outside the file.")
@@ -42,3 +49,12 @@ class CheckPortable(ir.passes.InPlacePass):
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             raise LoweringError(f"onnx's checker refuses the graph: {error}") from error
         return ir.passes.PassResult(model, modified=False)
+
+
+def _check_free(value: ir.Value, axes: tuple[str, ...]) -> None:
+    for i, axis in enumerate(axes):
+        if value.shape is None or len(value.shape) <= i or not isinstance(value.shape[i], ir.SymbolicDim):
+            raise LoweringError(
+                f"The {axis} size became a constant: `{value.name}` has shape {value.shape}. Look for a Python "
+                f"number made from x.shape[{i}] in the model's forward, such as int(x.shape[{i}])."
+            )

@@ -6,6 +6,8 @@ from collections import Counter
 import onnx_ir as ir
 
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
+# What PyTorch writes where it made a node itself, outside any module.
+_NO_MODULE = "_empty_nn_module_stack"
 
 
 class NameNodes(ir.passes.InPlacePass):
@@ -43,4 +45,5 @@ def _module_path(node: ir.Node) -> str:
     """The scopes of a node are its chain of module paths and, last, its own name."""
     text = node.metadata_props.get(SCOPES_KEY)
     scopes = ast.literal_eval(text) if text else []
-    return str(scopes[-2]).partition("@")[0] if len(scopes) > 1 else ""
+    path = str(scopes[-2]).partition("@")[0] if len(scopes) > 1 else ""
+    return "" if path.startswith(_NO_MODULE) else path

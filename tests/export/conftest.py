@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tiny_model import LABELS, SIZE, tiny
+from tiny_text_model import text_model
 
 from export import ExportResult, InputSpec, export
 from zoo.data.preprocess import Preprocess
@@ -36,3 +37,15 @@ def copy_of(exported, tmp_path_factory):
         return folder / exported.path.name
 
     return make
+
+
+@pytest.fixture(scope="session")
+def text_given():
+    """`text_model()` in training mode, to be exported."""
+    return text_model().train()
+
+
+@pytest.fixture(scope="session")
+def text_exported(text_given, tmp_path_factory) -> ExportResult:
+    """`text_given`, exported once."""
+    return export(text_given, tmp_path_factory.mktemp("text") / "text.onnx", threads=1)

@@ -7,11 +7,13 @@ import sys
 import pytest
 import typer
 from tiny_model import LABELS, tiny
+from tiny_text_model import text_model
+from tiny_texts import write_sst2
 from typer.testing import CliRunner
 
 from export import ModelMismatchError, ParityError, ParityReport, TargetError
 from export.commands import register
-from zoo.errors import OutputError
+from zoo.errors import ConfigurationError, OutputError
 
 
 @pytest.fixture
@@ -70,9 +72,9 @@ def test_help_names_the_targets(run):
 
 
 def test_validate_fails_with_the_reasons(run, where, monkeypatch):
-    from export.parity import run as parity_run
+    from export.parity import judge
 
-    monkeypatch.setattr(parity_run, "failures", lambda *_: ("too far",))
+    monkeypatch.setattr(judge, "failures", lambda *_: ("too far",))
     done = run("validate", where, "tiny.test")
     assert done.exit_code == 1
     assert isinstance(done.exception, ParityError)
@@ -98,3 +100,57 @@ def test_imports_stay_light():
         "assert not heavy, heavy; assert set(export.__all__) <= set(dir(export))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def run_text(monkeypatch):
+    """Run a command; `create_model` gives `text_model()`."""
+
+    def create_model(name, pretrained=None, **_):
+        return text_model()
+
+    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+    app = typer.Typer()
+    register(app)
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_text_model_on_texts_of_a_file(run_text, text_exported, tmp_path):
+    (tmp_path / "texts.txt").write_text("a good film\na dull one\tnot fun\n", encoding="utf-8")
+    done = run_text("validate", text_exported.path, "tiny_bert", "--data", tmp_path / "texts.txt", "--threads", 1)
+    assert done.exit_code == 0, done.stderr
+    assert "2 texts of texts.txt" in done.stdout
+    assert "passed: 12 texts" in " ".join(done.stdout.split())
+
+
+def test_text_model_on_a_task(run_text, text_exported, tmp_path):
+    data = write_sst2(tmp_path, 20)
+    done = run_text(
+        "validate", text_exported.path, "tiny_bert", "--task", "sst2", "--data", data, "--threads", 1, "--json"
+    )
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["samples"], report["n_texts"]) == ("20 texts of sst2 (validation)", 20)
+    assert len(report["invariance"]) == 9
+
+
+def test_options_of_the_other_kind(run_text, text_exported, repository, tmp_path):
+    output, images = ("--output", tmp_path / "x.onnx"), repository / "demo/cifar10_sample"
+    for arguments, message in (
+        (("--img-size", 32), "Leave --img-size"),
+        (("--dataset", "cifar10", "--data", images), "Leave --dataset out"),
+        (("--dataset", "cifar10", "--task", "sst2"), "Both --dataset"),
+        (("--data", images), "add --task"),
+    ):
+        for command in (("export", "tiny_bert", *output), ("validate", text_exported.path, "tiny_bert")):
+            done = run_text(*command, *arguments)
+            assert isinstance(done.exception, ConfigurationError), done.output
+            assert message in str(done.exception)
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_task_is_for_texts(run, tmp_path):
+    data = write_sst2(tmp_path, 4)
+    done = run("export", "tiny.test", "--output", tmp_path / "x.onnx", "--task", "sst2", "--data", data)
+    assert isinstance(done.exception, ConfigurationError)
+    assert "Leave --task out" in str(done.exception)

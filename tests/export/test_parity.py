@@ -19,7 +19,7 @@ from export.targets import get_target
 
 def test_report_says_what_was_done(exported):
     report = exported.parity
-    assert (report.n_images, report.top1_agreement) == (20, 1.0)
+    assert (report.kind, report.n_samples, report.top1_agreement) == ("images", 20, 1.0)
     assert [r.found.n for r in report.results if r.kind == IMAGES] == [1, 3, 8, 8]
     assert report.worst("max_rel", IMAGES) <= 1e-5
     assert report.worst("max_rel_float64", IMAGES) <= 1e-5
@@ -102,7 +102,7 @@ def test_module_that_cannot_run_in_float64_is_still_checked(exported, spec):
 
 def test_nothing_to_locate_in_a_good_file(exported):
     batch = torch.randn(1, *SIZE, generator=torch.Generator().manual_seed(0))
-    said = first_difference(tiny().eval(), exported.path.read_bytes(), batch, 1e-5)
+    said = first_difference(tiny().eval(), exported.path.read_bytes(), {"image": batch}, 1e-5)
     assert said.startswith("none")
     assert "optimiser" in said
 
@@ -112,7 +112,7 @@ def test_wrong_operator_inside_an_activation_is_located(exported):
     node = next(n for n in model.graph if n.name == "norm2/Sqrt")
     node.op_type = "Neg"
     batch = torch.randn(1, *SIZE, generator=torch.Generator().manual_seed(0))
-    said = first_difference(tiny().eval(), ir.to_proto(model).SerializeToString(), batch, 1e-5)
+    said = first_difference(tiny().eval(), ir.to_proto(model).SerializeToString(), {"image": batch}, 1e-5)
     assert said.startswith("node norm2/")
     assert "module conv still agrees, module norm2 does not" in said
     assert "between norm2/Mul and norm2/Mul_3" in said
@@ -123,13 +123,13 @@ def test_wrong_runtime_is_told_from_a_wrong_graph(exported, monkeypatch):
 
     real = locate._run_graph
 
-    def broken(file, batch):
-        values = real(file, batch)
+    def broken(file, feeds):
+        values = real(file, feeds)
         name = next(n.outputs[0].name for n in locate.ir.load(exported.path).graph if n.name == "norm2/Sqrt")
         position = list(values).index(name)
         return {k: v * 1.01 if i >= position and k != "image" else v for i, (k, v) in enumerate(values.items())}
 
     monkeypatch.setattr(locate, "_run_graph", broken)
     batch = torch.randn(1, *SIZE, generator=torch.Generator().manual_seed(0))
-    said = first_difference(tiny().eval(), exported.path.read_bytes(), batch, 1e-5)
+    said = first_difference(tiny().eval(), exported.path.read_bytes(), {"image": batch}, 1e-5)
     assert said == "node norm2/Sqrt (Sqrt): the runtime computes it differently from onnx's reference"

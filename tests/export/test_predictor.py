@@ -98,7 +98,8 @@ PREPROCESS = (
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"salu_zoo.format": "2"}, "format '2'"),
+        ({"salu_zoo.format": "3"}, "format '3', this version reads 1 and 2"),
+        ({"salu_zoo.format": "2"}, "lacks the metadata limits"),
         ({"salu_zoo.labels": "[\"ant\""}, "x.onnx has damaged metadata"),
         ({"salu_zoo.labels": "3"}, "x.onnx has damaged metadata: labels is 3"),
         ({"salu_zoo.labels": "[1, 2]"}, "x.onnx has damaged metadata: a label is 1"),

@@ -16,12 +16,12 @@ from zoo.errors import DataNotFoundError, ShapeError
 def test_batches(n, sizes):
     images = torch.arange(n).view(n, 1, 1, 1).float()
     probes = image_probes(images)
-    assert [len(probe.batch) for probe in probes] == sizes
-    assert set(torch.cat([p.batch for p in probes]).flatten().tolist()) == set(range(n))
+    assert [len(probe.feeds["image"]) for probe in probes] == sizes
+    assert set(torch.cat([p.feeds["image"] for p in probes]).flatten().tolist()) == set(range(n))
 
 
 def test_extremes_are_finite_and_reach_the_edges(preprocess):
-    probes = {probe.name: probe.batch for probe in extreme_probes(preprocess)}
+    probes = {probe.name: probe.feeds["image"] for probe in extreme_probes(preprocess)}
     assert all(batch.shape == (1, *SIZE) and batch.isfinite().all() for batch in probes.values())
     everything = torch.cat(list(probes.values()))
     assert everything.max() == torch.finfo(torch.float32).max

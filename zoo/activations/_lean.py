@@ -6,7 +6,8 @@ higher derivatives, `torch.func` (`grad`, `vmap`, `jvp`) work through them.
 
 Under `torch.compile`, `torch.export` and `torch.jit.trace` the plain formula is traced instead: the compiler fuses
 it and decides itself what to recompute, and an exporter sees standard operators only. Gradients agree for every finite
-input; at ±inf the traced formula's own derivative meets 0·inf, where the closed forms used in eager mode stay finite.
+input; at ±inf the traced formula's own derivative meets 0·inf, where the closed forms of SALU's family, used in eager
+mode, stay finite.
 """
 
 import functools

@@ -67,7 +67,7 @@ def positive_mean(
 
 @overridable
 def plain_mean(x: Tensor, channel_axis: int, channels: int, mask: Tensor | None = None) -> Tensor:
-    """Mean of x over all its positions; arguments and result as for `positive_mean`, 0 where no position counts."""
+    """Mean of x over its positions; arguments and result as for `positive_mean`, 0 where a mask keeps no position."""
     axis, positions = split_axes(x, channel_axis, channels)
     if mask is None:
         return x.mean(positions, dtype=wide_dtype(x)) if positions else x.to(wide_dtype(x))

@@ -160,7 +160,7 @@ class FleS(ChannelGate):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """The values that make a fresh FleS SiLU: γ = 1, β = `beta`, both heads and Δ 0; the rest as in `nn.Linear`."""
+        """A fresh FleS is SiLU: γ = 1, β = `beta`; λ, both heads, b₁ and Δ 0; W₁ and V drawn as in `nn.Linear`."""
         for spec in PARAMETERS[self.variant]:
             parameter = self.get_parameter(spec.name)
             if spec.initial is None:
@@ -184,19 +184,22 @@ class FleS(ChannelGate):
 
     def coefficients(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """κ_ve and κ_ho for this input, in float32 at least, shaped to broadcast with x."""
-        parameters = dict(self.named_parameters(recurse=False))
-        return coefficients(x, mask, self.num_features, self.channel_axis, self.variant, parameters)
+        return coefficients(x, mask, self.num_features, self.channel_axis, self.variant, self._parameters_by_name())
 
     def shift(self, x: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Δ of "adas" for this input, shaped to broadcast with x; None for every other variant."""
         if self.variant != "adas":
             return None
-        parameters = dict(self.named_parameters(recurse=False))
-        return shift(x, mask, self.num_features, self.channel_axis, parameters)
+        return shift(x, mask, self.num_features, self.channel_axis, self._parameters_by_name())
+
+    def _parameters_by_name(self) -> dict[str, Tensor]:
+        """As attributes: a parametrised module and a replica of `nn.DataParallel` have them, but not as parameters."""
+        return {spec.name: getattr(self, spec.name) for spec in PARAMETERS[self.variant]}
 
     def extra_repr(self) -> str:
-        """The number of channels, their axis, the variant, the width of the trunk."""
-        return f"{super().extra_repr()}, variant={self.variant!r}, hidden={self.hidden}"
+        """The number of channels, their axis, the variant, the width of the trunk if there is one."""
+        trunk = f", hidden={self.hidden}" if self.variant not in ("dg", "proto") else ""
+        return f"{super().extra_repr()}, variant={self.variant!r}{trunk}"
 
 
 _FORMULAS: dict[Variant, str] = {

@@ -1,0 +1,72 @@
+"""An exported file in an open session, with the record it keeps of itself: what all predictors share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import torch
+from torch import Tensor
+
+from export.errors import OnnxFileError
+from export.metadata import FileMetadata
+from export.runtime.session import Session, run_session
+from zoo._files import sha256_of
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """One exported file.
+
+    Args:
+        path: the file, for messages.
+        session: the open session on it.
+        metadata: its record.
+    """
+
+    path: Path
+    session: Session
+    metadata: FileMetadata
+
+    @classmethod
+    def read(cls, path: Path, session: Session) -> "OpenFile":
+        """Read the record of a file.
+
+        Raises:
+            OnnxFileError: it has none of ours, or a damaged one.
+        """
+        try:
+            props: dict[str, str] = session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            raise OnnxFileError(f"{path} has damaged metadata: {error}. Export the model again.") from error
+        return cls(path, session, FileMetadata.from_props(props, str(path)))
+
+    def run(self, feeds: Mapping[str, Tensor]) -> Tensor:
+        """The logits (n, classes) of a batch, on the CPU.
+
+        Args:
+            feeds: each input by its name, of the type the file takes.
+
+        Raises:
+            ExportError: ONNX Runtime gave up, for instance for want of memory.
+        """
+        arrays = {name: value.detach().to("cpu").contiguous().numpy() for name, value in feeds.items()}
+        return torch.from_numpy(run_session(self.session, arrays)[0])
+
+    def describe(self) -> dict[str, Any]:
+        """What ran: file, digest, model, tag, target, runtime and providers; for a result that can be repeated.
+
+        `tag` is the full name of the published weights, None if there are none, as in `EvalResult`.
+        """
+        return {
+            "file": self.path.name,
+            "file_sha256": sha256_of(self.path),
+            "model": self.metadata.name,
+            "tag": self.metadata.name if self.metadata.tag else None,
+            "target": self.metadata.target,
+            "weights_sha256": self.metadata.weights_sha256,
+            "source_sha256": self.metadata.source_sha256,
+            "runtime": f"onnxruntime {onnxruntime.__version__}",
+            "providers": self.session.get_providers(),
+        }
