@@ -1,4 +1,4 @@
-"""Normalisation-free networks with learnable activations: define, load, train and measure them.
+"""Networks whose activations learn their own shape, SaluNet and FleS: define, load, convert, train and measure them.
 
     import zoo
     model = zoo.create_model("salunet_c18_cifar", pretrained=True)
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.data.preprocess import Preprocess
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate, evaluate_text
+    from zoo.finetuning import finetune
     from zoo.models import list_models
     from zoo.pretrained.adopt import adopt
     from zoo.pretrained.create import create_model
@@ -34,6 +35,7 @@ _LAZY = {
     "create_model": "zoo.pretrained.create",
     "evaluate": "zoo.evaluation",
     "evaluate_text": "zoo.evaluation",
+    "finetune": "zoo.finetuning",
     "list_activations": "zoo.activations",
     "list_models": "zoo.models",
     "list_pretrained": "zoo.pretrained.locate",
@@ -50,6 +52,7 @@ __all__ = [
     "create_model",
     "evaluate",
     "evaluate_text",
+    "finetune",
     "list_activations",
     "list_models",
     "list_pretrained",

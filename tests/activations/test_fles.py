@@ -161,6 +161,21 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match="floating-point tensor is needed"):
         FleS(4)(torch.zeros(2, 4, dtype=torch.int64))
     assert repr(FleS((4,), 1)) == "FleS(4, channel_axis=1, variant='fles', hidden=32)"
+    assert repr(FleS(4, variant="dg")) == "FleS(4, channel_axis=-1, variant='dg')"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_parameters_may_be_attributes_only(variant: str) -> None:
+    """As in the replicas of nn.DataParallel, and where torch's parametrisations compute them."""
+    gate, x = module(variant), noise((3, 4, 5))
+    replica = gate._replicate_for_data_parallel()
+    for name, parameter in gate.named_parameters():
+        setattr(replica, name, parameter.detach().clone())
+    assert torch.equal(replica(x), gate(x))
+    for name in [name for name, _ in gate.named_parameters()]:
+        expected = gate(x)
+        torch.nn.utils.parametrize.register_parametrization(gate, name, torch.nn.Identity())
+        assert torch.equal(gate(x), expected)
 
 
 def test_float64_is_computed_in_float64() -> None:

@@ -42,7 +42,9 @@ def test_the_numbers_are_those_of_the_coefficients():
 
 def test_the_model_is_left_as_it_was():
     model = net().train()
+    model[2].eval()
     coefficients(model, batches(1))
+    assert [module.training for module in model] == [True, True, False, True]
     assert model.training
     assert not any(module._forward_hooks for module in model.modules())
 

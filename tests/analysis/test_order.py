@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.tiny_images import PREPROCESS, Linear, write_cifar10, write_parquet
 from zoo.analysis import order_effect
-from zoo.errors import DataNotFoundError
+from zoo.errors import ConfigurationError, DataNotFoundError
 
 
 class BatchReader(nn.Module):
@@ -47,6 +47,11 @@ def test_independent_samples_do_not_show_it(tmp_path):
     assert found.ordered == found.shuffled
     assert 0 < found.n == 50
     assert model.training
+
+
+def test_a_batch_size_must_be_positive(greys):
+    with pytest.raises(ConfigurationError, match="batch_size=0"):
+        order_effect(BatchReader(), "cifar10", data=greys, batch_size=0)
 
 
 def test_missing_data_is_named(tmp_path):

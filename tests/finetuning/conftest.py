@@ -44,18 +44,21 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_glue(tmp_path_factory.mktemp("glue"))
+
+
+def write_glue(folder: Path, word: str = "good") -> Path:
     """sst2 and stsb with a rule that can be learned: the word decides."""
     import datasets
 
-    folder = tmp_path_factory.mktemp("glue")
-    texts = [f"the film is {how} {word} ." for word in ("good", "bad") for how in ("", "very", "a", "the")] * 16
-    labels = [int("good" in text) for text in texts]
+    texts = [f"the film is {how} {word} ." for word in (word, "bad") for how in ("", "very", "a", "the")] * 16
+    labels = [int("bad" not in text) for text in texts]
     names = datasets.ClassLabel(names=["negative", "positive"])
     single = datasets.Features({"sentence": datasets.Value("string"), "label": names, "idx": datasets.Value("int32")})
     rows = {"sentence": texts, "label": labels, "idx": list(range(len(texts)))}
     pair = {"sentence1": texts, "sentence2": texts, "label": [5.0 * n for n in labels], "idx": rows["idx"]}
     for task, table in (("sst2", datasets.Dataset.from_dict(rows, single)), ("stsb", datasets.Dataset.from_dict(pair))):
-        (folder / task).mkdir()
+        (folder / task).mkdir(parents=True)
         for split in ("train", "validation"):
             table.to_parquet(folder / task / f"{split}-00000-of-00001.parquet")
     return folder
@@ -72,6 +75,7 @@ def recipe_file(tmp_path: Path, start: Path, tiny_row: str) -> Path:
     shipped["model"] |= {"name": tiny_row, "start": str(start)}
     shipped["runtime"] |= {"precision": "float32"}
     shipped["optimizer"] |= {"lr": 3e-3}
+    shipped["data"] |= {"max_length": 32}
     file = tmp_path / "tiny.json"
     file.write_text(json.dumps(shipped))
     return file

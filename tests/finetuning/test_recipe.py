@@ -32,6 +32,11 @@ def test_an_override_changes_one_field():
         ("runtime.precision=int8", "wanted one of 'float32'"),
         ("optimizer.lr=fast", "wanted a number"),
         ("model.start=''", "nothing says where the tokenizer comes from"),
+        ("schedule.warmup=1", "leaves no step to decay over"),
+        ("runtime.seed=4294967296", "runtime.seed: 4294967296 is out of range"),
+        ("data.task=sst", "data.task: unknown 'sst'. Nearest: sst2"),
+        ("model.name=fles_minilm", "model.name: unknown 'fles_minilm'. Nearest: fles_minilm_l6"),
+        ("model.act=fels", "model.act: unknown 'fels'. Nearest: fles"),
     ],
 )
 def test_what_is_wrong_is_named(override, words):
@@ -42,3 +47,5 @@ def test_what_is_wrong_is_named(override, words):
 def test_an_unknown_recipe_offers_the_known_ones():
     with pytest.raises(RecipeError, match=r"Unknown recipe 'gleu'\. Nearest: glue"):
         load_finetune_recipe("gleu")
+    with pytest.raises(RecipeError, match=r"Cannot read the recipe nowhere.toml: .* Known: glue\."):
+        load_finetune_recipe("nowhere.toml")

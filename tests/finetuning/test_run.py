@@ -2,18 +2,19 @@
 
 import json
 
+import datasets
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from zoo.activations import FleS
-from zoo.errors import DataNotFoundError, OutputError
+from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, RecipeError
 from zoo.finetuning import finetune, load_finetune_recipe
 
 
 def run(recipe_file, glue, output, *overrides, **kwargs):
     recipe = load_finetune_recipe(recipe_file, overrides)
-    return finetune(recipe, data=glue, output=output, device="cpu", show_progress=False, **kwargs)
+    return finetune(recipe, data=glue, output=output, **{"device": "cpu", "show_progress": False} | kwargs)
 
 
 def test_it_learns_and_leaves_a_folder_transformers_reads(recipe_file, glue, tmp_path):
@@ -22,7 +23,7 @@ def test_it_learns_and_leaves_a_folder_transformers_reads(recipe_file, glue, tmp
     assert result.summary["texts"] == {"train": 128, "evaluation": 128}
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "recipe.json", "summary.json"} <= written
-    assert not any(name.startswith("checkpoint") for name in written)
+    assert not any(name.startswith(("checkpoint", ".")) or name.endswith((".bin", ".pt")) for name in written)
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run").eval()
     inputs = AutoTokenizer.from_pretrained(tmp_path / "run")("the film is very good .", return_tensors="pt")
     with torch.no_grad():
@@ -51,30 +52,60 @@ def test_a_regression_task(recipe_file, glue, tmp_path):
     assert result.model.config.num_labels == 1
 
 
-def test_resume_equals_an_uninterrupted_run(recipe_file, glue, tmp_path, monkeypatch):
-    from transformers import Trainer
-
-    whole = run(recipe_file, glue, tmp_path / "whole", "data.subset=32")
-    save = Trainer._save_checkpoint
-
-    def killed(self, *args, **kwargs):
-        save(self, *args, **kwargs)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_save_checkpoint", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run(recipe_file, glue, tmp_path / "cut", "data.subset=32")
-    with pytest.raises(OutputError, match="already holds a run"):
-        run(recipe_file, glue, tmp_path / "cut", "data.subset=32")
-    resumed = run(recipe_file, glue, tmp_path / "cut", "data.subset=32", resume=True)
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(value, resumed.model.state_dict()[name]), name
+def test_an_undefined_correlation_costs_no_weights(recipe_file, glue, tmp_path):
+    table = datasets.Dataset.from_dict(
+        {"sentence1": ["a film ."] * 4, "sentence2": ["a plot ."] * 4, "label": [2.0] * 4}
+    )
+    for split in ("train", "validation"):
+        table.to_parquet(tmp_path / "glue/stsb" / f"{split}-00000-of-00001.parquet")
+    result = run(recipe_file, tmp_path / "glue", tmp_path / "run", "data.task=stsb", "schedule.epochs=1")
+    assert "No correlation is defined" in result.summary["unmeasured"]
+    assert json.loads((tmp_path / "run/summary.json").read_text())["results"] == {}
+    assert (tmp_path / "run/model.safetensors").is_file()
 
 
-def test_bad_input_leaves_no_folder(recipe_file, glue, tmp_path):
-    with pytest.raises(DataNotFoundError, match="500 texts"):
-        run(recipe_file, glue, tmp_path / "run", "data.subset=500")
-    with pytest.raises(DataNotFoundError):
-        run(recipe_file, tmp_path, tmp_path / "run")
+def test_a_run_that_diverges_stops(recipe_file, glue, tmp_path):
+    with pytest.raises(DivergedError, match=r"the loss became (nan|inf).*optimizer.lr"):
+        run(recipe_file, glue, tmp_path / "run", "data.subset=32", "optimizer.lr=1e30", "optimizer.clip_norm=0")
+    assert not (tmp_path / "run/model.safetensors").exists()
+
+
+def test_progress_is_not_on_stdout(recipe_file, glue, tmp_path, capsys):
+    run(recipe_file, glue, tmp_path / "run", "data.subset=32", "schedule.epochs=1", show_progress=True)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "overrides", "kwargs"),
+    [
+        (DataNotFoundError, "500 texts", ["data.subset=500"], {}),
+        (ConfigurationError, "usable CUDA devices", [], {"device": "cuda:9"}),
+        (ConfigurationError, "Unknown device 'gpu'", [], {"device": "gpu"}),
+        (ConfigurationError, "runtime.precision: float16 needs a GPU", ["runtime.precision=float16"], {}),
+        (ConfigurationError, "positions for 40", ["data.max_length=41"], {}),
+        (ConfigurationError, "Nearest: hidden_dropout_prob", ["model.args.hidden_dropout=0.1"], {}),
+    ],
+)
+def test_bad_input_leaves_no_folder(recipe_file, glue, tmp_path, error, words, overrides, kwargs):
+    with pytest.raises(error, match=words):
+        run(recipe_file, glue, tmp_path / "run", *overrides, **kwargs)
     assert not (tmp_path / "run").exists()
+
+
+def test_cuda_is_not_replaced_by_another_device(recipe_file, glue, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match="Asked for device 'cuda:0', found 0 usable CUDA devices"):
+        run(recipe_file, glue, tmp_path / "run", device="cuda")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_must_be_divisible_among_processes(recipe_file):
+    from zoo.finetuning.check import check_devices
+    from zoo.training.devices import Devices
+
+    recipe = load_finetune_recipe(recipe_file)
+    check_devices(recipe, Devices(torch.device("cpu"), 0, 4))
+    with pytest.raises(RecipeError, match="16 texts cannot be shared equally by 3 processes"):
+        check_devices(recipe, Devices(torch.device("cpu"), 0, 3))
+    with pytest.raises(ConfigurationError, match="CUDA_VISIBLE_DEVICES"):
+        check_devices(recipe, Devices(torch.device("cuda:1")))

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModel
 
 from zoo.activations import FleS
-from zoo.errors import ConfigurationError, WeightsNotFoundError
+from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.finetuning.recipe import TextModel
 from zoo.finetuning.start import start_model
 
@@ -54,3 +54,49 @@ def test_what_does_not_fit_is_refused(tmp_path, tiny_row):
         start_model(TextModel(name=tiny_row, start=str(save_start(tmp_path / "b", hidden_act="relu"))), 2, "eager")
     with pytest.raises(WeightsNotFoundError, match="nothing to load"):
         start_model(TextModel(name=tiny_row, start=str(tmp_path / "nowhere")), 2, "eager")
+
+
+def rewrite(place, keep):
+    """Leave only the tensors in the start's weights whose names pass `keep`."""
+    from safetensors.torch import load_file, save_file
+
+    file = place / "model.safetensors"
+    save_file({name: value for name, value in load_file(file).items() if keep(name)}, file, {"format": "pt"})
+
+
+def begin(place, tiny_row, seed=0):
+    torch.manual_seed(seed)
+    return start_model(TextModel(name=tiny_row, start=str(place)), 2, "eager")
+
+
+def test_missing_weights_are_not_drawn_at_random(tmp_path, tiny_row):
+    place = save_start(tmp_path)
+    rewrite(place, lambda name: "layer.1.output" not in name)
+    with pytest.raises(WeightsMismatchError, match=r"missing \['encoder.layer.1.output"):
+        begin(place, tiny_row)
+
+
+def test_a_missing_pooler_is_fresh(tmp_path, tiny_row):
+    place = save_start(tmp_path)
+    rewrite(place, lambda name: "pooler" not in name)
+    one, other = (begin(place, tiny_row, seed).state_dict() for seed in (0, 1))
+    differ = {name for name in one if not torch.equal(one[name], other[name])}
+    assert "bert.pooler.dense.weight" in differ
+    assert not any(name.startswith(("bert.embeddings", "bert.encoder.layer.0.attention")) for name in differ)
+
+
+def test_unreadable_weights_are_named(tmp_path, tiny_row):
+    place = save_start(tmp_path)
+    (place / "model.safetensors").write_bytes(b"short")
+    with pytest.raises(WeightsCorruptError, match=r"model.start: cannot read"):
+        begin(place, tiny_row)
+    (place / "model.safetensors").unlink()
+    torch.save({}, place / "pytorch_model.bin")
+    with pytest.raises(WeightsNotFoundError, match=r"model.start: nothing to load.*model.safetensors.*--start"):
+        begin(place, tiny_row)
+
+
+def test_what_the_encoder_was_trained_with_is_kept(tmp_path, tiny_row):
+    place = save_start(tmp_path, layer_norm_eps=1e-3, pad_token_id=3)
+    config = begin(place, tiny_row).config
+    assert (config.layer_norm_eps, config.pad_token_id, config.max_position_embeddings) == (1e-3, 3, 40)

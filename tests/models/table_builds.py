@@ -24,17 +24,17 @@ def stride_first(model: nn.Module) -> None:
 
 
 def biased(model: nn.Module) -> None:
-    """Give every convolution a bias, as the repository of Meta-ACON does."""
+    """Give every convolution a bias, as the repositories of FReLU, ACON-C and Meta-ACON do."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and module.bias is None:
             module.bias = nn.Parameter(torch.empty(module.out_channels, device="meta"))
 
 
 def frelu_in_three_stages(model: nn.Module) -> None:
-    """Put FReLU at every activation before the last stage, as its repository does."""
-    last = set(model.layer4.modules())
+    """Put FReLU at every activation of the first three stages, as its repository does."""
+    rest = {model, *model.layer4.modules()}
     for site in list(sites(model)):
-        if site.owner not in last:
+        if site.owner not in rest:
             setattr(site.owner, site.attribute, make_gate("frelu", site.num_features, 1).to("meta"))
 
 

@@ -54,7 +54,7 @@ def logits(net, **inputs):
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("variant", ["fles", "pn", "dg"])
+@pytest.mark.parametrize("variant", ["fles", "pn", "dg", "adas"])
 def test_padding_changes_no_output(variant, attention):
     net = model(variant, attention)
     alone = logits(net, input_ids=torch.tensor([TEXT]))

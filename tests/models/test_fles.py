@@ -139,6 +139,8 @@ def test_places_of_the_gate_in_a_resnet_can_be_chosen() -> None:
     assert not [module for module in plain.modules() if isinstance(module, nn.SiLU)]
     with pytest.raises(ConfigurationError, match=r"no activation 'act3'\. Nearest: act2"):
         build_model("fles_resnet18_cifar", gate_at=("act1", "act3"))
+    with pytest.raises(ConfigurationError, match=r"no activation 'act4'\. Nearest: act3"):
+        build_model("fles_resnet50", gate_at=("act4",), device="meta")
     with pytest.raises(UnknownNameError, match="Unknown gate 'slu'"):
         build_model("fles_resnet18_cifar", rest_act="slu")
 

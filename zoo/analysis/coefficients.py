@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations import FleS
+from zoo.analysis._mode import evaluating
 from zoo.errors import ConfigurationError
 
 QUANTILES = {"min": 0.0, "p5": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
@@ -43,7 +44,7 @@ def coefficients(
     """Run `model` on `batches` in evaluation mode and describe what each FleS predicted.
 
     Args:
-        model: any module with FleS in it; left in the mode it was in.
+        model: any module with FleS in it; left in the mode it was in, part by part.
         batches: what the model takes: tensors of images, or dictionaries of keyword arguments.
         forward: `forward(model, batch)`; None calls the model with the batch.
 
@@ -58,13 +59,11 @@ def coefficients(
         raise ConfigurationError(f"{type(model).__name__} has no FleS, so there are no coefficients to look at.")
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in sites}
     hooks = [m.register_forward_hook(partial(_keep, seen[name]), with_kwargs=True) for name, m in sites.items()]
-    was_training = model.training
     try:
-        model.eval()
-        for batch in batches:
-            (forward or _call)(model, batch)
+        with evaluating(model):
+            for batch in batches:
+                (forward or _call)(model, batch)
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     if not any(seen.values()):

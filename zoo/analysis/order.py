@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from zoo.analysis._mode import evaluating
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import load_vision
+from zoo.data.vision import ImageDataset, load_vision
+from zoo.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ def order_effect(
 ) -> OrderEffect:
     """Count right answers with class-ordered and with shuffled batches, in evaluation mode.
 
+    Images are read three times, once for their classes, and never all kept.
+
     Args:
-        model: a classifier that describes its input (`Preprocess.of`); left in the mode it was in.
+        model: a classifier that describes its input (`Preprocess.of`); left in the mode it was in, part by part.
         dataset: a name in `zoo.data.vision.DATASETS`.
         data: its local folder; None fetches from the Hub.
         split: None takes the dataset's default for evaluation.
@@ -61,25 +65,37 @@ def order_effect(
         workers: processes that decode images.
 
     Raises:
+        ConfigurationError: `batch_size` is below 1.
         ZooError: as `load_vision` and `Preprocess.of` do.
     """
+    if batch_size < 1:
+        raise ConfigurationError(f"order_effect(batch_size={batch_size}): give at least 1.")
     images = load_vision(dataset, split, data)
+    inputs = ModelInputs(images, Preprocess.of(model))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    loaded = list(load_batches(ModelInputs(images, Preprocess.of(model)), _cut(range(len(images)), 500), workers))
-    inputs, labels = torch.cat([x for x, _ in loaded]), torch.cat([y for _, y in loaded])
+    labels = torch.cat(list(load_batches(_Labels(images), _cut(torch.arange(len(images)), batch_size), workers)))
     by_class = torch.argsort(labels, stable=True)
     at_random = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    was_training = model.training
-    try:
-        model.eval()
+    with evaluating(model):
         counts = [
-            sum(int((model(inputs[i].to(device)).cpu().argmax(1) == labels[i]).sum()) for i in order.split(batch_size))
+            sum(
+                int((model(x.to(device)).cpu().argmax(1) == y).sum())
+                for x, y in load_batches(inputs, _cut(order, batch_size), workers)
+            )
             for order in (by_class, at_random)
         ]
-    finally:
-        model.train(was_training)
     return OrderEffect(len(labels), batch_size, *counts)
 
 
-def _cut(indices: range, size: int) -> list[range]:
-    return [indices[i : i + size] for i in range(0, len(indices), size)]
+class _Labels:
+    """Position to class number."""
+
+    def __init__(self, images: ImageDataset) -> None:
+        self.images = images
+
+    def __getitem__(self, index: int) -> int:
+        return self.images[index][1]
+
+
+def _cut(order: Tensor, size: int) -> list[list[int]]:
+    return [part.tolist() for part in order.split(size)]

@@ -28,7 +28,7 @@ def finetune_command(
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field: --set schedule.epochs=3")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda. [default: the best available]")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the shipped recipes and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
 ) -> None:
@@ -36,19 +36,26 @@ def finetune_command(
 
     The folder it leaves can be loaded by transformers (after `import zoo.models.bert`). `zoo adopt` makes a card of it:
     the command to do so is printed at the end.
+
+    Several processes: `torchrun --nproc-per-node 8 -m zoo finetune RECIPE`.
     """
     if list_all:
         _list(as_json)
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo finetune --list` shows them.", param_hint="RECIPE")
+    from zoo._devices import leave_processes
     from zoo.finetuning import finetune, load_finetune_recipe
 
     short = {"data.task": task, "model.act": act, "runtime.seed": seed, "model.start": start}
     overrides = [*(sets or []), *(f"{key}={value}" for key, value in short.items() if value is not None)]
     chosen = load_finetune_recipe(recipe, overrides)
-    result = finetune(chosen, data=data, output=output, resume=resume, device=device, show_progress=not as_json)
-    _report(result, as_json)
+    try:
+        result = finetune(chosen, data=data, output=output, resume=resume, device=device)
+    finally:
+        leave_processes()
+    if result.main:
+        _report(result, as_json)
 
 
 def _report(result: "FinetuneResult", as_json: bool) -> None:
@@ -67,6 +74,7 @@ def _report(result: "FinetuneResult", as_json: bool) -> None:
         return
     figures = {name: value for name, value in result.summary["results"].items() if name in result.summary["metrics"]}
     shown = "  ".join(f"{name}: {100 * value:.2f}" for name, value in figures.items())
+    shown = shown or f"Not measured: {escape(result.summary['unmeasured'])}"
     console_out.print(f"{shown}  after {result.summary['seconds'] / 60:.1f} min", highlight=False)
     console_out.print(f"Weights: {escape(str(result.output))}", highlight=False, soft_wrap=True)
     console_out.print("To evaluate and export them by name, make a card of them:", highlight=False)

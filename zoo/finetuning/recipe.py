@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.data.glue import GLUE
+from zoo.errors import suggestion
+from zoo.models.text import TEXT_ACTS, TEXT_MODELS
 from zoo.training.parse import load_table
 from zoo.training.recipe import Precision, as_tables, bounded, required
 
@@ -42,7 +45,10 @@ class TextModel:
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptimizer:
-    """AdamW. The parameters of activations learn at `activation_lr_factor` times the rate [ours]."""
+    """AdamW. The parameters of activations learn at `activation_lr_factor` times the rate [ours].
+
+    `clip_norm` limits the gradient's 2-norm; 0 does not.
+    """
 
     lr: float = required(0)
     weight_decay: float = bounded(0.01, 0)
@@ -53,7 +59,7 @@ class TextOptimizer:
 
 @dataclass(frozen=True, kw_only=True)
 class TextSchedule:
-    """Linear warm-up over the first `warmup` part of all steps, then linear decay to 0."""
+    """Linear warm-up over the first `warmup` part of all steps, less than 1, then linear decay to 0."""
 
     epochs: int = required(1)
     warmup: float = bounded(0.1, 0, 1)
@@ -63,12 +69,14 @@ class TextSchedule:
 class TextRuntime:
     """How it is computed.
 
-    `attention` is the kernel transformers uses. `group_by_length` batches texts of similar length, which saves padding.
+    `batch_size` is the number of texts behind one optimiser step, over all processes together; `eval_batch_size` that
+    of one process. `attention` is the kernel transformers uses. `group_by_length` batches texts of similar length,
+    which saves padding.
     """
 
     batch_size: int = required(1)
     eval_batch_size: int = bounded(64, 1)
-    seed: int = bounded(0, 0)
+    seed: int = bounded(0, 0, 2**32 - 1)
     precision: Precision = "float32"
     attention: Literal["eager", "sdpa"] = "sdpa"
     group_by_length: bool = True
@@ -107,6 +115,16 @@ def load_finetune_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()
 
 
 def _check(recipe: FinetuneRecipe) -> list[str]:
+    names = (
+        ("data.task", recipe.data.task, GLUE.names()),
+        ("model.name", recipe.model.name, TEXT_MODELS.names()),
+        ("model.act", recipe.model.act, TEXT_ACTS),
+    )
+    problems = [
+        f"{key}: unknown {name!r}. {suggestion(name, known)}" for key, name, known in names if name not in known
+    ]
     if not recipe.model.start and not recipe.model.tokenizer:
-        return ["model.tokenizer: with an empty model.start nothing says where the tokenizer comes from."]
-    return []
+        problems.append("model.tokenizer: with an empty model.start nothing says where the tokenizer comes from.")
+    if recipe.schedule.warmup == 1:
+        problems.append("schedule.warmup: 1 leaves no step to decay over; wanted less.")
+    return problems

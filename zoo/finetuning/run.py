@@ -1,30 +1,33 @@
 """`finetune`: from a recipe to a folder that transformers and `zoo adopt` read."""
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
-from zoo._environment import library_versions
-from zoo._files import check_writable, write_json
-from zoo.data.glue import GLUE, GlueTask, load_glue
-from zoo.errors import DivergedError, OutputError
-from zoo.evaluation.glue import official_metrics
-from zoo.finetuning.groups import build_optimizer
-from zoo.finetuning.recipe import FinetuneRecipe
+from zoo._environment import hardware, library_versions
+from zoo._files import write_json
+from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
+from zoo.errors import ConfigurationError
+from zoo.finetuning.check import check_devices, look_into
+from zoo.finetuning.recipe import FinetuneRecipe, load_finetune_recipe
+from zoo.finetuning.resume import Checkpoint, identify, remove
+from zoo.finetuning.save import RECIPE, SUMMARY, remove_leftovers, save_model, writing
 from zoo.finetuning.start import start_model
-from zoo.finetuning.texts import open_tokenizer, subset, tokenize
+from zoo.finetuning.texts import check_tokenizer, open_tokenizer, subset, tokenize
+from zoo.training.devices import Devices, find_devices
+from zoo.training.reporter import Reporter
+from zoo.training.resume import check_same
+from zoo.training.seeds import seed_everything
 
 if TYPE_CHECKING:
-    from transformers import Trainer, TrainingArguments
-
-RECIPE, SUMMARY, WEIGHTS = "recipe.json", "summary.json", "model.safetensors"
+    from transformers import Trainer
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,17 @@ class FinetuneResult:
         output: its folder: weights, configuration and tokenizer as transformers keeps them, recipe.json, summary.json.
         model: the fine-tuned network in evaluation mode.
         summary: what summary.json holds: recipe, data, results, times, versions.
+        main: whether this process is the one that wrote the files.
     """
 
     output: Path
     model: nn.Module
     summary: dict[str, Any]
+    main: bool = True
 
 
 def finetune(
-    recipe: FinetuneRecipe,
+    recipe: FinetuneRecipe | str | Path,
     *,
     data: str | Path | None = None,
     output: str | Path | None = None,
@@ -53,72 +58,68 @@ def finetune(
 ) -> FinetuneResult:
     """Fine-tune a text encoder on a GLUE task by `recipe`, with transformers' Trainer.
 
-    The folder receives a checkpoint after each epoch, removed at the end. Seeds torch's, numpy's and Python's global
-    generators.
+    The folder receives a checkpoint after each epoch, all removed at the end; the same call with `resume=True` goes on
+    from the last one as if nothing had happened. What is refused leaves no folder behind. The weights are saved before
+    they are measured: where a correlation is not defined, such as for scores that are all equal, the summary says so
+    under "unmeasured" instead of giving results.
+
+    Seeds torch's, numpy's and Python's global generators. Started by `accelerate launch` or `torchrun`, the processes
+    share each batch.
 
     Args:
-        recipe: from `load_finetune_recipe`.
+        recipe: a `FinetuneRecipe`, the name of a shipped one, or a file.
         data: a local folder of GLUE with a folder per task; None fetches from the Hub.
         output: folder of the run; None takes runs/<recipe>_<task>_<act>_<seed>.
         resume: go on from the folder's last checkpoint; without one the run starts at its beginning.
-        device: "cpu" or "cuda"; None takes the best available.
-        show_progress: draw a bar.
+        device: "cpu", "cuda" or "mps"; None takes the best available. CUDA_VISIBLE_DEVICES chooses among GPUs.
+        show_progress: draw a bar, or lines where there is no terminal.
 
     Raises:
-        ConfigurationError: the start does not fit the model.
+        RecipeError: the recipe is wrong; or recipe, data or number of processes are not those of the run to be resumed.
+        ConfigurationError: the device is not here, or cannot compute in the recipe's precision; start, tokenizer and
+            model do not fit each other.
         DataNotFoundError: the task's files are missing.
         DivergedError: the loss is no longer finite.
-        OutputError: the folder cannot be written, or already holds a run and `resume` is False.
+        OutputError: the folder cannot be written; or it already holds something and `resume` is False; or its run is
+            finished and `resume` is True.
+        UnknownNameError: no such task or model.
         WeightsNotFoundError: there is no pretrained encoder or tokenizer at the start.
+        WeightsMismatchError: the start lacks weights of the encoder.
+        WeightsCorruptError: the start's weights or a checkpoint cannot be read.
     """
+    recipe = recipe if isinstance(recipe, FinetuneRecipe) else load_finetune_recipe(recipe)
     task, folder = GLUE.get(recipe.data.task), _folder(recipe, output)
-    _look_into(folder, resume)
-    splits = {name: load_glue(task.name, name, data) for name in ("train", task.evaluation)}
-    with _bars(show_progress):
-        return _run(recipe, task, folder, splits, resume, device, show_progress)
+    devices = find_devices(device)
+    check_devices(recipe, devices)
+    saved = look_into(folder, resume, devices)
+    splits = {"train": load_glue(task.name, "train", data), "evaluation": load_glue(task.name, task.evaluation, data)}
+    identity = identify(recipe, splits, devices.world)
+    if saved is not None:
+        check_same(saved.folder, saved.identity, identity)
+    job = _Job(recipe, task, folder, devices, identity, resume, saved, show_progress and devices.main)
+    with _no_bars():
+        trainer = _prepare(job, splits)
+        start = time.monotonic() - (saved.seconds if saved else 0.0)
+
+        def clock() -> float:
+            return time.monotonic() - start
+
+        _train(job, trainer, clock)
+        return _finish(job, trainer, clock)
 
 
-@contextmanager
-def _bars(show: bool) -> Iterator[None]:
-    """transformers draws bars while it loads and saves; not where none are wanted."""
-    from transformers.utils import logging
+@dataclass(frozen=True)
+class _Job:
+    """What every part of one run needs."""
 
-    shown = logging.is_progress_bar_enabled()
-    if not show:
-        logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-def _run(
-    recipe: FinetuneRecipe,
-    task: GlueTask,
-    folder: Path,
-    splits: dict[str, Any],
-    resume: bool,
-    device: str | None,
-    show: bool,
-) -> FinetuneResult:
-    from transformers import set_seed
-
-    tokenizer = open_tokenizer(recipe.model)
-    cut = recipe.data.max_length
-    train = tokenize(subset(splits["train"], recipe.data), task, tokenizer, cut)
-    evaluation = tokenize(splits[task.evaluation], task, tokenizer, cut)
-    set_seed(recipe.runtime.seed)
-    model = start_model(recipe.model, task.num_outputs, recipe.runtime.attention)
-    _name_labels(model, task)
-    arguments = _arguments(recipe, folder, device, show)
-    trainer = _trainer(recipe, model, arguments, train, evaluation, tokenizer, task)
-    write_json(folder / RECIPE, recipe.to_dict())
-    start = time.monotonic()
-    trainer.train(resume_from_checkpoint=resume and bool(list(folder.glob("checkpoint-*"))))
-    trainer.evaluate()
-    seconds = time.monotonic() - start
-    return _finish(recipe, task, trainer, folder, seconds, {"train": len(train), "evaluation": len(evaluation)})
+    recipe: FinetuneRecipe
+    task: GlueTask
+    folder: Path
+    devices: Devices
+    identity: dict[str, Any]
+    resume: bool
+    saved: Checkpoint | None
+    show: bool
 
 
 def _folder(recipe: FinetuneRecipe, output: str | Path | None) -> Path:
@@ -126,10 +127,33 @@ def _folder(recipe: FinetuneRecipe, output: str | Path | None) -> Path:
     return Path(output if output is not None else Path("runs") / usual).absolute()
 
 
-def _look_into(folder: Path, resume: bool) -> None:
-    if not resume and (folder / RECIPE).exists():
-        raise OutputError(f"{folder} already holds a run. Resume it (--resume), or choose another folder (--output).")
-    check_writable(folder / RECIPE)
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """transformers draws bars of its own while it loads and saves, across ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _prepare(job: _Job, splits: Mapping[str, GlueSplit]) -> "Trainer":
+    """Everything that can be refused, and the Trainer, which makes the folder."""
+    from zoo.finetuning.trainer import make_trainer
+
+    recipe, task = job.recipe, job.task
+    seed_everything(recipe.runtime.seed)
+    model = start_model(recipe.model, task.num_outputs, recipe.runtime.attention)
+    _name_labels(model, task)
+    tokenizer = open_tokenizer(recipe.model)
+    check_tokenizer(tokenizer, recipe, model.config)
+    chosen = {**splits, "train": subset(splits["train"], recipe.data)}
+    texts = {use: tokenize(table, task, tokenizer, recipe.data.max_length) for use, table in chosen.items()}
+    return make_trainer(recipe, task, model, texts, tokenizer, job.folder, job.devices)
 
 
 def _name_labels(model: nn.Module, task: GlueTask) -> None:
@@ -140,91 +164,51 @@ def _name_labels(model: nn.Module, task: GlueTask) -> None:
     config.problem_type = "single_label_classification" if task.labels else "regression"
 
 
-def _arguments(recipe: FinetuneRecipe, folder: Path, device: str | None, show: bool) -> "TrainingArguments":
-    from transformers import TrainingArguments
+def _train(job: _Job, trainer: "Trainer", clock: Callable[[], float]) -> None:
+    from zoo.finetuning.trainer import Watch
 
-    runtime = recipe.runtime
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=runtime.batch_size,
-        per_device_eval_batch_size=runtime.eval_batch_size,
-        num_train_epochs=recipe.schedule.epochs,
-        warmup_steps=recipe.schedule.warmup,
-        lr_scheduler_type="linear",
-        learning_rate=recipe.optimizer.lr,
-        max_grad_norm=recipe.optimizer.clip_norm,
-        bf16=runtime.precision == "bfloat16",
-        fp16=runtime.precision == "float16",
-        use_cpu=device == "cpu" or (device is None and not torch.accelerator.is_available()),
-        seed=runtime.seed,
-        train_sampling_strategy="group_by_length" if runtime.group_by_length else "random",
-        length_column_name="length",
-        eval_strategy="no",
-        save_strategy="epoch",
-        save_total_limit=1,
-        logging_steps=50,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=not show,
-    )
+    job.devices.wait()  # until every process has looked into the folder
+    if job.devices.main:
+        write_json(job.folder / RECIPE, job.recipe.to_dict())
+        remove_leftovers(job.folder)
+    runtime, saved = job.recipe.runtime, job.saved
+    steps = math.ceil(len(trainer.train_dataset) / runtime.batch_size) * job.recipe.schedule.epochs
+    with Reporter(steps, saved.step if saved else 0, job.show, unit="texts") as reporter, writing(job.folder):
+        if job.resume:
+            reporter.say(f"Going on at step {saved.step}." if saved else f"No checkpoint in {job.folder}; at step 0.")
+        trainer.add_callback(Watch(job.folder, job.identity, clock, job.devices, reporter))
+        trainer.train(resume_from_checkpoint=str(saved.folder) if saved else None)
 
 
-def _trainer(
-    recipe: FinetuneRecipe,
-    model: nn.Module,
-    arguments: "TrainingArguments",
-    train: Any,
-    evaluation: Any,
-    tokenizer: Any,
-    task: GlueTask,
-) -> "Trainer":
-    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
-
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=evaluation,
-        processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(tokenizer),
-        compute_metrics=_measure(task),
-        optimizers=(build_optimizer(model, recipe.optimizer), None),
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints on stdout, which belongs to the result
-    return trainer
-
-
-def _measure(task: GlueTask) -> Callable[[Any], dict[str, float]]:
-    def measure(found: Any) -> dict[str, float]:
-        return official_metrics(task, torch.as_tensor(found.predictions), torch.as_tensor(found.label_ids))
-
-    return measure
-
-
-def _finish(
-    recipe: FinetuneRecipe, task: GlueTask, trainer: "Trainer", folder: Path, seconds: float, counts: dict[str, int]
-) -> FinetuneResult:
-    """Save as transformers does, then write the summary and drop the checkpoints."""
-    import shutil
-
-    rows = trainer.state.log_history
-    losses = [row["loss"] for row in rows if "loss" in row]
-    if not all(torch.isfinite(torch.tensor(losses))):
-        raise DivergedError(f"Fine-tuning diverged: the loss is not finite in {folder}. Try a lower optimizer.lr.")
-    results = {k.removeprefix("eval_"): v for k, v in rows[-1].items() if k.startswith("eval_")}
+def _finish(job: _Job, trainer: "Trainer", clock: Callable[[], float]) -> FinetuneResult:
+    """Save as transformers does, measure, write the summary and drop the checkpoints."""
+    model: nn.Module = trainer.model.eval()
+    if job.devices.main:
+        save_model(model, trainer.processing_class, job.folder)
     summary = {
-        "recipe_name": recipe.name,
-        "recipe": recipe.to_dict(),
-        "texts": counts,
-        "metrics": list(task.metrics),
-        "results": results,
-        "log": rows,
-        "seconds": seconds,
+        "recipe_name": job.recipe.name,
+        "recipe": job.recipe.to_dict(),
+        "texts": {"train": len(trainer.train_dataset), "evaluation": len(trainer.eval_dataset)},
+        "metrics": list(job.task.metrics),
+        **_measured(trainer),
+        "log": [{k: v for k, v in row.items() if math.isfinite(v)} for row in trainer.state.log_history],
+        "seconds": clock(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": f"{job.devices.device.type} ({hardware(job.devices.device)})",
+        "processes": job.devices.world,
         "versions": library_versions(),
     }
-    trainer.save_model(str(folder))
-    write_json(folder / SUMMARY, summary)
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
-    return FinetuneResult(folder, trainer.model.eval(), summary)
+    if job.devices.main:
+        write_json(job.folder / SUMMARY, summary)
+        remove(job.folder)
+    job.devices.wait()
+    return FinetuneResult(job.folder, model, summary, job.devices.main)
+
+
+def _measured(trainer: "Trainer") -> dict[str, Any]:
+    """The results; where a metric is not defined none, and why."""
+    try:
+        found = trainer.evaluate()
+    except ConfigurationError as error:
+        return {"results": {}, "unmeasured": str(error)}
+    return {"results": {k.removeprefix("eval_"): v for k, v in found.items() if k.startswith("eval_")}}

@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from zoo.activations.fles import GELU_BETA
-from zoo.errors import ConfigurationError, WeightsMismatchError, WeightsNotFoundError
+from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.finetuning.recipe import TextModel
 from zoo.models.text import TEXT_MODELS, build_text_model, classifier
 
 if TYPE_CHECKING:
     from torch import nn
 
+# What follows from how the encoder was trained, and not from the model's name.
+_KEPT = ("vocab_size", "max_position_embeddings", "type_vocab_size", "pad_token_id", "layer_norm_eps")
 # The start of β for an encoder that was trained with the activation of this name.
 _BETAS = {"gelu": GELU_BETA, "gelu_new": GELU_BETA, "gelu_pytorch_tanh": GELU_BETA, "quick_gelu": GELU_BETA,
           "silu": 1.0, "swish": 1.0}  # fmt: skip
@@ -18,7 +20,8 @@ _BETAS = {"gelu": GELU_BETA, "gelu_new": GELU_BETA, "gelu_pytorch_tanh": GELU_BE
 def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Module":
     """The classifier to fine-tune: the pretrained encoder's weights, a fresh classifier, a fresh FleS.
 
-    FleS starts as the activation the encoder was trained with: exactly for SiLU, nearly (β = 1.702) for GELU.
+    FleS starts as the activation the encoder was trained with: exactly for SiLU, nearly (β = 1.702) for GELU. An
+    encoder that was stored without its pooler gets a fresh one.
 
     Args:
         recipe: names the model and the start.
@@ -28,7 +31,8 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
     Raises:
         UnknownNameError: no such text model.
         ConfigurationError: the start has another size, or an activation FleS cannot start from.
-        WeightsNotFoundError: there is nothing to load at the start.
+        WeightsNotFoundError: there is nothing to load at the start; weights are read from safetensors only.
+        WeightsCorruptError: its weights cannot be read.
         WeightsMismatchError: the start lacks weights of the encoder.
     """
     spec = TEXT_MODELS.get(recipe.name)
@@ -41,7 +45,7 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
     _check_size(recipe, spec.config, config)
     if recipe.act.startswith("fles") and "fles_beta" not in fields:
         fields["fles_beta"] = _beta(recipe, config)
-    kept = {key: getattr(config, key) for key in ("vocab_size", "max_position_embeddings", "type_vocab_size")}
+    kept = {key: getattr(config, key) for key in _KEPT}
     model = classifier(recipe.act, {**spec.config, **kept, "num_labels": num_outputs, **fields}, recipe.name)
     model.set_attn_implementation(attention)  # type: ignore[operator]
     _fill(model, recipe.start)
@@ -53,12 +57,16 @@ def _config(start: str) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(start)
+        return AutoConfig.from_pretrained(start, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise WeightsNotFoundError(
-            f"model.start: nothing to load at {start!r}: {str(error).splitlines()[0]}. Give a folder or a Hub "
-            "repository of a transformers BERT (--start)."
-        ) from error
+        raise _nothing(start, error) from error
+
+
+def _nothing(start: str, error: Exception) -> WeightsNotFoundError:
+    return WeightsNotFoundError(
+        f"model.start: nothing to load at {start!r}: {str(error).splitlines()[0]} Give a folder or a Hub repository of "
+        "a transformers BERT (--start)."
+    )
 
 
 def _check_size(recipe: TextModel, wanted: Any, config: Any) -> None:
@@ -86,13 +94,24 @@ def _beta(recipe: TextModel, config: Any) -> float:
 
 def _fill(model: "nn.Module", start: str) -> None:
     """Copy the encoder's weights by name; whatever else the start holds (heads) is left aside."""
+    from safetensors import SafetensorError
     from transformers import AutoModel
 
-    encoder = AutoModel.from_pretrained(start, dtype="float32")
+    options = {"dtype": "float32", "use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
+    try:
+        encoder, loaded = AutoModel.from_pretrained(start, **options)
+    except SafetensorError as error:
+        raise WeightsCorruptError(
+            f"model.start: cannot read the weights at {start!r}: {error}. Fetch them again."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _nothing(start, error) from error
+    # transformers fills what the file lacks with random numbers.
+    missing = sorted(name for name in loaded["missing_keys"] if not name.startswith("pooler."))
     found = model.bert.load_state_dict(encoder.state_dict(), strict=False)  # type: ignore[union-attr, operator]
-    missing = [name for name in found.missing_keys if ".intermediate_act_fn." not in name]
+    missing += [name for name in found.missing_keys if ".intermediate_act_fn." not in name]
     if missing or found.unexpected_keys:
         raise WeightsMismatchError(
             f"model.start: the weights at {start!r} do not fit: missing {missing[:5]}, unexpected "
-            f"{found.unexpected_keys[:5]}."
+            f"{found.unexpected_keys[:5]}. Choose another --start or model.name."
         )

@@ -3,12 +3,12 @@
 from typing import Any
 
 from zoo.data.glue import GlueTask
-from zoo.errors import DataNotFoundError, WeightsNotFoundError
-from zoo.finetuning.recipe import TextData, TextModel
+from zoo.errors import ConfigurationError, DataNotFoundError, WeightsNotFoundError
+from zoo.finetuning.recipe import FinetuneRecipe, TextData, TextModel
 
 
 def open_tokenizer(recipe: TextModel) -> Any:
-    """The tokenizer of the start.
+    """The tokenizer of the start, or the recipe's own.
 
     Raises:
         WeightsNotFoundError: there is none.
@@ -16,12 +16,43 @@ def open_tokenizer(recipe: TextModel) -> Any:
     from transformers import AutoTokenizer
 
     place = recipe.tokenizer or recipe.start
+    advice = "Give a folder or a Hub repository that holds one (--set model.tokenizer=PLACE)."
     try:
-        return AutoTokenizer.from_pretrained(place)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise WeightsNotFoundError(
-            f"model.tokenizer: no tokenizer at {place!r}: {str(error).splitlines()[0]}."
-        ) from error
+        found = str(error).splitlines()[0]
+        raise WeightsNotFoundError(f"model.tokenizer: nothing to load at {place!r}: {found} {advice}") from error
+    # Where the files are missing, transformers makes one that knows its special tokens and nothing else.
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise WeightsNotFoundError(f"model.tokenizer: {place!r} has a configuration but no vocabulary. {advice}")
+    return tokenizer
+
+
+def check_tokenizer(tokenizer: Any, recipe: FinetuneRecipe, config: Any) -> None:
+    """Refuse what would end in an index error, or in texts that cannot be batched, once training runs.
+
+    Args:
+        tokenizer: of transformers.
+        recipe: says how long the texts may be.
+        config: of the model.
+
+    Raises:
+        ConfigurationError: the tokenizer has more tokens than the model, or cannot fill up; or the texts may be longer
+            than the model has positions.
+    """
+    place = recipe.model.tokenizer or recipe.model.start
+    if len(tokenizer) > config.vocab_size:
+        raise ConfigurationError(
+            f"model.tokenizer: {place!r} has {len(tokenizer)} tokens, the model {config.vocab_size}. Take the "
+            "tokenizer the encoder was trained with, or set model.args.vocab_size for a fresh model."
+        )
+    if tokenizer.pad_token is None:
+        raise ConfigurationError(f"model.tokenizer: {place!r} has no token to fill up with. Take BERT's.")
+    if recipe.data.max_length > config.max_position_embeddings:
+        raise ConfigurationError(
+            f"data.max_length: {recipe.data.max_length} tokens asked for, the model has positions for "
+            f"{config.max_position_embeddings}. Lower it."
+        )
 
 
 def tokenize(table: Any, task: GlueTask, tokenizer: Any, max_length: int) -> Any:
@@ -36,7 +67,7 @@ def tokenize(table: Any, task: GlueTask, tokenizer: Any, max_length: int) -> Any
     import datasets
 
     columns = [table[name][:] for name in task.columns]
-    encoded = tokenizer(*columns, truncation=True, max_length=max_length)
+    encoded = tokenizer(*columns, truncation=True, max_length=max_length, return_token_type_ids=True)
     values = dict(encoded)
     values["length"] = [len(ids) for ids in encoded["input_ids"]]
     labels = table["label"][:]

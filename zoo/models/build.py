@@ -84,8 +84,7 @@ def build_model(
     )
     fixed = bool(spec.patch_size) and not options.get("dynamic_img_size", False)
     cfg = spec.pretrained_cfg(in_chans=in_chans, img_size=size, num_classes=num_classes, fixed_input_size=fixed)
-    if spec.patch_size:
-        options["img_size"] = cfg["input_size"][1:]
+    options |= {"img_size": cfg["input_size"][1:]} if spec.patch_size else {}
 
     def assemble(**kwargs: Any) -> nn.Module:
         model = spec.build(spec, parts, kwargs)

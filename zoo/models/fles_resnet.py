@@ -41,17 +41,19 @@ def build(spec: ModelSpec, parts: Parts, options: dict[str, Any]) -> ResNet:
         ConfigurationError: an unknown place, or as `zoo.models.salunet_c.build` does.
     """
     options = dict(options)
-    everywhere = ("stem", *(f"act{number}" for number in range(1, spec.numbers["block"].expansion // 2 + 3)))
-    default = spec.numbers["gate_at"] if gate_spec(parts.act_name).channelwise else everywhere
-    chosen, rest = options.pop("gate_at", default), options.pop("rest_act", "silu")
-    unknown = sorted(set(chosen) - set(everywhere))
-    if unknown:
-        raise ConfigurationError(f"{spec.name} has no activation {unknown[0]!r}. {suggestion(unknown[0], everywhere)}")
+    chosen, rest = options.pop("gate_at", None), options.pop("rest_act", "silu")
     if "attn_layer" in options:
         options["block_args"] = {"attn_layer": options.pop("attn_layer")}
     model = salunet_c.build(spec, parts, options)
-    for site in list(sites(model)):
-        if ("stem" if site.owner is model else site.attribute) not in chosen:
+    places = [(site, "stem" if site.owner is model else site.attribute) for site in sites(model)]
+    everywhere = {name for _, name in places}
+    if chosen is None:
+        chosen = spec.numbers["gate_at"] if gate_spec(parts.act_name).channelwise else everywhere
+    unknown = sorted(set(chosen) - everywhere)
+    if unknown:
+        raise ConfigurationError(f"{spec.name} has no activation {unknown[0]!r}. {suggestion(unknown[0], everywhere)}")
+    for site, name in places:
+        if name not in chosen:
             setattr(site.owner, site.attribute, make_gate(rest, site.num_features, 1).to(**parts.placement))
     return model
 

@@ -10,7 +10,7 @@ from zoo.errors import ConfigurationError, suggestion
 if TYPE_CHECKING:
     from torch import nn
 
-TEXT_ACTS = ("fles", "fles_dg", "fles_pn", "gelu", "silu", "relu")
+TEXT_ACTS = ("fles", "fles_dg", "fles_pn", "fles_adas", "gelu", "silu", "relu")
 """What may stand in the intermediate layers; all but FleS are transformers' own BERT."""
 
 

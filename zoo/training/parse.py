@@ -55,14 +55,13 @@ def load_table(
     Raises:
         RecipeError: as `load_recipe` does.
     """
-    path = Path(name_or_path)
+    path, known = Path(name_or_path), sorted(file.stem for file in folder.glob("*.toml"))
     if path.suffix not in (".toml", ".json"):
-        known = sorted(file.stem for file in folder.glob("*.toml"))
         if str(name_or_path) not in known:
             found = suggestion(str(name_or_path), known)
             raise RecipeError(f"Unknown recipe {str(name_or_path)!r}. {found} Or give a .toml file.")
         path = folder / f"{name_or_path}.toml"
-    table = _read(path)
+    table = _read(path, known)
     for override in overrides:
         _apply(table, override)
     problems: list[str] = []
@@ -74,12 +73,12 @@ def load_table(
     return recipe  # type: ignore[no-any-return]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, known: list[str]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
-        raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}. Known: {list_recipes()}.") from error
+        raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}. Known: {', '.join(known)}.") from error
     except ValueError as error:
         raise RecipeError(f"Cannot read the recipe {path}: {error}.") from error
     if not isinstance(table, dict):

@@ -20,11 +20,12 @@ class Reporter:
         total: steps of the whole run.
         done: steps finished before this process started.
         show: False prints nothing (other processes than the first, or on request).
+        unit: what a step is over.
     """
 
-    def __init__(self, total: int, done: int, show: bool) -> None:
+    def __init__(self, total: int, done: int, show: bool, unit: str = "images") -> None:
         self._console = Console(stderr=True, quiet=not show)
-        self._total, self._first, self._done = total, done, done
+        self._total, self._first, self._done, self._unit = total, done, done, unit
         self._start = self._last_line = time.monotonic()
         self._bar = _bar(self._console, show)
         self._task = self._bar.add_task("training", total=total, completed=done, note="")
@@ -42,12 +43,12 @@ class Reporter:
         """Print one line, above the bar if there is one."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def step(self, loss: float, images: int) -> None:
-        """One more step is done, over `images` images."""
+    def step(self, loss: float | None, count: int) -> None:
+        """One more step is done, over `count` images; the loss is None where it is not known yet."""
         self._done += 1
         now = time.monotonic()
         rate = (self._done - self._first) / max(now - self._start, 1e-9)
-        note = f"loss {loss:.3f}  {rate * images:.0f} images/s"
+        note = ("" if loss is None else f"loss {loss:.3f}  ") + f"{rate * count:.0f} {self._unit}/s"
         self._bar.update(self._task, completed=self._done, note=note)
         if self._bar.disable and now - self._last_line >= _LINE_EVERY:
             self._last_line = now

@@ -89,9 +89,11 @@ class FlesBertModel(FlesBertPreTrainedModel, BertModel):  # type: ignore[misc]
         _check(config)
         # BERT's layers look their activation up by name before ours takes its place.
         name, config.hidden_act = config.hidden_act, "linear"
-        super().__init__(config, add_pooling_layer)
-        self.encoder.layer = nn.ModuleList(FlesBertLayer(config, i) for i in range(config.num_hidden_layers))
-        config.hidden_act = name
+        try:
+            super().__init__(config, add_pooling_layer)
+            self.encoder.layer = nn.ModuleList(FlesBertLayer(config, i) for i in range(config.num_hidden_layers))
+        finally:
+            config.hidden_act = name
         self.post_init()
 
     def forward(
@@ -135,7 +137,7 @@ def _check(config: FlesBertConfig) -> None:
     if config.fles_variant == "proto":
         raise ConfigurationError(
             'fles_variant="proto" averages over the whole batch, so a text\'s output would depend on its companions. '
-            'Use "fles", "pn" or "dg".'
+            'Use "fles", "pn", "dg" or "adas".'
         )
 
 
