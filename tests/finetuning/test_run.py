@@ -27,9 +27,11 @@ def test_it_learns_and_leaves_a_folder_transformers_reads(recipe_file, glue, tmp
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run").eval()
     inputs = AutoTokenizer.from_pretrained(tmp_path / "run")("the film is very good .", return_tensors="pt")
     with torch.no_grad():
-        logits = model(**inputs).logits
+        logits, here = model(**inputs).logits, result.model(**inputs).logits
     assert model.config.id2label[logits.argmax().item()] == "positive"
-    assert torch.equal(logits, result.model(**inputs).logits)
+    stored = result.model.state_dict()
+    assert all(torch.equal(value, stored[name]) for name, value in model.state_dict().items())
+    torch.testing.assert_close(logits, here, rtol=1e-4, atol=1e-5)
     moved = [act.gamma.sub(1).abs().max().item() for act in model.modules() if isinstance(act, FleS)]
     assert min(moved) > 1e-3, "FleS was not trained"
     assert json.loads((tmp_path / "run/recipe.json").read_text())["data"]["task"] == "sst2"

@@ -88,10 +88,11 @@ def test_a_fresh_model_is_its_silu_twin_bit_for_bit(name: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
-    model, batch = trained_a_little(small_model(name)).eval(), images(name, batch=3)
+    # In float64: the positive mean jumps where an element passes zero, which float32's rounding makes happen.
+    model, batch = trained_a_little(small_model(name)).eval().double(), images(name, batch=3).double()
     with torch.no_grad():
         together, alone = model(batch), torch.cat([model(image[None]) for image in batch])
-    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-10)
 
 
 def test_proto_depends_on_its_batch() -> None:
