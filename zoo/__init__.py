@@ -78,9 +78,5 @@ def __dir__() -> list[str]:
 
 def _version() -> str:
     """The installed distribution's version; "0+unknown" where the source runs without being installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("salu-zoo")
-    except PackageNotFoundError:
-        return "0+unknown"
+    found: str | None = importlib.import_module("zoo._environment").version_of("salu-zoo")
+    return found or "0+unknown"

@@ -24,15 +24,19 @@ PACKAGES = (
 )
 
 
+def version_of(distribution: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def library_versions() -> dict[str, str]:
     """Versions of Python and of those of `PACKAGES` that are installed as packages."""
-    installed = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # a source checkout that was never installed has no version of its own
-    return installed
+    # A source checkout that was never installed has no version of its own.
+    found = {name: version_of(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {name: version for name, version in found.items() if version}
 
 
 def hardware(device: "torch.device") -> str:

@@ -1,10 +1,13 @@
 """What every module with one value for each channel shares: checks of its arguments, and values shaped to broadcast."""
 
 import math
+from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from zoo.activations._lean import wide_dtype
+from zoo.activations.spec import ParameterSpec
 from zoo.errors import ConfigurationError, ShapeError
 
 
@@ -87,3 +90,46 @@ class ChannelGate(nn.Module):
     def extra_repr(self) -> str:
         """The number of channels and their axis."""
         return f"{self.num_features}, channel_axis={self.channel_axis}"
+
+
+class ChannelVectors(ChannelGate):
+    """A `ChannelGate` whose parameters are one (c,) vector for each name in `initial`; a subclass adds `forward`.
+
+    Args:
+        num_features: the number of channels, as an integer or a shape of one number.
+        channel_axis: -1 for tokens, 1 for (n, c, h, w) maps.
+        inplace: accepted because timm passes it to activations; not used.
+        device: where the parameters live.
+        dtype: in which precision they are stored.
+
+    Raises:
+        ConfigurationError: `num_features` is not one positive integer.
+    """
+
+    initial: ClassVar[dict[str, float | None]]
+    """The start of each parameter; None draws it from the standard normal distribution."""
+
+    def __init__(
+        self,
+        num_features: int | tuple[int],
+        channel_axis: int = -1,
+        *,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(num_features, channel_axis)
+        for name in self.initial:
+            self.register_parameter(name, nn.Parameter(torch.empty(self.num_features, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set every parameter to its start, or draw it anew."""
+        for name, value in self.initial.items():
+            parameter = self.get_parameter(name)
+            nn.init.normal_(parameter) if value is None else nn.init.constant_(parameter, value)
+
+    @classmethod
+    def specs(cls) -> tuple[ParameterSpec, ...]:
+        """What the registry says of the parameters."""
+        return tuple(ParameterSpec(name, value, shape="channel") for name, value in cls.initial.items())

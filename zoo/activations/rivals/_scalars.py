@@ -50,3 +50,34 @@ class ScalarGate(nn.Module):
         """The values of the parameters where there are any (there are none on the meta device)."""
         shown = [(name, p) for name, p in self.named_parameters() if not p.is_meta and p.numel() == 1]
         return ", ".join(f"{name}={p.item():.4g}" for name, p in shown)
+
+
+class SmoothMaximum(ScalarGate):
+    """The base of SMU and SMU-1: a fixed alpha and one learned mu.
+
+    Args:
+        alpha: the slope at the far left.
+        mu: the initial mu; None for that of `initial`.
+        inplace: accepted because timm passes it to activations; not used.
+        device: where the parameter lives.
+        dtype: in which precision it is stored.
+
+    Raises:
+        ConfigurationError: alpha or mu is not finite.
+    """
+
+    mu: nn.Parameter
+    usual_alpha: ClassVar[float]
+
+    def __init__(
+        self,
+        *,
+        alpha: float | None = None,
+        mu: float | None = None,
+        inplace: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        start = {} if mu is None else {"mu": mu}
+        super().__init__(inplace=inplace, device=device, dtype=dtype, **start)
+        self.alpha = require_finite(type(self).__name__, "alpha", self.usual_alpha if alpha is None else alpha)

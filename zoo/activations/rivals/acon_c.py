@@ -6,14 +6,12 @@ Source: "Activate or Not: Learning Customized Activation", arXiv 2009.04759, sec
 normal numbers and β at 1, as in its repository github.com/nmaac/acon.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import ChannelGate, per_channel
+from zoo.activations._channels import ChannelVectors, per_channel
 from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 
 
 @overridable
@@ -41,43 +39,18 @@ def acon_c(x: Tensor, p1: Tensor, p2: Tensor, beta: Tensor, channel_axis: int = 
     return (d * torch.sigmoid(switch * d) + second * wide).to(x.dtype)
 
 
-class ACONC(ChannelGate):
+class ACONC(ChannelVectors):
     """The module form of `acon_c`.
 
-    Args:
-        num_features: the number of channels, as an integer or a shape of one number.
-        channel_axis: -1 for tokens, 1 for (n, c, h, w) maps.
-        inplace: accepted because timm passes it to activations; not used.
-        device: where the parameters live.
-        dtype: in which precision they are stored.
-
-    Raises:
-        ConfigurationError: `num_features` is not one positive integer.
+    Its arguments are those of `ChannelVectors`.
 
     Source: arXiv 2009.04759.
     """
 
-    def __init__(
-        self,
-        num_features: int | tuple[int],
-        channel_axis: int = -1,
-        *,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(num_features, channel_axis)
-        place: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.p1 = nn.Parameter(torch.empty(self.num_features, **place))
-        self.p2 = nn.Parameter(torch.empty(self.num_features, **place))
-        self.beta = nn.Parameter(torch.empty(self.num_features, **place))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw p1 and p2 anew and set beta to 1."""
-        nn.init.normal_(self.p1)
-        nn.init.normal_(self.p2)
-        nn.init.ones_(self.beta)
+    p1: nn.Parameter
+    p2: nn.Parameter
+    beta: nn.Parameter
+    initial = {"p1": None, "p2": None, "beta": 1.0}  # noqa: RUF012 - ClassVar in the base
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `acon_c(x)`: the shape and dtype of x, computed in float32 at least."""
@@ -91,11 +64,7 @@ ACTIVATIONS.add(
         formula="d · sigmoid(beta · d) + p2 · x, d = (p1 - p2) · x",
         functional=acon_c,
         module=ACONC,
-        parameters=(
-            ParameterSpec("p1", None, shape="channel"),
-            ParameterSpec("p2", None, shape="channel"),
-            ParameterSpec("beta", 1.0, shape="channel"),
-        ),
+        parameters=ACONC.specs(),
         role="gate",
         source="arXiv 2009.04759, section 3; github.com/nmaac/acon",
         channelwise=True,

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.activations._channels import ChannelGate, per_channel
+from zoo.activations._channels import ChannelVectors, per_channel
 from zoo.activations._lean import overridable, wide_dtype
 from zoo.activations._statistics import plain_mean
-from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 
 INITIAL = 0.01
 EPS = 1e-6
@@ -49,40 +49,17 @@ def adashift(x: Tensor, weight: Tensor, bias: Tensor, channel_axis: int = -1) ->
     return (torch.sigmoid(wide + shift) * wide).to(x.dtype)
 
 
-class AdaShift(ChannelGate):
+class AdaShift(ChannelVectors):
     """The module form of `adashift`, AdaShift-B.
 
-    Args:
-        num_features: the number of channels, as an integer or a shape of one number.
-        channel_axis: -1 for tokens, 1 for (n, c, h, w) maps.
-        inplace: accepted because timm passes it to activations; not used.
-        device: where the parameters live.
-        dtype: in which precision they are stored.
-
-    Raises:
-        ConfigurationError: `num_features` is not one positive integer.
+    Its arguments are those of `ChannelVectors`.
 
     Source: AdaShift, CVPR 2024.
     """
 
-    def __init__(
-        self,
-        num_features: int | tuple[int],
-        channel_axis: int = -1,
-        *,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(num_features, channel_axis)
-        self.weight = nn.Parameter(torch.empty(self.num_features, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.empty(self.num_features, device=device, dtype=dtype))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set weight to 0.01 and bias to 0."""
-        nn.init.constant_(self.weight, INITIAL)
-        nn.init.zeros_(self.bias)
+    weight: nn.Parameter
+    bias: nn.Parameter
+    initial = {"weight": INITIAL, "bias": 0.0}  # noqa: RUF012 - ClassVar in the base
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `adashift(x)`: the shape and dtype of x, computed in float32 at least."""
@@ -96,7 +73,7 @@ ACTIVATIONS.add(
         formula="sigmoid(x + LayerNorm(mean(x))) · x",
         functional=adashift,
         module=AdaShift,
-        parameters=(ParameterSpec("weight", INITIAL, shape="channel"), ParameterSpec("bias", 0.0, shape="channel")),
+        parameters=AdaShift.specs(),
         role="gate",
         source="AdaShift-B, CVPR 2024; github.com/SudongCAI/AdaShift",
         channelwise=True,

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.activations._channels import ChannelGate, per_channel
+from zoo.activations._channels import ChannelVectors, per_channel
 from zoo.activations._lean import overridable, wide_dtype
 from zoo.activations._precision import full_precision
 from zoo.activations._statistics import plain_mean
-from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 
 INITIAL = 0.01
 BOUND = 0.05
@@ -84,42 +84,18 @@ def lengths(source: Tensor, layer: nn.Conv2d | nn.Linear) -> Tensor:
     return filters * (patch.clamp_min(EPS * EPS).sqrt() + EPS)
 
 
-class IIEU(ChannelGate):
+class IIEU(ChannelVectors):
     """The module form of `iieu`; it is called with what entered the layer in front of it, and with that layer.
 
-    Args:
-        num_features: the number of channels, as an integer or a shape of one number.
-        channel_axis: 1 behind a convolution, -1 behind a linear layer.
-        inplace: accepted for the sake of the other gates; not used.
-        device: where the parameters live.
-        dtype: in which precision they are stored.
-
-    Raises:
-        ConfigurationError: `num_features` is not one positive integer.
+    Its arguments are those of `ChannelVectors`; `channel_axis` is 1 behind a convolution, -1 behind a linear layer.
 
     Source: IIEU, ICCV 2023.
     """
 
-    def __init__(
-        self,
-        num_features: int | tuple[int],
-        channel_axis: int = -1,
-        *,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(num_features, channel_axis)
-        self.weight = nn.Parameter(torch.empty(self.num_features, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.empty(self.num_features, device=device, dtype=dtype))
-        self.bound = nn.Parameter(torch.empty(self.num_features, device=device, dtype=dtype))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set weight to 0.01, bias to 0 and the bound to 0.05."""
-        nn.init.constant_(self.weight, INITIAL)
-        nn.init.zeros_(self.bias)
-        nn.init.constant_(self.bound, BOUND)
+    weight: nn.Parameter
+    bias: nn.Parameter
+    bound: nn.Parameter
+    initial = {"weight": INITIAL, "bias": 0.0, "bound": BOUND}  # noqa: RUF012 - ClassVar in the base
 
     def forward(self, x: Tensor, source: Tensor, layer: nn.Conv2d | nn.Linear) -> Tensor:
         """Return `iieu(x)`: the shape and dtype of x, computed in float32 at least.
@@ -143,11 +119,7 @@ ACTIVATIONS.add(
         formula="(η + s) · x, or η · x · exp(s) for s < 0; s = cosine + sigmoid(LayerNorm(mean(x))) - η",
         functional=iieu,
         module=IIEU,
-        parameters=(
-            ParameterSpec("weight", INITIAL, shape="channel"),
-            ParameterSpec("bias", 0.0, shape="channel"),
-            ParameterSpec("bound", BOUND, shape="channel"),
-        ),
+        parameters=IIEU.specs(),
         role="filter",
         source="IIEU-B, ICCV 2023; github.com/SudongCAI/IIEU",
         channelwise=True,

@@ -8,11 +8,10 @@ and μ = 10⁶); the paper's text was not at hand to check.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.activations._channels import require_finite
 from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations.rivals._scalars import ScalarGate
+from zoo.activations.rivals._scalars import SmoothMaximum
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 ALPHA = 0.01
@@ -38,36 +37,16 @@ def smu(x: Tensor, mu: Tensor, alpha: float = ALPHA) -> Tensor:
     return (((1 + alpha) * wide + bent * torch.erf(mu.to(kind) * bent)) / 2).to(x.dtype)
 
 
-class SMU(ScalarGate):
+class SMU(SmoothMaximum):
     """The module form of `smu`; fits `act_layer` of timm models.
 
-    Args:
-        alpha: the slope at the far left.
-        mu: the initial mu.
-        inplace: accepted because timm passes it to activations; not used.
-        device: where the parameter lives.
-        dtype: in which precision it is stored.
-
-    Raises:
-        ConfigurationError: alpha or mu is not finite.
+    Its arguments are those of `SmoothMaximum`.
 
     Source: arXiv 2111.04682.
     """
 
-    mu: nn.Parameter
     initial = {"mu": 2.5}  # noqa: RUF012 - ClassVar in the base
-
-    def __init__(
-        self,
-        *,
-        alpha: float = ALPHA,
-        mu: float = 2.5,
-        inplace: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(inplace=inplace, device=device, dtype=dtype, mu=mu)
-        self.alpha = require_finite("SMU", "alpha", alpha)
+    usual_alpha = ALPHA
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `smu(x)`: the shape and dtype of x, computed in float32 at least."""
