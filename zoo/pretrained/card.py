@@ -1,6 +1,7 @@
 """A card's folder: config.json, model.safetensors, results.json, README.md, curve.png; written whole or not at all.
 
-A text model's folder also holds tokenizer.json and tokenizer_config.json.
+Where coefficients of FleS are stored there is coefficients.png as well. A text model's folder also holds
+tokenizer.json and tokenizer_config.json.
 """
 
 import shutil
@@ -18,6 +19,7 @@ from zoo.pretrained.architecture import build_tagged
 from zoo.pretrained.curve import curve_scores, plot_curve
 from zoo.pretrained.load import load_weights, save_weights
 from zoo.pretrained.readme import CURVE_FILE, README_FILE, render_card
+from zoo.pretrained.readme_coefficients import draw_coefficients
 from zoo.pretrained.results import check_results
 from zoo.pretrained.tag import CONFIG_FILE, RESULTS_FILE, PretrainedTag, read_tag
 from zoo.pretrained.text_files import copy_tokenizer, text_config
@@ -40,7 +42,7 @@ def write_card(
         state: the model's state_dict, under our names.
         tag: what the weights are; `sha256` and `results` are filled in here.
         results: what was measured, see `zoo.pretrained.results`; None writes no results.json. A training log in it
-            also becomes the picture curve.png.
+            also becomes the picture curve.png, coefficients become coefficients.png.
         dtype: how matrices and kernels are stored; vectors and scalars stay float32.
         force: replace a folder that exists.
         tokenizer: for a text model, the folder with its tokenizer.json and tokenizer_config.json.
@@ -70,7 +72,7 @@ def write_card(
 
 
 def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -> Path:
-    """Render README.md (and the curve) of an existing card anew, for instance after another evaluation.
+    """Render README.md (and the pictures) of an existing card anew, for instance after another evaluation.
 
     Args:
         folder: the card's folder; its weights and config.json stay as they are.
@@ -96,6 +98,7 @@ def _write_rendered(place: Path, results: Mapping[str, Any] | None) -> Path:
     log = (tag.results.get("training") or {}).get("log")
     if log:
         plot_curve(log, place / CURVE_FILE, *curve_scores(tag))
+    draw_coefficients(tag, place)
     text = render_card(place)
     return write_atomic(place / README_FILE, lambda file: file.write_text(text, encoding="utf-8"))
 

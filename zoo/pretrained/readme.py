@@ -10,6 +10,7 @@ from zoo.pretrained import readme_image, readme_text
 from zoo.pretrained.frontmatter import front_matter
 from zoo.pretrained.markdown import flat, plain, table
 from zoo.pretrained.papers import FLES_NOTICE, citation, has_fles
+from zoo.pretrained.readme_coefficients import coefficients_section
 from zoo.pretrained.results import check_results, runtime_of, size_of
 from zoo.pretrained.tag import PretrainedTag, read_tag
 
@@ -33,12 +34,14 @@ def render_card(folder: str | Path) -> str:
     tag = read_tag(place)
     check_results(tag.results, tag.is_text)
     kind = readme_text if tag.is_text else readme_image
+    shapes = coefficients_section(tag)
     sections = (
         front_matter(tag),
         f"# {tag.name}\n\n{kind.what(tag)}",
         f"## Activation\n\n{FLES_NOTICE}" if has_fles(tag) else "",
         f"## Use\n\n{kind.use(tag)}",
         f"## Results\n\n{_results(tag.results, kind)}",
+        f"## Coefficients\n\n{shapes}" if shapes else "",
         f"## Training\n\n{_training(tag, (place / CURVE_FILE).is_file(), kind.CURVE_TITLE)}",
         f"## Intended use\n\n{kind.intended(tag)}",
         "\n\n".join([f"## Limits\n\n{kind.limits(tag)}", *(f"- {note}" for note in tag.results.get("notes", []))]),

@@ -4,6 +4,7 @@
       "evaluations": [ {"dataset", "split", "top1", "top5", "loss", "n", ...} ],
       "training":    {"recipe": {...}, "epochs", "seconds", "device", ..., "log": [ {"epoch", "train_loss", ...} ]},
       "comparisons": [ {"label", "top1", "top5", "note"} ],
+      "coefficients": {"dataset", "split", "n", "layers": [ {"layer", "channels", "vertical", "horizontal"} ]},
       "notes":       [ "..." ]
     }
 
@@ -12,7 +13,7 @@ are percent. A comparison is another model under the same recipe, or a figure of
 sentences for the card's section on limits.
 
 For a text model an evaluation is `TextResult.to_dict()`, with `metrics` ({"accuracy": 0.91}, not in percent) in the
-place of `top1` and `top5`; so has a comparison.
+place of `top1` and `top5`; so has a comparison. The layers of `coefficients` are `LayerCoefficients.to_dict()`.
 """
 
 import json
@@ -20,14 +21,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.analysis.coefficients import QUANTILES
 from zoo.errors import ConfigurationError, WeightsNotFoundError
 from zoo.pretrained.tag import read_json
 
 SUMMARY_FILE = "summary.json"
-PARTS = {"evaluations": list, "training": dict, "comparisons": list, "notes": list}
+PARTS = {"evaluations": list, "training": dict, "comparisons": list, "coefficients": dict, "notes": list}
 EVALUATION_FIELDS = {"dataset": str, "split": (str, type(None)), "top1": (int, float), "n": int}
 COMPARISON_FIELDS = {"label": str, "top1": (int, float)}
 METRICS_FIELDS = {"metrics": dict}
+COEFFICIENTS_FIELDS = {"dataset": str, "split": (str, type(None)), "n": int, "layers": list}
+LAYER_FIELDS = {"layer": str, "channels": int, "vertical": dict, "horizontal": dict}
+SPREAD_FIELDS = dict.fromkeys((*QUANTILES, "within"), (int, float))
 # What a fine-tuning run's summary says besides recipe and log, and what its log says of speed.
 _FACTS = ("seconds", "texts", "data", "device", "hardware", "environment", "results", "finished", "versions")
 _SPEEDS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
@@ -50,6 +55,8 @@ def check_results(results: Mapping[str, Any], text: bool = False) -> None:
             fields = {k: v for k, v in wanted.items() if k != "top1"} | METRICS_FIELDS if text else wanted
             for row, values in enumerate(results.get(part, [])):
                 problems += [f"{part}[{row}].{problem}" for problem in _row_problems(values, fields)]
+        if "coefficients" in results:
+            problems += [f"coefficients.{problem}" for problem in _coefficients_problems(results["coefficients"])]
         problems += [f"notes[{i}] must be a text" for i, v in enumerate(results.get("notes", [])) if type(v) is not str]
     if problems:
         raise ConfigurationError(f"The results of a card do not have their form: {'; '.join(problems)}.")
@@ -117,12 +124,13 @@ def finetuning_record(run: str | Path) -> dict[str, Any]:
         taken["seconds"] = round(taken["seconds"])
     recipe = dict(summary["recipe"])
     if "model" in recipe:
-        recipe["model"] = {key: _without_place(value) for key, value in recipe["model"].items()}
+        recipe["model"] = {key: without_place(value) for key, value in recipe["model"].items()}
     epochs = recipe.get("schedule", {}).get("epochs")
     return {"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))}
 
 
-def _without_place(value: Any) -> Any:
+def without_place(value: Any) -> Any:
+    """A setting, with an absolute path cut to "local: FOLDER/NAME"."""
     if isinstance(value, str) and Path(value).is_absolute():
         return f"local: {'/'.join(Path(value).parts[-2:])}"
     return value
@@ -136,6 +144,16 @@ def _log(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         measured = {f"val_{key[5:]}": row[key] for key in row if key.startswith("eval_") and key not in _SPEEDS}
         if measured:
             yield {"epoch": row["epoch"], **measured}
+
+
+def _coefficients_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    problems = _row_problems(values, COEFFICIENTS_FIELDS)
+    yield from problems
+    for row, layer in enumerate([] if problems else values["layers"]):
+        wrong = _row_problems(layer, LAYER_FIELDS)
+        for name in () if wrong else ("vertical", "horizontal"):
+            wrong += [f"{name}.{problem}" for problem in _row_problems(layer[name], SPREAD_FIELDS)]
+        yield from (f"layers[{row}].{problem}" for problem in wrong)
 
 
 def _row_problems(values: Any, wanted: Mapping[str, Any]) -> list[str]:
