@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from zoo.activations import list_gates
+from zoo.activations.rivals import IIEU
 from zoo.models import build_model
 
 from .counting import multiply_adds, parameters
@@ -50,6 +51,14 @@ def test_differences_are_of_rows_that_are_there() -> None:
 def test_what_is_left_out_is_not_in_the_zoo() -> None:
     assert not {label.lower() for label, *_ in ABSENT} & set(list_gates())
     assert {label.lower() for label, _ in UNPRINTED} <= set(list_gates())
+
+
+def test_iieu_behind_every_convolution_of_a_block() -> None:
+    """ResNet-50's printed 25.6 M: three numbers a channel behind every convolution, the shortcuts' too."""
+    blocks = [(64, 3), (128, 4), (256, 6), (512, 3)]
+    channels = sum(n * 6 * width + 4 * width for width, n in blocks)
+    assert parameters(IIEU(7)) == 3 * 7
+    assert f"{25.557 + 3 * channels / 1e6:.1f}" == next(row[2] for row in ABSENT if row[1] == "fles_resnet50")
 
 
 def test_rows_are_those_of_the_slides(shared_dir: Path) -> None:
