@@ -161,11 +161,13 @@ def _parity_bar() -> "AbstractContextManager[Callable[[int, int], None]]":
 
 
 def _export_rows(result: dict[str, Any], report: "ParityReport") -> list[tuple[str, str]]:
+    work = result["elementwise"]
     operators = ", ".join(f"{count} {name}" for name, count in list(result["nodes"].items())[:6])
     return [
         ("file", str(result["path"])),
         ("size", f"{result['size_bytes'] / 1e6:.1f} MB, opset {result['opset']}, IR version {result['ir_version']}"),
         ("nodes", f"{sum(result['nodes'].values())}: {operators}, ..."),
+        ("elementwise", f"{work['nodes']} nodes move {work['bytes'] / 1e6:,.1f} MB at batch size 1"),
         *_parity_rows(report),
         ("report", str(result["parity_path"])),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from export.cost import Cost, elementwise_cost
 from export.inputs import ModelInput
 from export.job import Job
 from export.parity.report import ParityReport, report_path
@@ -31,6 +32,7 @@ class ExportResult:
         target: name of the target.
         size_bytes: of the ONNX file.
         nodes: number of nodes by operator.
+        elementwise: how many of them work on each element, and the bytes those move at batch size 1.
         opset: version of the standard operator set.
         ir_version: version of the file format.
         file_sha256: digest of the ONNX file.
@@ -43,6 +45,7 @@ class ExportResult:
     target: str
     size_bytes: int
     nodes: dict[str, int]
+    elementwise: Cost
     opset: int
     ir_version: int
     file_sha256: str
@@ -50,7 +53,7 @@ class ExportResult:
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         plain = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self).items()}
-        return plain | {"parity": self.parity.to_dict()}
+        return plain | {"parity": self.parity.to_dict(), "elementwise": self.elementwise.to_dict()}
 
 
 def export(
@@ -125,6 +128,7 @@ def _result(job: Job) -> ExportResult:
         target=job.target.name,
         size_bytes=len(job.file),
         nodes=dict(nodes.most_common()),
+        elementwise=elementwise_cost(model.graph),
         opset=model.opset_imports[""],
         ir_version=model.ir_version,
         file_sha256=report.file_sha256,

@@ -51,6 +51,8 @@ def make_plan(job: Job) -> Plan:
         f"{source.full_name} for target {target.name}, to {job.path}",
         (
             Step("trace", f"torch.onnx.export at {source.input.summary()}, {sizes}, opset {target.opset}", steps.trace),
+            Step("simplify", "merge SALU after SALU, pair SALU and SWALU, fold heights into weights", steps.simplify),
+            Step("write out", "SALU and its gates as standard operators that cannot overflow", steps.write_out),
             Step("name", "name nodes after their modules, drop the exporter's notes", steps.name_nodes),
             Step("stamp", "put labels, preprocessing, digests and versions into the file", steps.stamp),
             Step("check", f"standard operators only, {loads}, onnx.checker", steps.check),

@@ -11,14 +11,28 @@ from export.metadata import FileMetadata
 from export.parity.report import report_path
 from export.parity.run import check_parity
 from export.passes.check import CheckPortable
+from export.passes.fold_output_scale import FoldOutputScale
+from export.passes.fuse_pair import FusePair
+from export.passes.merge_salu import MergeSalu
 from export.passes.name_nodes import NameNodes
 from export.passes.stamp_metadata import StampMetadata
+from export.passes.write_out import WriteOut
 from zoo._files import write_together
 
 
 def trace(job: Job) -> None:
     """Turn the model into a graph; see `export.lower.to_onnx.lower`."""
     job.graph = lower(job.source, job.target)
+
+
+def simplify(job: Job) -> None:
+    """Rewrite SALU and its gates by their exact identities; see `MergeSalu`, `FusePair` and `FoldOutputScale`."""
+    ir.passes.Sequential(MergeSalu(), FusePair(), FoldOutputScale())(job.need_graph())
+
+
+def write_out(job: Job) -> None:
+    """Leave standard operators only; see `WriteOut`."""
+    WriteOut()(job.need_graph())
 
 
 def name_nodes(job: Job) -> None:

@@ -32,8 +32,9 @@ LAYERS = {
         {"__main__"},
     ],
     "export": [
-        {"errors", "metadata", "_versions"},
+        {"errors", "metadata", "operators", "cost", "_versions"},
         {"targets"},
+        {"native"},
         {"inputs", "source"},
         {"lower"},
         {"passes"},

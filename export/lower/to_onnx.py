@@ -12,6 +12,7 @@ from torch import Tensor
 
 from export.errors import LoweringError
 from export.inputs import Feeds
+from export.lower.activations import one_node_each
 from export.lower.text import traceable
 from export.source import Source
 from export.targets import ExportTarget
@@ -33,7 +34,7 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
 
     Returns:
         A graph with the inputs of `source.input`, such as `image` (batch, channels, height, width), and one output
-        `logits` (batch, classes).
+        `logits` (batch, classes). Every SALU, SWALU and GALU in it is one node; see `export.operators`.
 
     Raises:
         ShapeError: the model does not run on an input of the stated size.
@@ -44,7 +45,7 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
     for trial in source.input.trials(TRACE_BATCH):
         _check_model(source, trial)
     example = source.input.example(TRACE_BATCH)
-    with _quiet(), traceable(source.model) as model_to_trace:
+    with _quiet(), one_node_each(source.model), traceable(source.model) as model_to_trace:
         try:
             program = torch.onnx.export(  # noqa: TID251 the one place
                 model_to_trace,
