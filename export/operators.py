@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from zoo.activations.algebra import Number
+
 DOMAIN = "salu_zoo"
 VERSION = 1
 
@@ -36,7 +38,7 @@ def values_of(node: ir.Node) -> tuple[float, ...]:
     return tuple(node.attributes[name].as_float() for name in ATTRIBUTES[node.op_type])
 
 
-def make_node(name: str, inputs: Sequence[ir.Value], values: Sequence[float], like: ir.Value) -> ir.Node:
+def make_node(name: str, inputs: Sequence[ir.Value], values: Sequence[Number], like: ir.Value) -> ir.Node:
     """A node of ours.
 
     Args:
@@ -45,7 +47,7 @@ def make_node(name: str, inputs: Sequence[ir.Value], values: Sequence[float], li
         values: its attributes, in the order of `ATTRIBUTES`.
         like: a value whose shape and type the output has.
     """
-    attributes = dict(zip(ATTRIBUTES[name], values, strict=True))
+    attributes = dict(zip(ATTRIBUTES[name], map(float, values), strict=True))
     node = ir.node(name, inputs, attributes, domain=DOMAIN, version=VERSION)
     node.outputs[0].shape, node.outputs[0].type = like.shape, like.type
     return node

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ def _symbolic(module: nn.Module) -> Callable[[Tensor], Tensor]:
     """The module's forward as a node with its guarded a and b as numbers."""
     name = OPERATORS[type(module)]  # type: ignore[index]
     with torch.no_grad():
-        values = {attribute: guard(getattr(module, attribute)).item() for attribute in ATTRIBUTES[name]}
+        values: dict[str, Any] = {attribute: guard(getattr(module, attribute)).item() for attribute in ATTRIBUTES[name]}
 
     def forward(x: Tensor) -> Tensor:
         return torch.onnx.ops.symbolic(f"{DOMAIN}::{name}", (x,), values, dtype=x.dtype, shape=x.shape, version=VERSION)  # type: ignore[no-any-return]

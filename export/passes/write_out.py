@@ -113,10 +113,10 @@ def _galu(site: _Site, a: float, b: float) -> ir.Value:
 
 def _salu_swalu(site: _Site, a: float, b: float, c: float, d: float) -> ir.Value:
     saturation = float(geometry(Pair(a, b)).saturation)
-    whole = compose(Pair(a, b), Pair(c, d))
+    outer_a, outer_b = map(float, compose(Pair(a, b), Pair(c, d)))
     x, square = site.clipped(Pair(a, b))
     unit = site.bounded(x, square, 1 / (a * b), 1.0)
-    half = site.bounded(x, square, 4 / (whole.a * saturation) ** 2, 4 * whole.b / whole.a / saturation**2)
+    half = site.bounded(x, square, 4 / (outer_a * saturation) ** 2, 4 * outer_b / outer_a / saturation**2)
     return site.make("Mul", unit, site.make("Add", half, saturation / 2))
 
 

@@ -63,5 +63,7 @@ def plot_curve(
         points = [(row["epoch"], row[key]) for row in log_rows if row.get(key) is not None]
         if points:
             right.plot(*zip(*points, strict=True), color=color, marker=".", label=label)
-            right.legend(loc="center right")
+    # Outside: inside it would hide a score that was measured once.
+    if right.lines:
+        figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=len(COLORS), frameon=False)
     return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=110))
