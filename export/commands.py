@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from export.bench.command import bench_command
 from export.targets import TARGETS, list_targets
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the `zoo` command."""
     app.command("export")(export_command)
     app.command("validate")(validate_command)
+    app.command("bench")(bench_command)
 
 
 def export_command(

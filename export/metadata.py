@@ -13,8 +13,8 @@ from zoo.errors import ConfigurationError
 PREFIX = "salu_zoo."
 # Files of images are of format 1, files of texts of format 2: older versions do not read those, and say so.
 IMAGES, TEXTS = 1, 2
-# Properties that files of images do not have.
-_TEXT_FIELDS = {"limits"}
+# Properties that files of images do not have, and that only files with operators of ours have.
+_TEXT_FIELDS, _OWN_FIELDS = {"limits"}, {"operators"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ class FileMetadata:
         zoo_version: version of this package.
         torch_version: version of PyTorch that traced the model.
         limits: largest inputs of a text model: "max_length", "vocab_size", "type_vocab_size"; empty for images.
+        operators: domain, version and digest of the operators of ours that the file holds; empty if it holds none.
     """
 
     model: str
@@ -49,6 +50,7 @@ class FileMetadata:
     zoo_version: str
     torch_version: str
     limits: dict[str, int] = field(default_factory=dict)
+    operators: dict[str, Any] = field(default_factory=dict)
 
     @property
     def format(self) -> int:
@@ -63,6 +65,7 @@ class FileMetadata:
     def to_props(self) -> dict[str, str]:
         """The record as ONNX metadata properties: text to text, each value JSON unless it is text already."""
         values = {key: getattr(self, key) for key in _names(self.format)} | {"format": self.format}
+        values |= {key: getattr(self, key) for key in _OWN_FIELDS if getattr(self, key)}
         return {
             PREFIX + key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for key, value in values.items()
@@ -90,7 +93,7 @@ class FileMetadata:
                 f"{file} has metadata of format {ours.get('format')!r}, this version reads {IMAGES} and {TEXTS}. "
                 "Update salu-zoo."
             )
-        names = _names(int(ours["format"]))
+        names = [*_names(int(ours["format"])), *(_OWN_FIELDS & set(ours))]
         missing = sorted(set(names) - set(ours))
         if missing:
             raise OnnxFileError(f"{file} lacks the metadata {', '.join(missing)}. Export the model again.")
@@ -102,6 +105,7 @@ class FileMetadata:
             record = cls(**values | {"labels": _checked_labels(values["labels"])})
             _checked(record.opset, int, "opset")
             _checked(record.preprocess, dict, "preprocess")
+            _checked(record.operators, dict, "operators")
             if "limits" in values:
                 _check_limits(record.limits)
             open_preprocess(record)
@@ -127,8 +131,9 @@ def _check_limits(value: Any) -> None:
 
 
 def _names(version: int) -> list[str]:
-    """The properties of a format, without `format` itself."""
-    return [field.name for field in fields(FileMetadata) if version == TEXTS or field.name not in _TEXT_FIELDS]
+    """The properties that every file of a format has, without `format` itself."""
+    left_out = _OWN_FIELDS if version == TEXTS else _OWN_FIELDS | _TEXT_FIELDS
+    return [field.name for field in fields(FileMetadata) if field.name not in left_out]
 
 
 def open_preprocess(record: FileMetadata) -> Preprocess | TextPreprocess | None:

@@ -8,13 +8,16 @@ already.
     Swalu(X; a, b)           x/2 · (1 + SALU(x; a, b))
     Galu(X; a, b)            x/2 · (1 + SALU(ψ(x); a, b)), ψ(x) = sqrt(2/π)·(x + 0.044715·x³)
     SaluSwalu(X; a, b, c, d) SWALU(SALU(x; a, b); c, d)
+    SaluAddSwalu(X, R; a, b, c, d) SWALU(SALU(x; a, b) + r; c, d)
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from zoo.activations.algebra import Number
+if TYPE_CHECKING:
+    from zoo.activations.algebra import Number
 
 DOMAIN = "salu_zoo"
 VERSION = 1
@@ -24,6 +27,7 @@ ATTRIBUTES = {
     "Swalu": ("a", "b"),
     "Galu": ("a", "b"),
     "SaluSwalu": ("a", "b", "c", "d"),
+    "SaluAddSwalu": ("a", "b", "c", "d"),
 }
 """The attributes of each operator, in order."""
 
@@ -38,7 +42,7 @@ def values_of(node: ir.Node) -> tuple[float, ...]:
     return tuple(node.attributes[name].as_float() for name in ATTRIBUTES[node.op_type])
 
 
-def make_node(name: str, inputs: Sequence[ir.Value], values: Sequence[Number], like: ir.Value) -> ir.Node:
+def make_node(name: str, inputs: Sequence[ir.Value], values: "Sequence[Number]", like: ir.Value) -> ir.Node:
     """A node of ours.
 
     Args:

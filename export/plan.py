@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from export import steps
 from export.job import Job
 from export.parity.collect import describe_samples
+from export.targets import ExportTarget
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,26 @@ def make_plan(job: Job) -> Plan:
     if text:
         checks += "; neither padding nor company changes a text"
     loads = f"IR version {target.ir_version} (ONNX Runtime {target.oldest_runtime} or newer)"
+    kinds = "standard and our own" if target.own_operators else "standard"
     return Plan(
         f"{source.full_name} for target {target.name}, to {job.path}",
         (
             Step("trace", f"torch.onnx.export at {source.input.summary()}, {sizes}, opset {target.opset}", steps.trace),
-            Step("simplify", "merge SALU after SALU, pair SALU and SWALU, fold heights into weights", steps.simplify),
-            Step("write out", "SALU and its gates as standard operators that cannot overflow", steps.write_out),
+            *_rewrites(target),
             Step("name", "name nodes after their modules, drop the exporter's notes", steps.name_nodes),
             Step("stamp", "put labels, preprocessing, digests and versions into the file", steps.stamp),
-            Step("check", f"standard operators only, {loads}, onnx.checker", steps.check),
+            Step("check", f"{kinds} operators only, {loads}, onnx.checker", steps.check),
             Step("parity", checks, steps.parity),
             Step("write", "the file and its parity report, both or neither", steps.write),
         ),
+    )
+
+
+def _rewrites(target: ExportTarget) -> tuple[Step, ...]:
+    """What becomes of SALU and its gates, each of which is traced as one node."""
+    if target.own_operators:
+        return (Step("fuse", "SALU, the shortcut's addition and SWALU into one operator of ours each", steps.fuse),)
+    return (
+        Step("simplify", "merge SALU after SALU, pair SALU and SWALU, fold heights into weights", steps.simplify),
+        Step("write out", "SALU and its gates as standard operators that cannot overflow", steps.write_out),
     )

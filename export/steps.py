@@ -8,10 +8,13 @@ from export.errors import ParityError
 from export.job import Job
 from export.lower.to_onnx import lower
 from export.metadata import FileMetadata
+from export.native.identity import operators_record
+from export.operators import DOMAIN
 from export.parity.report import report_path
 from export.parity.run import check_parity
-from export.passes.check import CheckPortable
+from export.passes.check import CheckGraph
 from export.passes.fold_output_scale import FoldOutputScale
+from export.passes.fuse_add import FuseAdd
 from export.passes.fuse_pair import FusePair
 from export.passes.merge_salu import MergeSalu
 from export.passes.name_nodes import NameNodes
@@ -28,6 +31,11 @@ def trace(job: Job) -> None:
 def simplify(job: Job) -> None:
     """Rewrite SALU and its gates by their exact identities; see `MergeSalu`, `FusePair` and `FoldOutputScale`."""
     ir.passes.Sequential(MergeSalu(), FusePair(), FoldOutputScale())(job.need_graph())
+
+
+def fuse(job: Job) -> None:
+    """Leave as few operators of ours as there can be; see `MergeSalu`, `FuseAdd` and `FusePair`."""
+    ir.passes.Sequential(MergeSalu(), FuseAdd(), FusePair())(job.need_graph())
 
 
 def write_out(job: Job) -> None:
@@ -56,18 +64,19 @@ def stamp(job: Job) -> None:
         opset=target.opset,
         zoo_version=version_of("salu-zoo"),
         torch_version=torch.__version__,
+        operators=operators_record() if target.own_operators else {},
     )
     StampMetadata(record)(job.need_graph())
 
 
 def check(job: Job) -> None:
-    """Check the graph, then serialise it; see `CheckPortable`.
+    """Check the graph, then serialise it; see `CheckGraph`.
 
     Raises:
         LoweringError: the graph is not portable.
     """
     graph = job.need_graph()
-    CheckPortable(tuple(job.source.input.axes))(graph)
+    CheckGraph(tuple(job.source.input.axes), [DOMAIN] if job.target.own_operators else [])(graph)
     job.file = ir.to_proto(graph).SerializeToString()
 
 

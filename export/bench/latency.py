@@ -100,7 +100,7 @@ def measure_latency(
         OnnxFileError: the file or its report is missing or damaged.
         ConfigurationError: `tokens` is given for an image model, or more than the model takes.
     """
-    report = _passed_report(Path(file))
+    report = passed_report(Path(file))
     source = read_source(model, input_spec=input_spec)
     if report.weights_sha256 != source.weights_sha256:
         raise ModelMismatchError(f"{file} was exported from {report.model} with other weights than this model has.")
@@ -112,7 +112,7 @@ def measure_latency(
     torch.set_num_threads(count)
     try:
         with torch.inference_mode():
-            times = _alternate((lambda: source.model(*feeds.values()), lambda: predictor(given)), runs, warmup)
+            times = alternate((lambda: source.model(*feeds.values()), lambda: predictor(given)), runs, warmup)
         cpu = hardware(torch.device("cpu"))
     finally:
         torch.set_num_threads(before)
@@ -140,7 +140,14 @@ def _one(given: ModelInput, tokens: int | None) -> Feeds:
     return given.tokens(1, min(USUAL_TOKENS, given.max_length) if tokens is None else tokens)
 
 
-def _passed_report(file: Path) -> ParityReport:
+def passed_report(file: Path) -> ParityReport:
+    """The report beside a file.
+
+    Raises:
+        OnnxFileError: the file or its report is missing or damaged.
+        ParityError: the file has not passed.
+        ModelMismatchError: the report is about other bytes.
+    """
     if not file.is_file():
         raise OnnxFileError(f"There is no file {file.absolute()}. Run: zoo export MODEL --output FILE.onnx.")
     report = ParityReport.load(report_path(file))
@@ -154,7 +161,8 @@ def _passed_report(file: Path) -> ParityReport:
     return report
 
 
-def _alternate(sides: tuple[Callable[[], object], ...], runs: int, warmup: int) -> list[list[float]]:
+def alternate(sides: tuple[Callable[[], object], ...], runs: int, warmup: int) -> list[list[float]]:
+    """Seconds of each run of each side; the sides take turns."""
     times: list[list[float]] = [[] for _ in sides]
     for run in range(warmup + runs):
         for taken, side in zip(times, sides, strict=True):

@@ -8,21 +8,23 @@ import onnx_ir as ir
 from export.errors import LoweringError
 
 
-class CheckPortable(ir.passes.InPlacePass):
+class CheckGraph(ir.passes.InPlacePass):
     """Raise unless any conforming runtime can be expected to load the graph; change nothing.
 
-    1. Every node is of the standard domain; no model-local functions.
+    1. Every node is of the standard domain, or of those allowed; no model-local functions.
     2. The free axes of every input, and the batch of every output, are symbolic.
     3. No weight is stored outside the file.
     4. onnx's own checker, with strict shape inference, accepts it.
 
     Args:
         axes: names of the leading axes of every input that are free, the batch first.
+        domains: of operators the runtime will have besides the standard ones. The outputs of their nodes must have
+            shapes in the file, which no runtime can infer.
     """
 
-    def __init__(self, axes: Sequence[str] = ("batch",)) -> None:
+    def __init__(self, axes: Sequence[str] = ("batch",), domains: Sequence[str] = ()) -> None:
         super().__init__()
-        self.axes = tuple(axes)
+        self.axes, self.domains = tuple(axes), ("", *domains)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Check; the result is always unmodified.
@@ -30,13 +32,18 @@ class CheckPortable(ir.passes.InPlacePass):
         Raises:
             LoweringError: one of the cases fails.
         """
-        foreign = sorted({f"{node.domain}::{node.op_type}" for node in model.graph.all_nodes() if node.domain != ""})
+        foreign = sorted(
+            {f"{node.domain}::{node.op_type}" for node in model.graph.all_nodes() if node.domain not in self.domains}
+        )
         if foreign or model.functions:
             names = foreign + [str(key) for key in model.functions]
             raise LoweringError(
                 f"The graph holds operators outside the ONNX standard: {', '.join(names)}. "
                 "Write that part of the model as plain tensor code."
             )
+        shapeless = [n.name for n in model.graph if n.domain != "" and any(v.shape is None for v in n.outputs)]
+        if shapeless:
+            raise LoweringError(f"The outputs of {', '.join(map(str, shapeless))} have no shapes.")
         for value in model.graph.inputs:
             _check_free(value, self.axes)
         for value in model.graph.outputs:

@@ -1,10 +1,8 @@
 """The only place that opens an ONNX Runtime session."""
 
-import ctypes
-import io
-import warnings
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,15 +11,24 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from export._versions import runtime_distributions
 from export.errors import ExportError, OnnxFileError, ProviderError
+from export.metadata import PREFIX
+from export.native import DOMAIN, register
+from export.native.identity import check_operators
+from export.runtime.machine import arranged_for_this_machine
+from export.runtime.providers import (
+    CPU,
+    Providers,
+    advice,
+    available,
+    load_cuda,
+    provider_options,
+    refuse_missing,
+    why_not_started,
+)
 
 # For annotations elsewhere; sessions are made here only.
 Session: TypeAlias = onnxruntime.InferenceSession  # noqa: TID251
-# Execution providers in order of preference, each a name or (name, options).
-Providers: TypeAlias = str | Sequence[str | tuple[str, Mapping[str, Any]]]
-
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # What ONNX Runtime raises of its own derives from `Exception` directly; its Python binding adds RuntimeError.
 ORT_ERRORS: tuple[type[Exception], ...] = (
     *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
@@ -29,17 +36,8 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
 )
 # A session that does not start also raises ValueError, for provider options of a wrong form.
 _START_ERRORS: tuple[type[Exception], ...] = (*ORT_ERRORS, ValueError)
-# Shared libraries beside ONNX Runtime that a provider lives in; loading one names the CUDA library it misses.
-_LIBRARIES = {
-    CUDA: "onnxruntime_providers_cuda",
-    "TensorrtExecutionProvider": "onnxruntime_providers_tensorrt",
-}
 # ONNX Runtime's severities: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. Ours are raised, so only errors print.
 _ERROR, _FATAL, _DEFAULT_SEVERITY = 3, 4, 2
-
-
-class ProviderFallbackWarning(UserWarning):
-    """A provider that was asked for is not in use, and the caller had allowed that."""
 
 
 def open_session(
@@ -54,6 +52,9 @@ def open_session(
     log_severity: int = _ERROR,
 ) -> Session:
     """Open an ONNX file on exactly the execution providers asked for.
+
+    A file with operators of ours (target `edge_cpu`) gets them compiled on first use, see `export.native`; on the CPU
+    it runs in ONNX Runtime's blocked layout, see `export.runtime.machine`.
 
     Operators a provider does not know still run on the CPU, as ONNX Runtime always does; what is refused is that a
     whole provider is missing without a word.
@@ -75,16 +76,22 @@ def open_session(
     Raises:
         ProviderError: a provider is unknown, not installed, does not start or does not take its options.
         OnnxFileError: the file is missing, is not ONNX, is truncated, or too new for this ONNX Runtime.
+        NativeError: the file needs our operators, and they cannot be compiled or loaded.
     """
     wanted = provider_options(providers or CPU, tf32)
-    usable = _available(wanted, allow_fallback)
+    usable = available(wanted, allow_fallback)
     if isinstance(model, str | Path) and not Path(model).is_file():
         raise OnnxFileError(f"There is no file {Path(model).absolute()}. Run: zoo export MODEL --output FILE.onnx.")
     options = _options(threads, spin, optimize, log_severity)
-    session = _create(model, options, usable)
+    try:
+        session = _create(model, options, usable)
+    except OnnxFileError as error:
+        if f"{DOMAIN}:" not in str(error):
+            raise
+        session = _create_with_operators(model, options, usable, optimize)
     missing = [name for name, _ in usable if name not in session.get_providers()]
     if missing:
-        _missing(missing, _why_not_started(missing), allow_fallback)
+        refuse_missing(missing, why_not_started(missing), allow_fallback)
     return session
 
 
@@ -111,29 +118,6 @@ def run_session(
         ) from error
 
 
-def provider_options(providers: Providers, tf32: bool = False) -> list[tuple[str, dict[str, str]]]:
-    """Bring the ways to name providers to one form: (name, options), in order.
-
-    CUDA gets `use_tf32`, from `tf32`, unless its options say something about it: ONNX Runtime's own default is on.
-
-    Raises:
-        ProviderError: an entry is neither a name nor (name, options).
-    """
-    found = []
-    for entry in [providers] if isinstance(providers, str) else providers:
-        name, options = (entry, {}) if isinstance(entry, str) else _pair(entry)
-        given = {str(key): str(value) for key, value in options.items()}
-        found.append((name, {"use_tf32": str(int(tf32))} | given if name == CUDA else given))
-    return found
-
-
-def _pair(entry: Any) -> tuple[str, Mapping[str, Any]]:
-    match entry:
-        case (str() as name, Mapping() as options):
-            return name, options
-    raise ProviderError(f"{entry!r} is no execution provider: give its name, or a tuple (name, options).")
-
-
 def _options(threads: int | None, spin: bool, optimize: bool, log_severity: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = log_severity
@@ -154,7 +138,7 @@ def _create(
     plain: list[tuple[str, dict[str, str]]] = [(CPU, {})]
     accelerated = any(name != CPU for name, _ in providers)
     if accelerated:
-        _load_cuda()
+        load_cuda()
     with _silent(accelerated):
         try:
             return _start(model, options, providers)
@@ -167,12 +151,33 @@ def _create(
                 reason = _reason(error)
             else:
                 names = ", ".join(name for name, _ in providers if name != CPU) or CPU
-                raise ProviderError(f"{names} did not start: {reason}. {_advice()}") from failure
+                raise ProviderError(f"{names} did not start: {reason}. {advice()}") from failure
     raise OnnxFileError(
         f"{'The model' if isinstance(model, bytes) else model} does not load in ONNX Runtime "
         f"{onnxruntime.__version__}: {reason}. It is not an ONNX file, it is truncated, or it needs a newer ONNX "
         "Runtime."
     ) from failure
+
+
+def _create_with_operators(
+    model: str | Path | bytes,
+    options: onnxruntime.SessionOptions,
+    providers: list[tuple[str, dict[str, str]]],
+    optimize: bool,
+) -> Session:
+    """Start a session on a file with our operators: compiled on this machine, and on the CPU in its own layout."""
+    library = register(options)
+    if optimize and [name for name, _ in providers] == [CPU]:
+        content = model if isinstance(model, bytes) else Path(model).read_bytes()
+        arranged = arranged_for_this_machine(content, library)
+        if arranged is not None:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            model = arranged
+    session = _create(model, options, providers)
+    record = session.get_modelmeta().custom_metadata_map.get(f"{PREFIX}operators")
+    if record is not None:
+        check_operators(json.loads(record), "The model" if isinstance(model, bytes) else str(model))
+    return session
 
 
 def _start(
@@ -181,55 +186,6 @@ def _start(
     return onnxruntime.InferenceSession(  # noqa: TID251 the one place
         model if isinstance(model, bytes) else str(model), options, providers=providers, enable_fallback=0
     )
-
-
-def _available(wanted: list[tuple[str, dict[str, str]]], allow_fallback: bool) -> list[tuple[str, dict[str, str]]]:
-    """The wanted providers that this build of ONNX Runtime has; none left means the CPU."""
-    offered = onnxruntime.get_available_providers()
-    wheels, names = runtime_distributions(), [name for name, _ in wanted]
-    if len(wheels) > 1 and any(name != CPU for name in names):
-        both = " and ".join(f"{name} {version}" for name, version in wheels.items())
-        raise ProviderError(
-            f"{both} are installed together; they overwrite each other's files, so {', '.join(names)} cannot be "
-            f"relied on. Run: pip uninstall -y {' '.join(wheels)}, then install the one you need."
-        )
-    missing = [name for name in names if name not in offered]
-    if missing:
-        _missing(missing, f"ONNX Runtime {onnxruntime.__version__} does not have it", allow_fallback)
-    return [(name, options) for name, options in wanted if name in offered] or [(CPU, {})]
-
-
-def _missing(names: list[str], reason: str, allow_fallback: bool) -> None:
-    text = f"{', '.join(names)} was asked for, but {reason}."
-    if not allow_fallback:
-        raise ProviderError(f"{text} {_advice()}")
-    warnings.warn(f"{text} Continuing without.", ProviderFallbackWarning, stacklevel=4)
-
-
-def _advice() -> str:
-    return (
-        f"Available here: {', '.join(onnxruntime.get_available_providers())} (some need libraries or a device). "
-        "Choose another, or pass allow_fallback=True to accept the CPU."
-    )
-
-
-def _why_not_started(names: list[str]) -> str:
-    """Ask the system's loader why a provider's library does not load: its answer names the missing file."""
-    folder = Path(onnxruntime.__file__).parent / "capi"
-    for name in names:
-        for library in folder.glob(f"*{_LIBRARIES.get(name, name)}*"):
-            try:
-                ctypes.CDLL(str(library))
-            except OSError as error:
-                return f"it did not start: {error}"
-    return "ONNX Runtime could not start it: no such device, or a library of another version"
-
-
-def _load_cuda() -> None:
-    """Make the CUDA libraries of NVIDIA's pip packages known; a failure shows up as a provider that did not start."""
-    if hasattr(onnxruntime, "preload_dlls"):
-        with redirect_stdout(io.StringIO()):  # it prints a page about each library it does not find
-            onnxruntime.preload_dlls()
 
 
 @contextmanager

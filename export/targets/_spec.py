@@ -14,6 +14,8 @@ class ExportTarget:
         precision: the row of `export.parity.tolerances` the file is judged by.
         description: one line for the help of `zoo export --target`.
         oldest_runtime: the oldest ONNX Runtime that loads the file, named in the plan.
+        own_operators: whether SALU and its gates stay operators of ours, which the runtime must have; see
+            `export.native`.
     """
 
     name: str
@@ -22,3 +24,4 @@ class ExportTarget:
     precision: str
     description: str
     oldest_runtime: str
+    own_operators: bool = False

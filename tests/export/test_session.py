@@ -7,8 +7,9 @@ import torch
 from tiny_model import SIZE
 
 from export import ExportError, OnnxFileError, ProviderError, open_session
-from export.runtime import session as session_module
-from export.runtime.session import ORT_ERRORS, ProviderFallbackWarning, provider_options, run_session
+from export.runtime import providers as providers_module
+from export.runtime.providers import ProviderFallbackWarning, provider_options
+from export.runtime.session import ORT_ERRORS, run_session
 
 IMAGES = np.random.default_rng(0).normal(size=(3, *SIZE)).astype(np.float32)
 
@@ -63,7 +64,7 @@ def test_fallback_is_an_explicit_argument(exported):
 
 def test_two_wheels_at_once_are_reported(exported, monkeypatch):
     wheels = {"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.1"}
-    monkeypatch.setattr(session_module, "runtime_distributions", lambda: wheels)
+    monkeypatch.setattr(providers_module, "runtime_distributions", lambda: wheels)
     with pytest.raises(ProviderError, match="pip uninstall -y onnxruntime onnxruntime-gpu"):
         open_session(exported.path, "CUDAExecutionProvider")
     assert open_session(exported.path).get_providers() == ["CPUExecutionProvider"]

@@ -1,0 +1,114 @@
+"""`zoo bench`: a model's exported files against its twin."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from export.targets import list_targets
+
+if TYPE_CHECKING:
+    from export.bench.files import BenchResult
+
+Model = Annotated[str, typer.Argument(help="MODEL or MODEL.TAG; a bare model gets random weights.")]
+Targets = Annotated[
+    list[str] | None, typer.Option("--target", help="Repeatable. Default: all.", autocompletion=list_targets)
+]
+Norm = Annotated[str | None, typer.Option(help="The twin's norm. Default: batchnorm, for tokens layernorm.")]
+Act = Annotated[str | None, typer.Option(help="The twin's activation. Default: relu, silu or gelu, by the backbone.")]
+Tokens = Annotated[int, typer.Option(min=2, help="Text models: length of the text.")]
+Runs = Annotated[int, typer.Option(min=1, help="Timed runs of each file; they take turns.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime. Default: all cores.")]
+Keep = Annotated[Path | None, typer.Option(help="Leave the exported files in this folder.")]
+Output = Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw it into this PNG file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+
+
+def bench_command(
+    model: Model,
+    target: Targets = None,
+    norm: Norm = None,
+    act: Act = None,
+    tokens: Tokens = 128,
+    runs: Runs = 50,
+    threads: Threads = None,
+    keep: Keep = None,
+    output: Output = None,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time one image or text through a model's exported files and through its twin's, in turns, on the CPU.
+
+    The twin is the same backbone with a usual norm and activation, as a portable file; ONNX Runtime folds its
+    BatchNorm into the convolutions. Every file passes its parity check first, or nothing is timed.
+    """
+    import tempfile
+
+    from export.bench.files import bench_files
+    from zoo._files import check_writable, write_json
+    from zoo.commands._output import console_err, print_json
+
+    for path in (output, plot):
+        if path is not None:
+            check_writable(path)
+    with ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        files = _export(model, target or list_targets(), {"norm": norm, "act": act}, folder, threads)
+        console_err.print("timing ...", highlight=False)
+        result = bench_files(files, tokens=tokens, runs=runs, threads=threads)
+    print_json(result.to_dict()) if as_json else _print(model, result)
+    if output is not None:
+        write_json(output, result.to_dict())
+    if plot is not None:
+        from export.bench.plot import plot_bench
+
+        plot_bench(result, plot, f"{model}: one at a time, ratio to {result.rows[0].label}")
+
+
+def _export(
+    name: str, targets: list[str], asked: dict[str, str | None], folder: Path, threads: int | None
+) -> list[tuple[str, Path]]:
+    """The twin's portable file, then the model's for each target."""
+    import zoo
+    from export.bench.twins import twin_of
+    from export.pipeline import export
+    from export.targets import get_target
+    from zoo.commands._output import console_err
+    from zoo.models.build import find_spec
+
+    for target in targets:
+        get_target(target)
+    network = zoo.create_model(name)
+    spec = find_spec(name.partition(".")[0])
+    changes = twin_of(spec.name) | {key: value for key, value in asked.items() if value is not None}
+    twin = zoo.create_model(spec.name, pretrained=False, **changes)  # type: ignore[arg-type]
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for label, module, target in [
+        (" + ".join(changes.values()), twin, "portable"),
+        *((f"{name}, {target}", network, target) for target in targets),
+    ]:
+        console_err.print(f"exporting {label} ...", markup=False, highlight=False)
+        path = folder / f"{label.replace(' + ', '_').replace(', ', '.')}.onnx"
+        files.append((label, export(module, path, target=target, threads=threads).path))
+    return files
+
+
+def _print(name: str, result: "BenchResult") -> None:
+    from rich import box
+    from rich.table import Table
+
+    from zoo.commands._output import console_out
+
+    what = f"one text of {result.tokens} tokens" if result.tokens else "one image"
+    title = f"{name}: {what}, {result.threads} threads, {result.runs} runs each, {result.cpu}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("file", "p50 ms", "p90 ms", "p99 ms", "ratio", "memory MB", "file MB"):
+        table.add_column(column, overflow="fold")
+    for row in result.rows:
+        times = (f"{value:.2f}" for value in (row.latency.p50_ms, row.latency.p90_ms, row.latency.p99_ms))
+        sizes = (f"{value / 1e6:.0f}" for value in (row.memory_bytes, row.size_bytes))
+        table.add_row(row.label, *times, f"{row.ratio:.2f}", *sizes)
+    console_out.print(table, width=None if console_out.is_terminal else 160)

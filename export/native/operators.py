@@ -1,0 +1,61 @@
+"""The operators of the library as a table: what a pass may put into a graph, and what a checker expects of a node."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DOMAIN = "salu_zoo"
+OP_VERSION = 1
+
+Element = Literal["float32", "uint8"]
+Attribute = Literal["float", "int"]
+
+
+@dataclass(frozen=True)
+class OperatorSpec:
+    """One operator of the domain `salu_zoo`, version 1; ours.
+
+    Every operator has one output Y of X's shape and element type; all inputs have that element type. The file must
+    carry the shape of Y in `value_info`: the library infers none.
+
+    Attributes:
+        name: the `op_type` of a node.
+        formula: what it computes, element by element.
+        inputs: their names, in order. All have X's shape; V and H of FlesGate have X's rank and size 1, except X's size
+            on `axis` and, if not 1, on axis 0.
+        attributes: name and type of each; all are required. Scales and a, b, c, d are positive and finite, with
+            sqrt(a·b) and sqrt(a/b) in 1e-30..1e30, zero points are in 0..255, and `axis` is not the batch axis 0.
+        element: "float32" or "uint8".
+        of: for an operator on uint8, the operator on float32 between its (x - x_zero_point)·x_scale and its
+            saturate(round_half_even(y / y_scale) + y_zero_point).
+    """
+
+    name: str
+    formula: str
+    inputs: tuple[str, ...]
+    attributes: dict[str, Attribute]
+    element: Element = "float32"
+    of: str | None = None
+
+
+_FIRST: dict[str, Attribute] = {"a": "float", "b": "float"}
+_BOTH: dict[str, Attribute] = _FIRST | {"c": "float", "d": "float"}
+_FLOAT = (
+    OperatorSpec("Salu", "a·x / sqrt(1 + a·b·x²)", ("X",), _FIRST),
+    OperatorSpec("Swalu", "x/2 · (1 + SALU(x; a, b))", ("X",), _FIRST),
+    OperatorSpec("Galu", "x/2 · (1 + SALU(ψ(x); a, b)), ψ(x) = sqrt(2/π)·(x + 0.044715·x³)", ("X",), _FIRST),
+    OperatorSpec("SaluSwalu", "SWALU(SALU(x; a, b); c, d)", ("X",), _BOTH),
+    OperatorSpec("SaluAddSwalu", "SWALU(SALU(x; a, b) + r; c, d)", ("X", "R"), _BOTH),
+    OperatorSpec("FlesGate", "v · sigmoid(h·x) · x", ("X", "V", "H"), {"axis": "int"}),
+)
+
+
+def _on_uint8(spec: OperatorSpec) -> OperatorSpec:
+    scales: dict[str, Attribute] = {}
+    for tensor in (*spec.inputs, "Y"):
+        scales |= {f"{tensor.lower()}_scale": "float", f"{tensor.lower()}_zero_point": "int"}
+    return OperatorSpec(f"Q{spec.name}", spec.formula, spec.inputs, spec.attributes | scales, "uint8", spec.name)
+
+
+OPERATORS: dict[str, OperatorSpec] = {
+    spec.name: spec for spec in (*_FLOAT, *(_on_uint8(spec) for spec in _FLOAT if spec.name != "FlesGate"))
+}

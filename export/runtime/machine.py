@@ -1,0 +1,129 @@
+"""The blocked layout of a file, kept for this machine: arranged once, compared with the file itself, found again."""
+
+import hashlib
+import json
+import platform
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from export.errors import BlockedLayoutError
+from export.native import NativeLibrary, register
+from export.native.cache import cache_folder
+from zoo._files import write_together
+from zoo.errors import OutputError
+
+# float32 in another order of summation; a misplaced operator is off by 1e-2 and more.
+MAX_REL = 1e-5
+_BATCH = 2
+
+
+class BlockedLayoutWarning(UserWarning):
+    """A file runs without the blocked layout, or its arrangement could not be kept."""
+
+
+def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | None:
+    """A file with our operators in ONNX Runtime's blocked layout; None to run it as it is.
+
+    It is arranged on first use and kept in the cache beside the compiled operators, under a name made from the file,
+    the release of ONNX Runtime, the processor and the operators; what is kept for another machine is therefore not
+    found. Before it is kept its outputs on random input are compared with those of the file itself.
+
+    Args:
+        file: an ONNX file with operators of ours.
+        library: what computes them.
+
+    Returns:
+        The arranged file, to be opened with optimisation off. None where no convolution is kept in that layout, and,
+        with a `BlockedLayoutWarning`, where the arrangement fails or computes something else.
+    """
+    place = cache_folder().parent / "blocked" / f"{_key(file, library)}.onnx"
+    kept = _read(place)
+    if kept is not None:
+        return kept
+    try:
+        found = _arrange(file)
+        if found is not None:
+            _compare(file, found)
+    except BlockedLayoutError as error:
+        text = f"The file runs as it is, somewhat slower: {error} (ONNX Runtime {onnxruntime.__version__})."
+        warnings.warn(text, BlockedLayoutWarning, stacklevel=3)
+        return None
+    if found is not None:
+        _keep(place, found)
+    return found
+
+
+def _arrange(file: bytes) -> bytes | None:
+    from export.runtime.blocked import arrange  # with onnx_ir, which takes its time and is needed once per file
+
+    return arrange(file)
+
+
+def _key(file: bytes, library: NativeLibrary) -> str:
+    parts = (hashlib.sha256(file).hexdigest(), onnxruntime.__version__, _processor(), library.sha256)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What this processor is and can do; the layout's block size follows from it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    wanted = ("model name", "flags", "CPU part", "Features")
+    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
+
+
+def _read(place: Path) -> bytes | None:
+    record = place.with_suffix(".sha256")
+    if not place.is_file() or not record.is_file():
+        return None
+    content = place.read_bytes()
+    if hashlib.sha256(content).hexdigest() == record.read_text("utf-8").strip():
+        return content
+    warnings.warn(f"{place} is damaged; it is made again.", BlockedLayoutWarning, stacklevel=4)
+    return None
+
+
+def _keep(place: Path, content: bytes) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_together(
+            {
+                place: lambda file: file.write_bytes(content),
+                place.with_suffix(".sha256"): lambda file: file.write_text(digest + "\n", encoding="utf-8"),
+            }
+        )
+    except (OSError, OutputError) as error:
+        text = f"The arranged file is not kept, so each start arranges it anew: {error} Set SALU_ZOO_CACHE."
+        warnings.warn(text, BlockedLayoutWarning, stacklevel=4)
+
+
+def _compare(file: bytes, arranged: bytes) -> None:
+    expected, found = _run(file, optimize=True), _run(arranged, optimize=False)
+    for a, b in zip(expected, found, strict=True):
+        scale = float(np.abs(a).max(initial=0.0)) or 1.0
+        if a.shape != b.shape or not np.abs(a - b).max(initial=0.0) <= MAX_REL * scale:
+            raise BlockedLayoutError("in the blocked layout it computes something else")
+
+
+def _run(file: bytes, optimize: bool) -> list[NDArray[np.floating]]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    register(options)
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(  # noqa: TID251 the file against itself, on the CPU
+        file, options, providers=["CPUExecutionProvider"]
+    )
+    random = np.random.default_rng(0)
+    feeds = {
+        given.name: random.normal(size=[d if isinstance(d, int) else _BATCH for d in given.shape]).astype(np.float32)
+        for given in session.get_inputs()
+    }
+    return [np.asarray(value) for value in session.run(None, feeds)]

@@ -1,0 +1,15 @@
+"""The file for one processor without an accelerator: SALU and its gates as operators compiled on that machine."""
+
+from export.targets._spec import ExportTarget
+
+# Opset and IR as for `portable`. The operators need functions that ONNX Runtime has since 1.18; the oldest that this
+# package installs with is newer.
+TARGET = ExportTarget(
+    name="edge_cpu",
+    opset=20,
+    ir_version=10,
+    precision="float32",
+    description="For ONNX Runtime on a CPU at batch size 1: operators of our own in float32, compiled where it runs.",
+    oldest_runtime="1.22",
+    own_operators=True,
+)
