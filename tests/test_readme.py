@@ -6,6 +6,8 @@ Where a table is out of date, the failure prints the one to paste.
 import json
 import re
 import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 from zoo.cli import build_app
+from zoo.data.glue import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -56,17 +59,22 @@ def models_table() -> list[str]:
     return rows
 
 
-def weights_table() -> list[str]:
-    """Every evaluation and comparison that a card stores, rounded as the card does."""
+def results() -> list[tuple[str, dict[str, Any]]]:
+    """Of every card: its name as a link, and what it stores."""
+    files = sorted((ROOT / "model_cards").glob("*/results.json"))
+    return [(f"[`{f.parent.name}`](model_cards/{f.parent.name})", json.loads(f.read_text("utf-8"))) for f in files]
+
+
+def weights_table(scores: Callable[[dict[str, Any]], list[str] | None]) -> list[str]:
+    """Every evaluation and comparison of a kind that a card stores, rounded as the card does."""
     rows = []
-    for file in sorted((ROOT / "model_cards").glob("*/results.json")):
-        results = json.loads(file.read_text("utf-8"))
-        name = f"[`{file.parent.name}`](model_cards/{file.parent.name})"
-        for found in results.get("evaluations", []):
+    for name, stored in results():
+        for found in stored.get("evaluations", []):
             where = f"{found['dataset']} ({found['split'] or 'all'}, {found['n']:,})"
-            rows.append(row(name, where, runtime(found), *percentages(found)))
-        for other in results.get("comparisons", []):
-            rows.append(row(f"for comparison: {other['label']}", other.get("note") or "", "", *percentages(other)))
+            rows += [row(name, where, runtime(found), *cells) for cells in [scores(found)] if cells]
+        for other in stored.get("comparisons", []):
+            label = f"for comparison: {other['label']}"
+            rows += [row(label, other.get("note") or "", "", *cells) for cells in [scores(other)] if cells]
     return rows
 
 
@@ -75,13 +83,46 @@ def runtime(result: dict[str, Any]) -> str:
     return "PyTorch" if described.get("kind") == "torch" else f"ONNX Runtime, {described['target']} file"
 
 
-def percentages(result: dict[str, Any]) -> list[str]:
+def percentages(result: dict[str, Any]) -> list[str] | None:
+    """Top-1 and Top-5 of a model for images."""
+    if "top1" not in result:
+        return None
     return ["" if result.get(key) is None else f"{result[key]:.2f}" for key in ("top1", "top5")]
 
 
-@pytest.mark.parametrize(("name", "build"), [("models", models_table), ("weights", weights_table)])
-def test_table_is_up_to_date(name: str, build: Any) -> None:
-    expected = build()
+def metrics(result: dict[str, Any]) -> list[str] | None:
+    """The official metrics of a model for texts, in one cell."""
+    if "metrics" not in result:
+        return None
+    return [", ".join(f"{METRICS[name]} {100 * value:.2f}" for name, value in result["metrics"].items())]
+
+
+def comparison_table(file: str, acts: Sequence[str]) -> list[str]:
+    """What `zoo compare` stored: tasks and metrics down, activations across, mean ± standard deviation (runs)."""
+    stored = json.loads((ROOT / "reports" / file).read_text("utf-8"))
+    cells: dict[str, dict[str, str]] = {}
+    for group in stored["groups"]:
+        task = group["values"].get("data.task") or stored["fixed"].get("data.dataset")
+        for metric, value in group["mean"].items():
+            std = group["std"][metric]
+            shown = f"{value:.2f}" + ("" if std is None else f" ± {std:.2f}") + f" ({len(group['runs'])})"
+            label = f"{task}, {METRICS.get(metric, 'Top-1')}"
+            cells.setdefault(label, {})[group["values"]["model.act"]] = shown
+    return [row(label, *(found[act] for act in acts)) for label, found in cells.items()]
+
+
+TABLES = {
+    "models": models_table,
+    "weights": partial(weights_table, percentages),
+    "text weights": partial(weights_table, metrics),
+    "glue": partial(comparison_table, "glue_minilm_l6.json", ("gelu", "silu", "fles")),
+    "poolformer": partial(comparison_table, "cifar10_poolformer.json", ("gelu", "silu", "fles", "fles_proto")),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_is_up_to_date(name: str) -> None:
+    expected = TABLES[name]()
     assert table(name) == expected, f"README.md, table {name!r}; it should be:\n" + "\n".join(expected)
 
 

@@ -111,4 +111,4 @@ def _print(name: str, result: "BenchResult") -> None:
         times = (f"{value:.2f}" for value in (row.latency.p50_ms, row.latency.p90_ms, row.latency.p99_ms))
         sizes = (f"{value / 1e6:.0f}" for value in (row.memory_bytes, row.size_bytes))
         table.add_row(row.label, *times, f"{row.ratio:.2f}", *sizes)
-    console_out.print(table, width=None if console_out.is_terminal else 160)
+    console_out.print(table)

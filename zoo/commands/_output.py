@@ -1,6 +1,8 @@
 """What every command prints with: results on stdout, everything else on stderr."""
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +22,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-console_out = Console()
+# In a file or pipe there is no width to keep to, and rich would take 80 columns.
+_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+
+console_out = Console(width=_WIDTH)
 """Tables and sentences for people; a command with `--json` prints nothing here."""
 
 console_err = Console(stderr=True)

@@ -52,4 +52,4 @@ def _print(found: "Comparison") -> None:
             std = deviations[name]
             cells = [*(str(v) for v in group.values.values()), name, str(len(group.runs)), f"{value:.2f}"]
             table.add_row(*map(escape, cells), "-" if std is None else f"{std:.2f}")
-    console_out.print(table, width=None if console_out.is_terminal else 160)
+    console_out.print(table)

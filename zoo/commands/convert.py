@@ -169,7 +169,7 @@ def _print_sites(report: "Report") -> None:
         same = "yes" if site.preserves else "no"
         difference = "-" if site.difference is None else f"{site.difference:.3g}"
         table.add_row(*("-" if cell is None else escape(str(cell)) for cell in cells), same, difference)
-    console_out.print(table, width=None if console_out.is_terminal else 160)
+    console_out.print(table)
 
 
 def _print_measured(measured: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import os
 import struct
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def build_driver(
     return driver
 
 
+@cache
 def some_cases(count: int, largest: int = 200) -> list[Case]:
     return [case for name in OPERATORS for case in make_cases(name, count, seed=1, largest=largest)]
 
