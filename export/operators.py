@@ -1,14 +1,8 @@
-"""SALU and its gates as single nodes of a graph: names, attributes, and how such a node is made and read.
+"""SALU and its gates as single nodes of a graph: how such a node is made and read.
 
 The graph is traced with them, passes rewrite them by the exact identities of `zoo.activations.algebra`, and a last
-pass writes them out as standard operators where the target has no others. All attributes are positive numbers, guarded
-already.
-
-    Salu(X; a, b)            SALU(x; a, b) = a·x / sqrt(1 + a·b·x²)
-    Swalu(X; a, b)           x/2 · (1 + SALU(x; a, b))
-    Galu(X; a, b)            x/2 · (1 + SALU(ψ(x); a, b)), ψ(x) = sqrt(2/π)·(x + 0.044715·x³)
-    SaluSwalu(X; a, b, c, d) SWALU(SALU(x; a, b); c, d)
-    SaluAddSwalu(X, R; a, b, c, d) SWALU(SALU(x; a, b) + r; c, d)
+pass writes them out as standard operators where the target has no others. Their table is `export.native.OPERATORS`; all
+attributes are positive numbers, guarded already.
 """
 
 from collections.abc import Sequence
@@ -16,19 +10,16 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
+from export.native.operators import DOMAIN, OP_VERSION, OPERATORS
+
 if TYPE_CHECKING:
     from zoo.activations.algebra import Number
 
-DOMAIN = "salu_zoo"
-VERSION = 1
+__all__ = ["ATTRIBUTES", "DOMAIN", "VERSION", "is_operator", "make_node", "values_of"]
 
-ATTRIBUTES = {
-    "Salu": ("a", "b"),
-    "Swalu": ("a", "b"),
-    "Galu": ("a", "b"),
-    "SaluSwalu": ("a", "b", "c", "d"),
-    "SaluAddSwalu": ("a", "b", "c", "d"),
-}
+VERSION = OP_VERSION
+
+ATTRIBUTES = {name: tuple(spec.attributes) for name, spec in OPERATORS.items()}
 """The attributes of each operator, in order."""
 
 

@@ -32,10 +32,10 @@ LAYERS = {
         {"__main__"},
     ],
     "export": [
-        {"errors", "metadata", "operators", "cost", "_versions"},
+        {"errors", "metadata", "cost", "_versions"},
         {"targets"},
         {"native"},
-        {"inputs", "source"},
+        {"inputs", "source", "operators"},
         {"lower"},
         {"passes"},
         {"runtime"},

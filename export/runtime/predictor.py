@@ -9,7 +9,8 @@ from torch import Tensor
 from export.errors import OnnxFileError
 from export.metadata import TEXTS
 from export.runtime.opened import OpenFile
-from export.runtime.session import Providers, Session, open_session
+from export.runtime.providers import Providers
+from export.runtime.session import Session, open_session
 from export.runtime.text_predictor import OnnxTextPredictor
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ShapeError
