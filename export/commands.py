@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from export.bench.command import bench_command
+from export.bench_command import bench_command
 from export.targets import TARGETS, list_targets
 
 if TYPE_CHECKING:

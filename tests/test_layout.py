@@ -42,6 +42,7 @@ LAYERS = {
         {"parity"},
         {"bench"},
         {"job", "plan", "steps", "pipeline", "verify"},
+        {"bench_command"},
         {"commands"},
     ],
 }
@@ -106,7 +107,11 @@ def test_imports_point_upwards_only(path: Path) -> None:
             assert other is None or other <= own, f"{label(path)} imports {name}, which stands below it"
 
 
-@pytest.mark.parametrize("path", [*files("zoo/commands"), ROOT / "zoo/cli.py", ROOT / "export/commands.py"], ids=label)
+@pytest.mark.parametrize(
+    "path",
+    [*files("zoo/commands"), ROOT / "zoo/cli.py", ROOT / "export/commands.py", ROOT / "export/bench_command.py"],
+    ids=label,
+)
 def test_the_command_line_loads_nothing_heavy(path: Path) -> None:
     roots = {name.split(".")[0] for name in at_module_level(path)}
     assert roots <= LIGHT | {"export"}, f"{label(path)}: import {roots - LIGHT} inside the command"
