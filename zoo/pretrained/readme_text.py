@@ -46,7 +46,8 @@ def what(tag: PretrainedTag) -> str:
 def use(tag: PretrainedTag) -> str:
     """Code that answers for one text, with this project and with transformers."""
     example = _EXAMPLES.get(tag.dataset, "A text.")
-    answer = f"{json.dumps(list(tag.labels), ensure_ascii=False)}[logits.argmax().item()]" if tag.labels else "logits.argmax().item()"
+    names = json.dumps(list(tag.labels), ensure_ascii=False)
+    answer = f"{names}[logits.argmax().item()]" if tag.labels else "logits.argmax().item()"
     answer = "logits.item()" if tag.num_classes == 1 else answer
     given = example if isinstance(example, tuple) else (example,)
     parts = ", ".join(f'"{part}"' for part in given)
