@@ -51,11 +51,17 @@ def cache_folder() -> Path:
     return root.expanduser().absolute() / "native"
 
 
-def source_hash() -> str:
-    """SHA-256 over the C++ sources, the flags they are compiled with, the processor, the system and its C library."""
+def sources_digest() -> "hashlib._Hash":
+    """SHA-256 over names and content of the C++ sources, to be read or carried on."""
     digest = hashlib.sha256()
     for file in sorted(SOURCES.glob("*.*")):
         digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return digest
+
+
+def source_hash() -> str:
+    """SHA-256 over the C++ sources, the flags they are compiled with, the processor, the system and its C library."""
+    digest = sources_digest()
     platform_now = (processor(), sys.platform, platform.libc_ver())
     digest.update(repr((units(processor()), link_flags(), platform_now)).encode())
     return digest.hexdigest()

@@ -1,19 +1,15 @@
 """Which operators these are: what an exported file records, and checks where it is run."""
 
-import hashlib
 from typing import Any
 
 from export.errors import NativeError
-from export.native.compiler import SOURCES
+from export.native.cache import sources_digest
 from export.native.operators import DOMAIN, OP_VERSION
 
 
 def operators_record() -> dict[str, Any]:
     """Domain, version and SHA-256 of the C++ sources; the same on every machine, whatever compiles them there."""
-    digest = hashlib.sha256()
-    for file in sorted(SOURCES.glob("*.*")):
-        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
-    return {"domain": DOMAIN, "version": OP_VERSION, "sources_sha256": digest.hexdigest()}
+    return {"domain": DOMAIN, "version": OP_VERSION, "sources_sha256": sources_digest().hexdigest()}
 
 
 def check_operators(record: dict[str, Any], file: str) -> None:

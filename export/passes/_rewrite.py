@@ -1,13 +1,21 @@
-"""What passes share: who reads a value, and one node in the place of several."""
+"""What passes share: who makes and who reads a value, and one node in the place of several."""
 
 from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from export.operators import is_operator
+
 
 def only_reader(value: ir.Value, reader: ir.Node) -> bool:
     """Whether `reader` alone reads a value, and the graph does not return it."""
     return not value.is_graph_output() and {use.node for use in value.uses()} == {reader}
+
+
+def salu_before(value: ir.Value | None, reader: ir.Node) -> ir.Node | None:
+    """The SALU that makes `value`, if `reader` alone reads it; otherwise it would have to stay."""
+    node = value.producer() if value is not None else None
+    return node if value is not None and is_operator(node, "Salu") and only_reader(value, reader) else None
 
 
 def replace(graph: ir.Graph, old: Sequence[ir.Node], new: ir.Node) -> None:

@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 from export.operators import is_operator, make_node, values_of
-from export.passes._rewrite import only_reader, replace
+from export.passes._rewrite import only_reader, replace, salu_before
 
 
 class FuseAdd(ir.passes.InPlacePass):
@@ -35,8 +35,8 @@ def _terms(add: ir.Node, gate: ir.Node) -> tuple[ir.Node, ir.Value] | None:
     if add.domain != "" or add.op_type != "Add" or not only_reader(add.outputs[0], gate):
         return None
     for own, other in (add.inputs, add.inputs[::-1]):
-        salu = own.producer() if own is not None else None
-        if salu is None or own is None or other is None or not is_operator(salu, "Salu") or not only_reader(own, add):
+        salu = salu_before(own, add)
+        if salu is None or own is None or other is None:
             continue
         if own.shape is not None and own.shape == other.shape == add.outputs[0].shape:
             return salu, other

@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 from export.operators import is_operator, make_node, values_of
-from export.passes._rewrite import only_reader, replace
+from export.passes._rewrite import replace, salu_before
 
 
 class FusePair(ir.passes.InPlacePass):
@@ -19,8 +19,8 @@ class FusePair(ir.passes.InPlacePass):
         """Fuse in place."""
         fused = False
         for gate in list(model.graph):
-            salu = gate.inputs[0].producer() if is_operator(gate, "Swalu") and gate.inputs[0] else None
-            if salu is None or not is_operator(salu, "Salu") or not only_reader(salu.outputs[0], gate):
+            salu = salu_before(gate.inputs[0], gate) if is_operator(gate, "Swalu") else None
+            if salu is None:
                 continue
             values = (*values_of(salu), *values_of(gate))
             replace(model.graph, [salu, gate], make_node("SaluSwalu", salu.inputs, values, gate.outputs[0]))

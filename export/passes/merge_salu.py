@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 from export.operators import is_operator, make_node, values_of
-from export.passes._rewrite import only_reader, replace
+from export.passes._rewrite import replace, salu_before
 from zoo.activations.algebra import Pair, compose
 
 
@@ -19,8 +19,8 @@ class MergeSalu(ir.passes.InPlacePass):
         """Merge in place."""
         merged = False
         for outer in list(model.graph):
-            inner = outer.inputs[0].producer() if is_operator(outer, "Salu") and outer.inputs[0] else None
-            if inner is None or not is_operator(inner, "Salu") or not only_reader(inner.outputs[0], outer):
+            inner = salu_before(outer.inputs[0], outer) if is_operator(outer, "Salu") else None
+            if inner is None:
                 continue
             composed = compose(Pair(*values_of(inner)), Pair(*values_of(outer)))
             replace(model.graph, [inner, outer], make_node("Salu", inner.inputs, composed, outer.outputs[0]))
