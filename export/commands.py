@@ -43,6 +43,9 @@ def export_command(
     target: Annotated[
         str, typer.Option(help=f"Where the file will run. {_TARGETS}", autocompletion=list_targets)
     ] = "portable",
+    precision: Annotated[
+        str | None, typer.Option(help="What the file computes in. Default: the target's first.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file, *.onnx. Default: MODEL.TAG.onnx here.")
     ] = None,
@@ -63,6 +66,7 @@ def export_command(
             model,
             output,
             target=target,
+            precision=precision,
             samples=_samples(dataset, task, data),
             pretrained=pretrained,
             img_size=img_size,

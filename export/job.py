@@ -21,6 +21,7 @@ class Job:
         source: the model.
         target: where the file will run.
         path: where it will be written.
+        precision: what the file computes in, one of the target's.
         samples: real images or texts for the parity check, or None.
         threads: of the parity check's session.
         on_progress: called after each parity probe with how many are done and how many there are.
@@ -32,6 +33,7 @@ class Job:
     source: Source
     target: ExportTarget
     path: Path
+    precision: str = "float32"
     samples: Samples | None = None
     threads: int | None = None
     on_progress: Callable[[int, int], None] = lambda _done, _total: None

@@ -13,8 +13,10 @@ from zoo.errors import ConfigurationError
 PREFIX = "salu_zoo."
 # Files of images are of format 1, files of texts of format 2: older versions do not read those, and say so.
 IMAGES, TEXTS = 1, 2
-# Properties that files of images do not have, and that only files with operators of ours have.
-_TEXT_FIELDS, _OWN_FIELDS = {"limits"}, {"operators"}
+# Properties that files of images do not have.
+_TEXT_FIELDS = {"limits"}
+# Properties that only some files have, left out at these values.
+_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class FileMetadata:
         torch_version: version of PyTorch that traced the model.
         limits: largest inputs of a text model: "max_length", "vocab_size", "type_vocab_size"; empty for images.
         operators: domain, version and digest of the operators of ours that the file holds; empty if it holds none.
+        precision: what it computes in.
     """
 
     model: str
@@ -51,6 +54,7 @@ class FileMetadata:
     torch_version: str
     limits: dict[str, int] = field(default_factory=dict)
     operators: dict[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
 
     @property
     def format(self) -> int:
@@ -65,7 +69,7 @@ class FileMetadata:
     def to_props(self) -> dict[str, str]:
         """The record as ONNX metadata properties: text to text, each value JSON unless it is text already."""
         values = {key: getattr(self, key) for key in _names(self.format)} | {"format": self.format}
-        values |= {key: getattr(self, key) for key in _OWN_FIELDS if getattr(self, key)}
+        values |= {key: getattr(self, key) for key, usual in _USUAL.items() if getattr(self, key) != usual}
         return {
             PREFIX + key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for key, value in values.items()
@@ -93,7 +97,7 @@ class FileMetadata:
                 f"{file} has metadata of format {ours.get('format')!r}, this version reads {IMAGES} and {TEXTS}. "
                 "Update salu-zoo."
             )
-        names = [*_names(int(ours["format"])), *(_OWN_FIELDS & set(ours))]
+        names = [*_names(int(ours["format"])), *(_USUAL.keys() & set(ours))]
         missing = sorted(set(names) - set(ours))
         if missing:
             raise OnnxFileError(f"{file} lacks the metadata {', '.join(missing)}. Export the model again.")
@@ -132,7 +136,7 @@ def _check_limits(value: Any) -> None:
 
 def _names(version: int) -> list[str]:
     """The properties that every file of a format has, without `format` itself."""
-    left_out = _OWN_FIELDS if version == TEXTS else _OWN_FIELDS | _TEXT_FIELDS
+    left_out = set(_USUAL) if version == TEXTS else _USUAL.keys() | _TEXT_FIELDS
     return [field.name for field in fields(FileMetadata) if field.name not in left_out]
 
 

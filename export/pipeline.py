@@ -15,7 +15,7 @@ from export.parity.report import ParityReport, report_path
 from export.parity.run import Samples
 from export.plan import Plan, Step, make_plan
 from export.source import read_source
-from export.targets import get_target
+from export.targets import get_precision, get_target
 from zoo._files import check_writable
 from zoo.errors import OutputError
 
@@ -30,6 +30,7 @@ class ExportResult:
         parity: the report.
         model: public name of the model.
         target: name of the target.
+        precision: what it computes in.
         size_bytes: of the ONNX file.
         nodes: number of nodes by operator.
         elementwise: how many of them work on each element, and the bytes those move at batch size 1.
@@ -43,6 +44,7 @@ class ExportResult:
     parity: ParityReport
     model: str
     target: str
+    precision: str
     size_bytes: int
     nodes: dict[str, int]
     elementwise: Cost
@@ -61,6 +63,7 @@ def export(
     path: str | Path | None = None,
     *,
     target: str = "portable",
+    precision: str | None = None,
     input_spec: ModelInput | None = None,
     samples: Samples | None = None,
     pretrained: bool = True,
@@ -78,6 +81,7 @@ def export(
         model: a name, folder or file for `zoo.create_model`, or any module.
         path: the file, ending in .onnx; None means `<model name>.onnx` here. The report goes to `<path>.parity.json`.
         target: one of `list_targets()`.
+        precision: what the file computes in, one of the target's `precisions`; None means its first.
         input_spec: the input of a module that does not describe it itself: `InputSpec` or `TextInputSpec`.
         samples: images for the parity check: a preprocessed tensor, a folder of images, or a sequence of PIL images
             or (image, label); for a text model a sequence of texts or pairs, a text file, or a dictionary of its
@@ -94,7 +98,7 @@ def export(
         The file, its report and its size.
 
     Raises:
-        TargetError: no such target.
+        TargetError: no such target, or it does not compute in that precision.
         LoweringError: PyTorch cannot export the model, or the graph is not portable.
         ParityError: file and model disagree, or padding changes what a text model says.
         OutputError: the file cannot be written, or its name does not end in .onnx; checked before the work starts.
@@ -104,11 +108,19 @@ def export(
         ZooError: the model cannot be created.
     """
     chosen = get_target(target)
+    computes_in = get_precision(chosen, precision)
     given = None if path is None else _check_output(Path(path))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
     file = given or _check_output(Path(f"{source.full_name}.onnx"))
-    job = Job(source=source, target=chosen, path=file, samples=samples, threads=threads)
-    job.on_progress = on_progress
+    job = Job(
+        source=source,
+        target=chosen,
+        precision=computes_in,
+        path=file,
+        samples=samples,
+        threads=threads,
+        on_progress=on_progress,
+    )
     plan = make_plan(job)
     on_plan(plan)
     for step in plan.steps:
@@ -126,6 +138,7 @@ def _result(job: Job) -> ExportResult:
         parity=report,
         model=job.source.full_name,
         target=job.target.name,
+        precision=job.precision,
         size_bytes=len(job.file),
         nodes=dict(nodes.most_common()),
         elementwise=elementwise_cost(model.graph),

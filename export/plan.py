@@ -50,7 +50,7 @@ def make_plan(job: Job) -> Plan:
     loads = f"IR version {target.ir_version} (ONNX Runtime {target.oldest_runtime} or newer)"
     kinds = "standard and our own" if target.own_operators else "standard"
     return Plan(
-        f"{source.full_name} for target {target.name}, to {job.path}",
+        f"{source.full_name} for target {target.name} in {job.precision}, to {job.path}",
         (
             Step("trace", f"torch.onnx.export at {source.input.summary()}, {sizes}, opset {target.opset}", steps.trace),
             *_rewrites(target),

@@ -61,6 +61,7 @@ def stamp(job: Job) -> None:
         source_sha256=source.source_sha256,
         license=source.license,
         target=target.name,
+        precision=job.precision,
         opset=target.opset,
         zoo_version=version_of("salu-zoo"),
         torch_version=torch.__version__,
@@ -87,7 +88,13 @@ def parity(job: Job) -> None:
         ParityError: they disagree; the message lists the failed probes and the first node that differs.
     """
     report = check_parity(
-        job.source, job.file, job.target, samples=job.samples, threads=job.threads, on_progress=job.on_progress
+        job.source,
+        job.file,
+        job.target,
+        precision=job.precision,
+        samples=job.samples,
+        threads=job.threads,
+        on_progress=job.on_progress,
     )
     job.parity = report
     if not report.passed:

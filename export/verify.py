@@ -16,7 +16,7 @@ from export.parity.report import ParityReport
 from export.parity.run import Samples, check_parity
 from export.runtime.predictor import OnnxPredictor, load_predictor
 from export.source import Source, read_source
-from export.targets import get_target
+from export.targets import get_precision, get_target
 
 
 def validate(
@@ -58,8 +58,17 @@ def validate(
     size = predictor.input_size if isinstance(predictor, OnnxPredictor) else None
     _check_same(Path(file), predictor.metadata, size, source)
     content = Path(file).read_bytes()
-    target = get_target(predictor.metadata.target)
-    return check_parity(source, content, target, samples=samples, threads=threads, on_progress=on_progress)
+    record = predictor.metadata
+    target = get_target(record.target)
+    return check_parity(
+        source,
+        content,
+        target,
+        precision=get_precision(target, record.precision),
+        samples=samples,
+        threads=threads,
+        on_progress=on_progress,
+    )
 
 
 def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...] | None, source: Source) -> None:

@@ -33,6 +33,7 @@ def check_parity(
     file: bytes,
     target: ExportTarget,
     *,
+    precision: str = "float32",
     samples: Samples | None = None,
     limit: int = 64,
     threads: int | None = None,
@@ -45,7 +46,8 @@ def check_parity(
     Args:
         source: the model.
         file: the bytes of the file.
-        target: gives the precision, hence the tolerances.
+        target: where the file is to run.
+        precision: what it computes in, hence the tolerances.
         samples: images, see `load_samples`, or texts, see `load_texts`; None uses those of this package.
         limit: use at most so many of them.
         threads: of the runtime's session.
@@ -68,7 +70,7 @@ def check_parity(
     edges = Edges(source.model, file, threads, sides.wide)
     check = None
     if isinstance(source.input, TextInputSpec):
-        limit_of_change = TOLERANCES[target.precision, PADDING]
+        limit_of_change = TOLERANCES[precision, PADDING]
         check = InvarianceCheck(collected.texts, source.input, sides, edges, limit_of_change)
     total = len(probes) + (0 if check is None else len(check))
     answers: list[Answers] = []
@@ -76,7 +78,7 @@ def check_parity(
         answers.append(Answers.of(probe, sides))
         on_progress(len(answers), total)
     floor = SMALLEST_SCALE if check is None else median_size(answers)
-    results = tuple(judge(a, floor, TOLERANCES[target.precision, a.probe.kind], edges) for a in answers)
+    results = tuple(judge(a, floor, TOLERANCES[precision, a.probe.kind], edges) for a in answers)
     invariance: list[Invariance] = []
     for found in () if check is None else check.run(_company(probes), floor):
         invariance.append(found)
@@ -85,7 +87,7 @@ def check_parity(
     return ParityReport(
         model=source.full_name,
         target=target.name,
-        precision=target.precision,
+        precision=precision,
         weights_sha256=source.weights_sha256,
         file_sha256=hashlib.sha256(file).hexdigest(),
         samples=collected.described,
@@ -97,7 +99,7 @@ def check_parity(
             "onnxruntime": onnxruntime.__version__,
         },
         float64=sides.without,
-        first_difference="" if bad is None else _locate(source.model, file, bad, target),
+        first_difference="" if bad is None else _locate(source.model, file, bad, precision),
         results=results,
         invariance=tuple(invariance),
     )
@@ -110,10 +112,10 @@ def _company(probes: Sequence[Probe]) -> list[Trial]:
     return [Trial(i, feeds, row) for i, (feeds, row) in enumerate(places)]
 
 
-def _locate(model: nn.Module, file: bytes, bad: Probe, target: ExportTarget) -> str:
+def _locate(model: nn.Module, file: bytes, bad: Probe, precision: str) -> str:
     """The first node that differs; whatever stops the search must not hide the verdict it is to explain."""
     try:
-        return first_difference(model, file, bad.feeds, TOLERANCES[target.precision, bad.kind].max_rel)
+        return first_difference(model, file, bad.feeds, TOLERANCES[precision, bad.kind].max_rel)
     except (ExportError, RuntimeError, MemoryError, ValueError, TypeError, LookupError) as error:
         text = str(error).strip().partition("\n")[0].rstrip(".")
         return f"not found: the search stopped with {type(error).__name__}: {text}"

@@ -7,7 +7,7 @@ from export.targets._spec import ExportTarget
 from zoo._registry import Registry, import_submodules
 from zoo.errors import UnknownNameError
 
-__all__ = ["TARGETS", "ExportTarget", "get_target", "list_targets"]
+__all__ = ["TARGETS", "ExportTarget", "get_precision", "get_target", "list_targets"]
 
 TARGETS: Registry[ExportTarget] = Registry("export target")
 for _module in import_submodules(sys.modules[__name__]):
@@ -29,3 +29,14 @@ def get_target(name: str) -> ExportTarget:
         return TARGETS.get(name)
     except UnknownNameError as error:
         raise TargetError("export target", name, TARGETS) from error
+
+
+def get_precision(target: ExportTarget, asked: str | None = None) -> str:
+    """Return what a file for `target` computes in: what is asked for, or the target's first precision.
+
+    Raises:
+        TargetError: the target has no such precision; the message says which it has.
+    """
+    if asked is not None and asked not in target.precisions:
+        raise TargetError(f"precision of target {target.name}", asked, target.precisions)
+    return asked or target.precisions[0]

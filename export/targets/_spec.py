@@ -11,7 +11,7 @@ class ExportTarget:
         name: what the user types.
         opset: version of the standard ONNX operator set.
         ir_version: version of the ONNX file format.
-        precision: the row of `export.parity.tolerances` the file is judged by.
+        precisions: what it can compute in, each with its rows in `export.parity.tolerances`; the first unless asked.
         description: one line for the help of `zoo export --target`.
         oldest_runtime: the oldest ONNX Runtime that loads the file, named in the plan.
         own_operators: whether SALU and its gates stay operators of ours, which the runtime must have; see
@@ -21,7 +21,7 @@ class ExportTarget:
     name: str
     opset: int
     ir_version: int
-    precision: str
     description: str
     oldest_runtime: str
+    precisions: tuple[str, ...] = ("float32",)
     own_operators: bool = False

@@ -8,7 +8,6 @@ TARGET = ExportTarget(
     name="edge_cpu",
     opset=20,
     ir_version=10,
-    precision="float32",
     description="For ONNX Runtime on a CPU at batch size 1: operators of our own in float32, compiled where it runs.",
     oldest_runtime="1.22",
     own_operators=True,

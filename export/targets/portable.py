@@ -9,7 +9,6 @@ TARGET = ExportTarget(
     name="portable",
     opset=20,
     ir_version=10,
-    precision="float32",
     description="One self-contained file of standard ONNX operators in float32, for any runtime and any batch size.",
     oldest_runtime="1.22",
 )

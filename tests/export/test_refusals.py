@@ -23,6 +23,12 @@ def test_unknown_target_offers_the_nearest(spec, tmp_path):
     assert isinstance(caught.value, UnknownNameError)
 
 
+def test_precision_the_target_does_not_have(spec, tmp_path):
+    with pytest.raises(TargetError, match=r"precision of target portable 'float61'.*float32"):
+        export_model(tiny(), tmp_path / "x.onnx", precision="float61", input_spec=spec)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_bad_weights_are_named(spec, tmp_path, value):
     model = tiny()
