@@ -20,6 +20,7 @@ from export.passes.merge_salu import MergeSalu
 from export.passes.name_nodes import NameNodes
 from export.passes.stamp_metadata import StampMetadata
 from export.passes.write_out import WriteOut
+from export.passes.write_out_fles import WriteOutFles
 from zoo._files import write_together
 
 
@@ -39,8 +40,8 @@ def fuse(job: Job) -> None:
 
 
 def write_out(job: Job) -> None:
-    """Leave standard operators only; see `WriteOut`."""
-    WriteOut()(job.need_graph())
+    """Leave standard operators only; see `WriteOut` and `WriteOutFles`."""
+    ir.passes.Sequential(WriteOut(), WriteOutFles())(job.need_graph())
 
 
 def name_nodes(job: Job) -> None:

@@ -14,16 +14,18 @@ Attribute = Literal["float", "int"]
 class OperatorSpec:
     """One operator of the domain `salu_zoo`, version 1; ours.
 
-    Every operator has one output Y of X's shape and element type; all inputs have that element type. The file must
-    carry the shape of Y in `value_info`: the library infers none.
+    Every operator has one output Y of X's shape and element type, except PositiveMean: its Y is (n, channels), and 0
+    where a channel has no positive element. All inputs have that element type. The file must carry the shape of Y in
+    `value_info`: the library infers none.
 
     Attributes:
         name: the `op_type` of a node.
         formula: what it computes, element by element.
-        inputs: their names, in order. All have X's shape; V and H of FlesGate have X's rank and size 1, except X's size
+        inputs: their names, in order. R has X's shape; V and H of FlesGate have X's rank and size 1, except X's size
             on `axis` and, if not 1, on axis 0.
         attributes: name and type of each; all are required. Scales and a, b, c, d are positive and finite, with
             sqrt(a·b) and sqrt(a/b) in 1e-30..1e30, zero points are in 0..255, and `axis` is not the batch axis 0.
+            `block` is 1, or the channels of a block where X is stored as (n, channels / block, positions, block).
         element: "float32" or "uint8".
         of: for an operator on uint8, the operator on float32 between its (x - x_zero_point)·x_scale and its
             saturate(round_half_even(y / y_scale) + y_zero_point).
@@ -39,13 +41,15 @@ class OperatorSpec:
 
 _FIRST: dict[str, Attribute] = {"a": "float", "b": "float"}
 _BOTH: dict[str, Attribute] = _FIRST | {"c": "float", "d": "float"}
+_CHANNELS: dict[str, Attribute] = {"axis": "int", "block": "int"}
 _FLOAT = (
     OperatorSpec("Salu", "a·x / sqrt(1 + a·b·x²)", ("X",), _FIRST),
     OperatorSpec("Swalu", "x/2 · (1 + SALU(x; a, b))", ("X",), _FIRST),
     OperatorSpec("Galu", "x/2 · (1 + SALU(ψ(x); a, b)), ψ(x) = sqrt(2/π)·(x + 0.044715·x³)", ("X",), _FIRST),
     OperatorSpec("SaluSwalu", "SWALU(SALU(x; a, b); c, d)", ("X",), _BOTH),
     OperatorSpec("SaluAddSwalu", "SWALU(SALU(x; a, b) + r; c, d)", ("X", "R"), _BOTH),
-    OperatorSpec("FlesGate", "v · sigmoid(h·x) · x", ("X", "V", "H"), {"axis": "int"}),
+    OperatorSpec("FlesGate", "v · sigmoid(h·x) · x", ("X", "V", "H"), _CHANNELS),
+    OperatorSpec("PositiveMean", "mean of max(x, 0) over the positive x of a channel", ("X",), _CHANNELS),
 )
 
 
@@ -57,5 +61,5 @@ def _on_uint8(spec: OperatorSpec) -> OperatorSpec:
 
 
 OPERATORS: dict[str, OperatorSpec] = {
-    spec.name: spec for spec in (*_FLOAT, *(_on_uint8(spec) for spec in _FLOAT if spec.name != "FlesGate"))
+    spec.name: spec for spec in (*_FLOAT, *(_on_uint8(spec) for spec in _FLOAT if "axis" not in spec.attributes))
 }

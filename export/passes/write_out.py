@@ -6,7 +6,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from export.operators import is_operator, values_of
+from export.operators import DOMAIN, is_operator, values_of
+from export.passes.half_forms import HALF_FORMS
 from zoo.activations.algebra import Pair, compose, geometry
 from zoo.activations.galu import CUBIC, SCALE
 
@@ -28,19 +29,26 @@ class WriteOut(ir.passes.InPlacePass):
     4. A factor of 1 is not written.
     5. Where S = 1 a gate's limit at -inf is 0: there x is kept above the lowest number, since -inf·0 is none.
 
+    Args:
+        half: write the forms for float16 instead; see `export.passes.half_forms`. `ToSixteenBits` converts them.
+
     Source: ours; the limits are those of `zoo.activations._unit`.
     """
 
+    def __init__(self, half: bool = False) -> None:
+        super().__init__()
+        self.forms = HALF_FORMS if half else _FORMS
+
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Replace in place."""
-        found = [node for node in model.graph if is_operator(node, *_FORMS)]
+        found = [node for node in model.graph if is_operator(node, *self.forms)]
         constants: dict[float, ir.Value] = {}
         for node in found:
             site = _Site(model.graph, node, constants)
-            result = _FORMS[node.op_type](site, *values_of(node))
+            result = self.forms[node.op_type](site, *values_of(node))
             ir.convenience.replace_nodes_and_values(model.graph, node, [node], site.nodes, node.outputs, [result])
-        for domain in {node.domain for node in found}:
-            model.opset_imports.pop(domain, None)
+        if not any(is_operator(node) for node in model.graph):
+            model.opset_imports.pop(DOMAIN, None)
         return ir.passes.PassResult(model, modified=bool(found))
 
 

@@ -79,7 +79,13 @@ def shift_units(channels: int) -> int:
 
 @overridable
 def coefficients(
-    x: Tensor, mask: Tensor | None, channels: int, channel_axis: int, variant: Variant, parameters: Mapping[str, Tensor]
+    x: Tensor,
+    mask: Tensor | None,
+    channels: int,
+    channel_axis: int,
+    variant: Variant,
+    parameters: Mapping[str, Tensor],
+    mean: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """κ_ve and κ_ho for x, in float32 at least, shaped to broadcast with x.
 
@@ -90,6 +96,7 @@ def coefficients(
         channel_axis: where they are.
         variant: which statistics are used, and how.
         parameters: those of `PARAMETERS[variant]` by name.
+        mean: the statistics t, (n, c), if they are known already; not for "dg" and "proto".
 
     Raises:
         ShapeError: x or the mask has another shape.
@@ -102,7 +109,8 @@ def coefficients(
         vertical = horizontal = 1 + F.layer_norm(t, (channels,), eps=EPS)
     else:
         statistic = plain_mean if variant == "pn" else positive_mean
-        vertical, horizontal = _heads(statistic(x, channel_axis, channels, mask), parameters)
+        t = statistic(x, channel_axis, channels, mask) if mean is None else mean
+        vertical, horizontal = _heads(t, parameters)
     vertical, horizontal = per_channel(x, channel_axis, vertical, horizontal)
     return vertical, horizontal
 

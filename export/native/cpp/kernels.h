@@ -6,8 +6,8 @@
 
 namespace salu_zoo {
 
-enum class Formula : int { kSalu, kSwalu, kGalu, kSaluSwalu, kSaluAddSwalu, kFlesGate };
-constexpr int kPointwise = 5;  // the first five; FlesGate has coefficients that vary along an axis
+enum class Formula : int { kSalu, kSwalu, kGalu, kSaluSwalu, kSaluAddSwalu, kFlesGate, kPositiveMean };
+constexpr int kPointwise = 5;  // the first five; the others know the channels of x
 
 // SALU at z in the form that cannot overflow: gain·z / sqrt(1 + (scale·z)²), and ±limit where |scale·z| >= kSaturated.
 // A gate folds its factor 1/2 into gain and limit, GALU also sqrt(2/pi) into gain and scale.
@@ -31,6 +31,14 @@ struct Attributes {
 using PointwiseKernel = void (*)(const float* x, const float* r, float* y, size_t count, const Unit* units);
 // vertical and horizontal: `count` values each (row), or one value each (segment).
 using GateKernel = void (*)(const float* x, const float* vertical, const float* horizontal, float* y, size_t count);
+// The same for `rows` rows, one behind the other, of `count` columns each.
+using GateRowsKernel = void (*)(const float* x, const float* vertical, const float* horizontal, float* y, size_t rows,
+                                size_t count);
+// Adds the positive elements of x and their number to one total and one number (segment), or, row by row, to `count` of
+// them each (rows), which are `stride` elements apart. NaN counts as positive.
+using PositiveSegmentKernel = void (*)(const float* x, size_t count, double* total, double* number);
+using PositiveRowsKernel = void (*)(const float* x, size_t rows, size_t stride, size_t count, double* total,
+                                    double* number);
 using LookupKernel = void (*)(const uint8_t* x, uint8_t* y, size_t count, const uint8_t* table);
 
 struct Kernels {
@@ -38,6 +46,9 @@ struct Kernels {
     PointwiseKernel pointwise[kPointwise];
     GateKernel gate_row;
     GateKernel gate_segment;
+    GateRowsKernel gate_rows;
+    PositiveSegmentKernel positive_segment;
+    PositiveRowsKernel positive_rows;
     LookupKernel lookup;  // 256 entries
 };
 
@@ -57,14 +68,19 @@ const char* make_table(Formula formula, const Attributes& attributes, uint8_t* t
 // Index x·256 + r.
 void lookup_pairs(const uint8_t* x, const uint8_t* r, uint8_t* y, size_t count, const uint8_t* table);
 
-// The gate of FlesGate over elements [begin, end) of x (n, outer, channels, inner). The step of a coefficient
-// from one sample to the next is 0 where it does not depend on the sample.
-struct GateShape {
-    size_t outer, channels, inner;
+// x as (n, blocks, outer, channels, inner), with `channels` of each block. There is one block unless x is in a blocked
+// layout, such as ONNX Runtime's NCHWc. The step of a coefficient of FlesGate from one sample to the next is 0 where it
+// does not depend on the sample.
+struct ChannelShape {
+    size_t blocks, outer, channels, inner;
     size_t vertical_step, horizontal_step;
 };
-void gate_range(const Kernels& kernels, const GateShape& shape, const float* x, const float* vertical,
+// FlesGate over the elements [begin, end) of x.
+void gate_range(const Kernels& kernels, const ChannelShape& shape, const float* x, const float* vertical,
                 const float* horizontal, float* y, size_t begin, size_t end);
+// PositiveMean for the channels [begin, end), counted through all samples.
+void positive_mean_range(const Kernels& kernels, const ChannelShape& shape, const float* x, float* y, size_t begin,
+                         size_t end);
 
 extern const Kernels kPortableKernels;
 #if defined(__x86_64__)

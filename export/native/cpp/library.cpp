@@ -25,8 +25,12 @@ void run_floats(const Run& run, size_t begin, size_t end) {
     const float* x = static_cast<const float*>(run.tensors.inputs[0]);
     float* y = static_cast<float*>(run.tensors.output);
     if (node.spec->formula == Formula::kFlesGate) {
-        gate_range(*node.kernels, run.tensors.gate, x, static_cast<const float*>(run.tensors.inputs[1]),
+        gate_range(*node.kernels, run.tensors.channels, x, static_cast<const float*>(run.tensors.inputs[1]),
                    static_cast<const float*>(run.tensors.inputs[2]), y, begin, end);
+        return;
+    }
+    if (node.spec->formula == Formula::kPositiveMean) {
+        positive_mean_range(*node.kernels, run.tensors.channels, x, y, begin, end);
         return;
     }
     const float* r = node.spec->inputs == 2 ? static_cast<const float*>(run.tensors.inputs[1]) + begin : nullptr;
@@ -44,6 +48,13 @@ void run_bytes(const Run& run, size_t begin, size_t end) {
     }
 }
 
+// One mean reads all positions of a channel; channels that lie side by side are read in whole cache lines.
+size_t means_per_task(const ChannelShape& shape) {
+    const size_t positions = shape.outer * shape.inner, together = shape.inner == 1 ? 64 : 1;
+    const size_t means = positions == 0 ? kFloatsPerTask : kFloatsPerTask / positions;
+    return (means / together + 1) * together;
+}
+
 void run_task(void* user, size_t index) {
     const Run& run = *static_cast<const Run*>(user);
     const size_t begin = index * run.per_task, rest = run.tensors.count - begin;
@@ -55,6 +66,7 @@ OrtStatus* compute(void* kernel, OrtKernelContext* context) {
     const Node& node = *static_cast<const Node*>(kernel);
     Run run{&node, {}, node.spec->quantised ? kBytesPerTask : kFloatsPerTask};
     if (OrtStatus* status = bind_tensors(node, context, &run.tensors)) return status;
+    if (node.spec->formula == Formula::kPositiveMean) run.per_task = means_per_task(run.tensors.channels);
     const size_t tasks = (run.tensors.count + run.per_task - 1) / run.per_task;
     if (tasks > 1) {
         return ort::parallel_for(node.api, context, &run_task, tasks, 0, &run);

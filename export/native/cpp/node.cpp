@@ -12,6 +12,7 @@ const OperatorSpec kOperators[kOperatorCount] = {
     {"SaluSwalu", Formula::kSaluSwalu, false, 1},
     {"SaluAddSwalu", Formula::kSaluAddSwalu, false, 2},
     {"FlesGate", Formula::kFlesGate, false, 3},
+    {"PositiveMean", Formula::kPositiveMean, false, 1},
     {"QSalu", Formula::kSalu, true, 1},
     {"QSwalu", Formula::kSwalu, true, 1},
     {"QGalu", Formula::kGalu, true, 1},
@@ -52,6 +53,11 @@ struct Reader {
     }
 };
 
+// The formulas with an axis.
+bool knows_channels(Formula formula) {
+    return formula == Formula::kFlesGate || formula == Formula::kPositiveMean;
+}
+
 OrtStatus* read_attributes(Reader* reader, Attributes* at) {
     static const char* const pairs[2][2] = {{"a", "b"}, {"c", "d"}};
     for (int pair = 0; pair < pairs_of(reader->spec.formula); ++pair) {
@@ -75,8 +81,9 @@ OrtStatus* fill(Node* node, const OrtKernelInfo* info) {
     Reader reader{spec, node->api, info};
     Attributes at{};
     if (OrtStatus* status = read_attributes(&reader, &at)) return status;
-    if (spec.formula == Formula::kFlesGate) {
+    if (knows_channels(spec.formula)) {
         reader.read("axis", &node->axis);
+        reader.read("block", &node->block);
         return reader.status;
     }
     char message[256];
@@ -153,7 +160,20 @@ bool coefficient_fits(const Shape& shape, const Shape& x, size_t axis, size_t* s
     return true;
 }
 
-OrtStatus* gate_shape(const Node& node, const Shape* shapes, GateShape* gate) {
+// x in a layout of channel blocks: (n, channels / block, positions, block).
+OrtStatus* split_channels(const Node& node, ChannelShape* shape) {
+    const size_t block = static_cast<size_t>(node.block);
+    if (node.block < 1 || shape->outer != 1 || shape->channels % block != 0) {
+        char text[160];
+        std::snprintf(text, sizeof text, "block = %lld does not divide X's %zu channels, or their axis is not 1.",
+                      static_cast<long long>(node.block), shape->channels);
+        return failure(node.api, ort::kInvalidArgument, *node.spec, text);
+    }
+    *shape = {shape->channels / block, shape->inner, block, 1, shape->vertical_step, shape->horizontal_step};
+    return nullptr;
+}
+
+OrtStatus* channel_shape(const Node& node, const Shape* shapes, ChannelShape* out) {
     const Shape& x = shapes[0];
     const int64_t rank = static_cast<int64_t>(x.rank), axis = node.axis < 0 ? node.axis + rank : node.axis;
     if (axis < 1 || axis >= rank) {
@@ -163,12 +183,15 @@ OrtStatus* gate_shape(const Node& node, const Shape* shapes, GateShape* gate) {
         return failure(node.api, ort::kInvalidArgument, *node.spec, text);
     }
     const size_t channel = static_cast<size_t>(axis);
-    if (!coefficient_fits(shapes[1], x, channel, &gate->vertical_step)) return wrong_shape(node, "V", shapes[1], x);
-    if (!coefficient_fits(shapes[2], x, channel, &gate->horizontal_step)) return wrong_shape(node, "H", shapes[2], x);
-    gate->outer = x.count(1, channel);
-    gate->channels = static_cast<size_t>(x.sizes[channel]);
-    gate->inner = x.count(channel + 1, x.rank);
-    return nullptr;
+    if (node.spec->formula == Formula::kFlesGate) {
+        if (!coefficient_fits(shapes[1], x, channel, &out->vertical_step)) return wrong_shape(node, "V", shapes[1], x);
+        if (!coefficient_fits(shapes[2], x, channel, &out->horizontal_step)) return wrong_shape(node, "H", shapes[2], x);
+    }
+    out->blocks = 1;
+    out->outer = x.count(1, channel);
+    out->channels = static_cast<size_t>(x.sizes[channel]);
+    out->inner = x.count(channel + 1, x.rank);
+    return node.block == 1 ? nullptr : split_channels(node, out);
 }
 
 }  // namespace
@@ -204,14 +227,21 @@ OrtStatus* bind_tensors(const Node& node, OrtKernelContext* context, Tensors* ou
         if (OrtStatus* status = ort::tensor_data(node.api, const_cast<OrtValue*>(value), &data)) return status;
         out->inputs[i] = data;
     }
-    if (node.spec->formula == Formula::kFlesGate) {
-        if (OrtStatus* status = gate_shape(node, shapes, &out->gate)) return status;
+    Shape result_shape = shapes[0];
+    if (knows_channels(node.spec->formula)) {
+        if (OrtStatus* status = channel_shape(node, shapes, &out->channels)) return status;
+        if (node.spec->formula == Formula::kPositiveMean) {
+            const size_t channels = out->channels.blocks * out->channels.channels;
+            result_shape = {2, {shapes[0].sizes[0], static_cast<int64_t>(channels)}};
+        }
     } else if (node.spec->inputs == 2 && !(shapes[1] == shapes[0])) {
         return wrong_shape(node, "R", shapes[1], shapes[0]);
     }
     OrtValue* result = nullptr;
-    if (OrtStatus* status = ort::output(node.api, context, 0, shapes[0].sizes, shapes[0].rank, &result)) return status;
-    out->count = shapes[0].count(0, shapes[0].rank);
+    if (OrtStatus* status = ort::output(node.api, context, 0, result_shape.sizes, result_shape.rank, &result)) {
+        return status;
+    }
+    out->count = result_shape.count(0, result_shape.rank);
     return ort::tensor_data(node.api, result, &out->output);
 }
 

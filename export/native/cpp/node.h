@@ -15,7 +15,7 @@ struct OperatorSpec {
 };
 
 // The operators, in the order in which they are registered.
-constexpr size_t kOperatorCount = 11;
+constexpr size_t kOperatorCount = 12;
 extern const OperatorSpec kOperators[kOperatorCount];
 constexpr const char* kDomain = "salu_zoo";
 
@@ -25,7 +25,7 @@ struct Node {
     const Kernels* kernels;  // null on CUDA
     int element_type;
     Unit units[2];
-    int64_t axis;    // of FlesGate
+    int64_t axis, block;  // of FlesGate and PositiveMean
     uint8_t* table;  // of a quantised operator
 };
 
@@ -33,8 +33,8 @@ struct Node {
 struct Tensors {
     const void* inputs[3];
     void* output;
-    size_t count;
-    GateShape gate;
+    size_t count;  // of the output
+    ChannelShape channels;
 };
 OrtStatus* bind_tensors(const Node& node, OrtKernelContext* context, Tensors* out);
 

@@ -62,8 +62,10 @@ void describe(const OperatorSpec& spec, int element_type, const char* provider, 
     op->output_characteristic = op->input_characteristic;
     op->input_memory_type = op->input_characteristic;  // the default: where the provider computes
     // No shape is inferred here; the exporter writes the shapes into the file (value_info).
-    op->may_inplace = may_inplace;
-    op->release_may_inplace = release_may_inplace;
+    if (spec.formula != Formula::kPositiveMean) {  // whose output is smaller than its input
+        op->may_inplace = may_inplace;
+        op->release_may_inplace = release_may_inplace;
+    }
 }
 
 OrtStatus* register_library(OrtSessionOptions* options, const ort::ApiBase* base, Library* library) {

@@ -23,10 +23,26 @@ __global__ void pointwise(const T* x, const T* r, T* y, size_t count, Units unit
 }
 
 template <class T>
-__global__ void gate(GateShape shape, const T* x, const T* vertical, const T* horizontal, T* y, size_t count) {
+__global__ void gate(ChannelShape shape, const T* x, const T* vertical, const T* horizontal, T* y, size_t count) {
     const size_t step = static_cast<size_t>(gridDim.x) * blockDim.x;
     for (size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
         gate_element(shape, x, vertical, horizontal, y, i);
+    }
+}
+
+// A block for each mean; its threads take every kThreads-th position.
+template <class T>
+__global__ void positive_mean(ChannelShape shape, const T* x, T* y, size_t count) {
+    __shared__ PositiveSum sums[kThreads];
+    for (size_t i = blockIdx.x; i < count; i += gridDim.x) {
+        sums[threadIdx.x] = positive_sum(shape, x, i, threadIdx.x, kThreads);
+        __syncthreads();
+        for (unsigned half = kThreads / 2; half > 0; half /= 2) {
+            if (threadIdx.x < half) sums[threadIdx.x] = joined(sums[threadIdx.x], sums[threadIdx.x + half]);
+            __syncthreads();
+        }
+        if (threadIdx.x == 0) put_mean(y + i, sums[0]);
+        __syncthreads();
     }
 }
 
@@ -66,11 +82,19 @@ cudaError_t launch_as(Formula formula, const Units& units, const void* x, const 
 }
 
 template <class T>
-cudaError_t launch_gate_as(const GateShape& shape, const void* x, const void* vertical, const void* horizontal, void* y,
+cudaError_t launch_gate_as(const ChannelShape& shape, const void* x, const void* vertical, const void* horizontal, void* y,
                            size_t count, cudaStream_t stream) {
     gate<T><<<blocks_for(count), kThreads, 0, stream>>>(shape, static_cast<const T*>(x),
                                                         static_cast<const T*>(vertical),
                                                         static_cast<const T*>(horizontal), static_cast<T*>(y), count);
+    return cudaGetLastError();
+}
+
+template <class T>
+cudaError_t launch_positive_mean_as(const ChannelShape& shape, const void* x, void* y, size_t count,
+                                    cudaStream_t stream) {
+    const unsigned blocks = static_cast<unsigned>(count < kMostBlocks ? count : kMostBlocks);
+    positive_mean<T><<<blocks, kThreads, 0, stream>>>(shape, static_cast<const T*>(x), static_cast<T*>(y), count);
     return cudaGetLastError();
 }
 
@@ -84,11 +108,18 @@ cudaError_t launch_pointwise(Formula formula, const Unit* units, bool half, cons
                 : launch_as<float>(formula, both, x, r, y, count, stream);
 }
 
-cudaError_t launch_gate(const GateShape& shape, bool half, const void* x, const void* vertical, const void* horizontal,
+cudaError_t launch_gate(const ChannelShape& shape, bool half, const void* x, const void* vertical, const void* horizontal,
                         void* y, size_t count, cudaStream_t stream) {
     if (count == 0) return cudaSuccess;
     return half ? launch_gate_as<__half>(shape, x, vertical, horizontal, y, count, stream)
                 : launch_gate_as<float>(shape, x, vertical, horizontal, y, count, stream);
+}
+
+cudaError_t launch_positive_mean(const ChannelShape& shape, bool half, const void* x, void* y, size_t count,
+                                 cudaStream_t stream) {
+    if (count == 0) return cudaSuccess;
+    return half ? launch_positive_mean_as<__half>(shape, x, y, count, stream)
+                : launch_positive_mean_as<float>(shape, x, y, count, stream);
 }
 
 }  // namespace salu_zoo

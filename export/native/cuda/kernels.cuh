@@ -11,7 +11,10 @@ namespace salu_zoo {
 // has come this far.
 cudaError_t launch_pointwise(Formula formula, const Unit* units, bool half, const void* x, const void* r, void* y,
                              size_t count, cudaStream_t stream);
-cudaError_t launch_gate(const GateShape& shape, bool half, const void* x, const void* vertical, const void* horizontal,
+cudaError_t launch_gate(const ChannelShape& shape, bool half, const void* x, const void* vertical, const void* horizontal,
                         void* y, size_t count, cudaStream_t stream);
+// `count` means, one for each sample and channel.
+cudaError_t launch_positive_mean(const ChannelShape& shape, bool half, const void* x, void* y, size_t count,
+                                 cudaStream_t stream);
 
 }  // namespace salu_zoo

@@ -6,7 +6,7 @@
 namespace salu_zoo {
 namespace {
 
-constexpr size_t kFloatOperators = kPointwise + 1;  // the first of kOperators
+constexpr size_t kFloatOperators = kPointwise + 2;  // the first of kOperators
 
 OrtStatus* compute(void* kernel, OrtKernelContext* context) {
     const Node& node = *static_cast<const Node*>(kernel);
@@ -17,11 +17,13 @@ OrtStatus* compute(void* kernel, OrtKernelContext* context) {
     const bool half = node.element_type == ort::kFloat16;
     const cudaStream_t queue = static_cast<cudaStream_t>(stream);
     const void* const* in = tensors.inputs;
+    const Formula formula = node.spec->formula;
     const cudaError_t error =
-        node.spec->formula == Formula::kFlesGate
-            ? launch_gate(tensors.gate, half, in[0], in[1], in[2], tensors.output, tensors.count, queue)
-            : launch_pointwise(node.spec->formula, node.units, half, in[0], in[1], tensors.output, tensors.count,
-                               queue);
+        formula == Formula::kFlesGate
+            ? launch_gate(tensors.channels, half, in[0], in[1], in[2], tensors.output, tensors.count, queue)
+        : formula == Formula::kPositiveMean
+            ? launch_positive_mean(tensors.channels, half, in[0], tensors.output, tensors.count, queue)
+            : launch_pointwise(formula, node.units, half, in[0], in[1], tensors.output, tensors.count, queue);
     return error == cudaSuccess ? nullptr : failure(node.api, ort::kFail, *node.spec, cudaGetErrorString(error));
 }
 

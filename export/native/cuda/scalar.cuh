@@ -58,12 +58,37 @@ SALU_ZOO_INLINE void two_elements(const T* x, const T* r, T* y, size_t i, const 
 }
 
 template <class T>
-SALU_ZOO_INLINE void gate_element(const GateShape& shape, const T* x, const T* vertical, const T* horizontal, T* y,
+SALU_ZOO_INLINE void gate_element(const ChannelShape& shape, const T* x, const T* vertical, const T* horizontal, T* y,
                                   size_t i) {
-    const size_t channel = i / shape.inner % shape.channels;
-    const size_t sample = i / shape.inner / shape.channels / shape.outer;
+    const size_t block = i / shape.inner / shape.channels / shape.outer, sample = block / shape.blocks;
+    const size_t channel = block % shape.blocks * shape.channels + i / shape.inner % shape.channels;
     put(y + i, fles_gate(lane(x[i]), lane(vertical[sample * shape.vertical_step + channel]),
                          lane(horizontal[sample * shape.horizontal_step + channel])));
+}
+
+// The positive elements of a channel, as far as one thread sees them. In double: a GPU waits for memory here.
+struct PositiveSum {
+    double total, number;
+};
+
+SALU_ZOO_INLINE PositiveSum joined(PositiveSum a, PositiveSum b) { return {a.total + b.total, a.number + b.number}; }
+
+// Positions first, first + step, ... of mean i, counted through samples and channels. NaN counts as positive.
+template <class T>
+SALU_ZOO_INLINE PositiveSum positive_sum(const ChannelShape& shape, const T* x, size_t i, size_t first, size_t step) {
+    const size_t channel = i % shape.channels, block = i / shape.channels, positions = shape.outer * shape.inner;
+    PositiveSum sum{0.0, 0.0};
+    for (size_t p = first; p < positions; p += step) {
+        const size_t outer = p / shape.inner, inner = p % shape.inner;
+        const float value = lane(x[((block * shape.outer + outer) * shape.channels + channel) * shape.inner + inner]).value;
+        if (!(value <= 0.0f)) sum = joined(sum, {static_cast<double>(value), 1.0});
+    }
+    return sum;
+}
+
+template <class T>
+SALU_ZOO_INLINE void put_mean(T* to, PositiveSum sum) {
+    put(to, lane(static_cast<float>(sum.total / (sum.number > 1.0 ? sum.number : 1.0))));
 }
 
 }  // namespace

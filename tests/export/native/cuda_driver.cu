@@ -25,9 +25,9 @@ T* narrowed(const float* from, int64_t count) {
 }
 
 template <class T>
-void on_host(const Header& header, const GateShape& shape, const Unit* units, const T* x, const T* second,
+void on_host(const Header& header, const ChannelShape& shape, const Unit* units, const T* x, const T* second,
              const T* third, T* y) {
-    for (size_t i = 0; i < static_cast<size_t>(header.count); ++i) {
+    for (size_t i = 0; i < static_cast<size_t>(header.results); ++i) {
         switch (static_cast<Formula>(header.formula)) {
             case Formula::kSalu:
                 one_element<SaluOf>(x, second, y, i, units);
@@ -43,6 +43,9 @@ void on_host(const Header& header, const GateShape& shape, const Unit* units, co
                 break;
             case Formula::kSaluAddSwalu:
                 two_elements<SaluAddSwaluOf>(x, second, y, i, units);
+                break;
+            case Formula::kPositiveMean:
+                put_mean(y + i, joined(positive_sum(shape, x, i, 0, 2), positive_sum(shape, x, i, 1, 2)));
                 break;
             default:
                 gate_element(shape, x, second, third, y, i);
@@ -60,15 +63,16 @@ T* to_device(const T* from, int64_t count) {
 }
 
 template <class T>
-void on_device(const Header& header, const GateShape& shape, const Unit* units, const T* x, const T* second,
+void on_device(const Header& header, const ChannelShape& shape, const Unit* units, const T* x, const T* second,
                const T* third, T* y) {
     constexpr bool half = sizeof(T) == 2;
     const Formula formula = static_cast<Formula>(header.formula);
-    const size_t count = static_cast<size_t>(header.count);
+    const size_t count = static_cast<size_t>(header.results);
     T* in[3] = {to_device(x, header.count), to_device(second, header.second), to_device(third, header.third)};
-    T* out = to_device(y, header.count);
-    check(formula == Formula::kFlesGate ? launch_gate(shape, half, in[0], in[1], in[2], out, count, nullptr)
-                                        : launch_pointwise(formula, units, half, in[0], in[1], out, count, nullptr));
+    T* out = to_device(y, header.results);
+    check(formula == Formula::kFlesGate       ? launch_gate(shape, half, in[0], in[1], in[2], out, count, nullptr)
+          : formula == Formula::kPositiveMean ? launch_positive_mean(shape, half, in[0], out, count, nullptr)
+                                              : launch_pointwise(formula, units, half, in[0], in[1], out, count, nullptr));
     check(cudaMemcpy(y, out, count * sizeof(T), cudaMemcpyDeviceToHost));
     for (T* data : in) check(cudaFree(data));
     check(cudaFree(out));
@@ -76,9 +80,9 @@ void on_device(const Header& header, const GateShape& shape, const Unit* units, 
 
 template <class T>
 void run(const Header& header, bool device) {
-    const GateShape shape{static_cast<size_t>(header.outer), static_cast<size_t>(header.channels),
-                          static_cast<size_t>(header.inner), static_cast<size_t>(header.vertical_step),
-                          static_cast<size_t>(header.horizontal_step)};
+    const ChannelShape shape{static_cast<size_t>(header.blocks),        static_cast<size_t>(header.outer),
+                             static_cast<size_t>(header.channels),      static_cast<size_t>(header.inner),
+                             static_cast<size_t>(header.vertical_step), static_cast<size_t>(header.horizontal_step)};
     char message[256];
     Unit units[2] = {};
     if (make_units(static_cast<Formula>(header.formula), header.attributes, units, message, sizeof message) != nullptr) {
@@ -91,14 +95,14 @@ void run(const Header& header, bool device) {
         in[i] = narrowed<T>(given, counts[i]);
         std::free(given);
     }
-    T* y = block<T>(header.count);
+    T* y = block<T>(header.results);
     device ? on_device(header, shape, units, in[0], in[1], in[2], y)
            : on_host(header, shape, units, in[0], in[1], in[2], y);
-    float* result = block<float>(header.count);
-    for (int64_t i = 0; i < header.count; ++i) result[i] = widened(y[i]);
+    float* result = block<float>(header.results);
+    for (int64_t i = 0; i < header.results; ++i) result[i] = widened(y[i]);
     for (T* data : in) std::free(data);
     std::free(y);
-    write_block(result, header.count);
+    write_block(result, header.results);
 }
 
 }  // namespace

@@ -28,14 +28,20 @@ void run_floats(const Kernels& kernels, const Header& header) {
     float* x = read_block<float>(header.count);
     float* second = read_block<float>(header.second);
     float* third = read_block<float>(header.third);
-    float* y = block<float>(header.count);
-    const size_t count = static_cast<size_t>(header.count);
-    if (formula == Formula::kFlesGate) {
-        const GateShape shape{static_cast<size_t>(header.outer), static_cast<size_t>(header.channels),
-                              static_cast<size_t>(header.inner), static_cast<size_t>(header.vertical_step),
-                              static_cast<size_t>(header.horizontal_step)};
-        gate_range(kernels, shape, x, second, third, y, 0, count / 3);
-        gate_range(kernels, shape, x, second, third, y, count / 3, count);
+    float* y = block<float>(header.results);
+    const size_t count = static_cast<size_t>(header.results);
+    if (formula == Formula::kFlesGate || formula == Formula::kPositiveMean) {
+        const ChannelShape shape{static_cast<size_t>(header.blocks),        static_cast<size_t>(header.outer),
+                                 static_cast<size_t>(header.channels),      static_cast<size_t>(header.inner),
+                                 static_cast<size_t>(header.vertical_step), static_cast<size_t>(header.horizontal_step)};
+        const size_t cuts[3] = {0, count / 3, count};
+        for (int part = 0; part < 2; ++part) {
+            if (formula == Formula::kFlesGate) {
+                gate_range(kernels, shape, x, second, third, y, cuts[part], cuts[part + 1]);
+            } else {
+                positive_mean_range(kernels, shape, x, y, cuts[part], cuts[part + 1]);
+            }
+        }
     } else {
         char message[256];
         Unit units[2];
@@ -45,7 +51,7 @@ void run_floats(const Kernels& kernels, const Header& header) {
     std::free(x);
     std::free(second);
     std::free(third);
-    write_block(y, header.count);
+    write_block(y, header.results);
 }
 
 }  // namespace

@@ -7,11 +7,14 @@ import torch
 
 from export.native import OPERATORS
 from zoo.activations import fles, galu, salu, swalu
+from zoo.activations._statistics import positive_mean
 
 TINY = float(np.finfo(np.float32).tiny)
 LARGEST = float(np.finfo(np.float32).max)
 # Relative to the quantity that `expected` names: four roundings of float32 in a row come to 2.4e-7.
 TOLERANCE = 5e-7
+# Of a mean: a sum of 32 positive terms in float32, the rest in float64.
+MEAN_TOLERANCE = 1e-6
 SPECIAL = np.array(
     [
         sign * size
@@ -55,7 +58,8 @@ class Case:
 def make_cases(name: str, count: int, seed: int = 0, largest: int = 200) -> list[Case]:
     """`count` random cases of an operator, among them empty ones, scalars, and a few that fill several tasks."""
     rng = np.random.default_rng([seed, sorted(OPERATORS).index(name)])
-    make = _gate_case if name == "FlesGate" else _uint8_case if OPERATORS[name].element == "uint8" else _float_case
+    by_name = {"FlesGate": _gate_case, "PositiveMean": _mean_case}
+    make = by_name.get(name, _uint8_case if OPERATORS[name].element == "uint8" else _float_case)
     return [make(name, rng, 40_000 if largest >= 200 and i % 250 == 7 else largest) for i in range(count)]
 
 
@@ -114,14 +118,43 @@ def _float_case(name: str, rng: np.random.Generator, largest: int) -> Case:
     return Case(name, at, inputs, expected, TOLERANCE * np.maximum(size, TINY))
 
 
-def _gate_case(name: str, rng: np.random.Generator, largest: int) -> Case:
+def _channels(rng: np.random.Generator, largest: int) -> tuple[list[int], dict[str, int]]:
+    """A shape with a batch, and the attributes `axis` and `block`."""
+    if rng.random() < 0.3:
+        block = int(rng.choice([4, 8, 16, 24]))
+        positions = largest // 64 if largest > 10_000 else int(rng.integers(0, 40))
+        return [int(rng.integers(1, 4)), block * int(rng.integers(1, 4)), positions], {"axis": 1, "block": block}
     rank = int(rng.integers(2, 5))
     shape = [int(n) for n in rng.integers(1, 9, rank)]
     axis = int(rng.integers(1, rank))
     shape[int(rng.integers(rank))] *= 1 if rng.random() < 0.5 else int(rng.integers(0, 30))
     if largest > 10_000:
         shape[-1] = largest // int(np.prod(shape[:-1])) + 1 if np.prod(shape[:-1]) else 7
-    x = _floats(rng, tuple(shape))
+    return shape, {"axis": axis - rank if rng.random() < 0.5 else axis, "block": 1}
+
+
+def _stored(x: np.ndarray, block: int) -> np.ndarray:
+    """(n, c, positions) in memory as (n, c / block, positions, block)."""
+    if block == 1:
+        return x
+    n, c, positions = x.shape
+    return np.ascontiguousarray(x.reshape(n, c // block, block, positions).swapaxes(2, 3)).reshape(x.shape)
+
+
+def _mean_case(name: str, rng: np.random.Generator, largest: int) -> Case:
+    shape, at = _channels(rng, largest)
+    # Above this a float32 sum is infinite where the float64 one is not.
+    x = np.clip(_floats(rng, tuple(shape)), -1e30, 1e30) if rng.random() < 0.9 else np.full(shape, np.inf, np.float32)
+    expected = positive_mean(_double(x), at["axis"], shape[at["axis"]]).numpy()
+    with np.errstate(invalid="ignore"):
+        bound = MEAN_TOLERANCE * np.fmax(expected, TINY)
+    return Case(name, dict(at), [_stored(x, at["block"])], expected, bound)
+
+
+def _gate_case(name: str, rng: np.random.Generator, largest: int) -> Case:
+    shape, at = _channels(rng, largest)
+    rank, x = len(shape), _floats(rng, tuple(shape))
+    axis, block = at["axis"] % rank, at["block"]
     sizes = [[shape[0] if i == 0 and rng.random() < 0.5 else shape[i] if i == axis else 1 for i in range(rank)]] * 2
     v, h = (rng.choice([0.0, -1.0, 1.0, 1.702, 30.0], size) * rng.uniform(0.1, 3, size) for size in sizes)
     v, h = v.astype(np.float32), h.astype(np.float32)
@@ -129,7 +162,7 @@ def _gate_case(name: str, rng: np.random.Generator, largest: int) -> Case:
     expected, size = fles(*wide).numpy(), (wide[1] * wide[0]).abs().numpy()
     with np.errstate(invalid="ignore"):
         bound = TOLERANCE * np.fmax(size, TINY)
-    return Case(name, {"axis": axis - rank if rng.random() < 0.5 else axis}, [x, v, h], expected, bound)
+    return Case(name, dict(at), [_stored(x, block), v, h], _stored(expected, block), _stored(bound, block))
 
 
 def _uint8_case(name: str, rng: np.random.Generator, largest: int) -> Case:

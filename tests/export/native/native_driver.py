@@ -45,10 +45,10 @@ def run_driver(command: list[str], cases: list[Case], isa: str | None = None) ->
     assert done.returncode == 0, said
     offset = 0
     for case in cases:
-        x = case.inputs[0]
-        found = np.frombuffer(done.stdout, x.dtype, x.size, offset).reshape(x.shape)
+        kind, shape = case.inputs[0].dtype, case.expected.shape
+        found = np.frombuffer(done.stdout, kind, case.expected.size, offset).reshape(shape)
         case.check(found)
-        offset += x.nbytes
+        offset += found.nbytes
     assert offset == len(done.stdout)
     return said
 
@@ -61,22 +61,26 @@ def _packed(case: Case) -> bytes:
     scales = [float(at.get(f"{t}_scale", 1.0)) for t in "xry"]
     zeros = [int(at.get(f"{t}_zero_point", 0)) for t in "xry"]
     x, second, third = (case.inputs + [np.zeros(0, case.inputs[0].dtype)] * 2)[:3]
-    gate = [0, 0, 0, 0, 0]
-    if case.name == "FlesGate":
+    shape = [0, 0, 0, 0, 0, 0]
+    if "axis" in at:
         axis = int(at["axis"]) % x.ndim
         channels = x.shape[axis]
-        steps = [channels if value.shape[0] == x.shape[0] and x.shape[0] != 1 else 0 for value in (second, third)]
-        gate = [int(np.prod(x.shape[1:axis])), channels, int(np.prod(x.shape[axis + 1 :])), *steps]
+        steps = [channels if value.shape[:1] == x.shape[:1] and x.shape[0] != 1 else 0 for value in (second, third)]
+        block, inner = int(at["block"]), int(np.prod(x.shape[axis + 1 :]))
+        shape = [1, int(np.prod(x.shape[1:axis])), channels, inner, *steps]
+        if block > 1:
+            shape = [channels // block, inner, block, 1, *steps]
     header = struct.pack(
-        "=2q4d3d3q8q",
+        "=2q4d3d3q10q",
         FLOAT_NAMES.index(spec.of or case.name),
         quantised,
         *pairs,
         *scales,
         *zeros,
         x.size,
-        *gate,
+        *shape,
         second.size,
         third.size,
+        case.expected.size,
     )
     return header + x.tobytes() + second.tobytes() + third.tobytes()

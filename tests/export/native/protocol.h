@@ -14,7 +14,8 @@ namespace {
 struct Header {
     int64_t formula, quantised;
     Attributes attributes;
-    int64_t count, outer, channels, inner, vertical_step, horizontal_step, second, third;  // sizes of inputs 2 and 3
+    int64_t count, blocks, outer, channels, inner, vertical_step, horizontal_step;
+    int64_t second, third, results;  // sizes of inputs 2 and 3 and of the output
 };
 
 [[noreturn]] void give_up(const char* text) {

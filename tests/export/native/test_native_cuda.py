@@ -47,7 +47,7 @@ def driver(tmp_path_factory) -> Path:
 def half_cases(count: int) -> list[Case]:
     """Inputs that float16 holds exactly, results to one rounding of float16."""
     rng, cases = np.random.default_rng(5), []
-    for name in FLOAT_NAMES[:-1]:
+    for name in FLOAT_NAMES[:5]:  # the pointwise ones
         for case in make_cases(name, count, seed=2):
             inputs = [(rng.standard_normal(x.shape) * 20).astype(np.float16).astype(np.float32) for x in case.inputs]
             y, _ = formula(name, case.attributes, *inputs)

@@ -26,6 +26,7 @@ SCALES = {"x_scale": 0.1, "x_zero_point": 128, "y_scale": 0.1, "y_zero_point": 1
         ("SaluSwalu", BOTH | {"d": 0.0}, r"SaluSwalu: d = 0"),
         ("SaluAddSwalu", PAIR, r"SaluAddSwalu: attribute c \(float\) is missing"),
         ("FlesGate", {}, r"FlesGate: attribute axis \(int\) is missing"),
+        ("PositiveMean", {"axis": 1.0}, r"PositiveMean: attribute axis \(int\) is missing"),
         ("QSalu", PAIR | SCALES | {"x_scale": 0.0}, r"QSalu: x_scale = 0; it must be positive"),
         ("QSalu", PAIR | SCALES | {"y_zero_point": 256}, r"QSalu: y_zero_point = 256; it must be in 0\.\.255"),
         ("QSalu", PAIR | SCALES | {"y_zero_point": 0.0}, r"QSalu: attribute y_zero_point \(int\) is missing"),
@@ -39,7 +40,7 @@ def test_attributes(native, name, attributes, reason):
 
 
 def test_every_attribute_is_required(native):
-    values = BOTH | SCALES | {"r_scale": 0.1, "r_zero_point": 0, "axis": 1}
+    values = BOTH | SCALES | {"r_scale": 0.1, "r_zero_point": 0, "axis": 1, "block": 1}
     for name, spec in OPERATORS.items():
         complete = {key: values[key] for key in spec.attributes}
         one(name, complete)
@@ -72,10 +73,24 @@ def test_the_shortcut_has_another_shape(native, shape):
     ],
 )
 def test_coefficients_of_another_shape(native, axis, x, v, h, reason):
-    session = one("FlesGate", {"axis": axis})
+    session = one("FlesGate", {"axis": axis, "block": 1})
     shapes = {"X": x, "V": v, "H": h}
     with pytest.raises(Exception, match=reason):
         session.run(None, {key: np.ones(shape, np.float32) for key, shape in shapes.items()})
+
+
+@pytest.mark.parametrize(("axis", "x"), [(0, (2, 3)), (2, (2, 3)), (-2, (2, 3)), (1, (3,))])
+def test_channels_that_are_not_there(native, axis, x):
+    session = one("PositiveMean", {"axis": axis, "block": 1})
+    with pytest.raises(Exception, match=rf"PositiveMean: axis = {axis} is not one of X's {len(x)} dimensions after"):
+        session.run(None, {"X": np.ones(x, np.float32)})
+
+
+@pytest.mark.parametrize(("axis", "block", "x"), [(1, 3, (2, 4, 5)), (1, 0, (2, 4, 5)), (2, 2, (2, 4, 4))])
+def test_blocks_that_do_not_fit(native, axis, block, x):
+    session = one("PositiveMean", {"axis": axis, "block": block})
+    with pytest.raises(Exception, match=rf"block = {block} does not divide X's 4 channels, or their axis is not 1"):
+        session.run(None, {"X": np.ones(x, np.float32)})
 
 
 @pytest.mark.parametrize(("name", "element"), [("Salu", "uint8"), ("QSalu", "float32")])
