@@ -45,7 +45,7 @@ def arrange(file: bytes) -> bytes | None:
     block = block_size()
     for site in sites:
         site.put_back(arranged.graph, block)
-    kept = {value.name for site in sites for value in site.kept}
+    kept = {name for site in sites for name in site.kept}
     for value in [value for value in arranged.graph.outputs if value.name in kept]:
         arranged.graph.outputs.remove(value)
     arranged.opset_imports[DOMAIN] = VERSION

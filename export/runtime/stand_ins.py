@@ -23,12 +23,15 @@ class Site:
         name: of its stand-in.
         node: the operator, in the graph as it was exported.
         channels: of a map.
+        coefficients: names of what a gate reads beside the map.
+        kept: those that are outputs of the graph for the time.
     """
 
     name: str
     node: ir.Node
     channels: int
-    kept: list[ir.Value] = field(default_factory=list)
+    coefficients: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
     def put_in(self, graph: ir.Graph) -> None:
         """Replace the operator by stand-ins."""
@@ -80,16 +83,16 @@ class Site:
         for value in self.node.inputs[1:]:
             if value is None or value.producer() is None:
                 raise BlockedLayoutError(f"the coefficients of {self.name} are constants")
+            self.coefficients.append(str(value.name))
             if value not in graph.outputs:
                 graph.outputs.append(value)
-                self.kept.append(value)
+                self.kept.append(str(value.name))
 
     def _gate_back(self, graph: ir.Graph, block: int) -> None:
         outputs = {value.name: value for value in graph.outputs}
-        names = [value.name for value in self.node.inputs[1:] if value is not None]
-        if any(name not in outputs for name in names):
+        if any(name not in outputs for name in self.coefficients):
             raise BlockedLayoutError(f"the coefficients of {self.name} did not come back")
-        given = [outputs[name] for name in names]
+        given = [outputs[name] for name in self.coefficients]
         _restored(graph, self.name, lambda x: self._with_channels(x, [x, *given], block))
 
     def _mean_back(self, graph: ir.Graph, block: int) -> None:
