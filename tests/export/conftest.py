@@ -7,6 +7,8 @@ from tiny_model import LABELS, SIZE, tiny
 from tiny_text_model import text_model
 
 from export import ExportResult, InputSpec, export
+from export.errors import NativeError
+from export.native.compiler import find_compiler
 from zoo.data.preprocess import Preprocess
 
 
@@ -49,3 +51,16 @@ def text_given():
 def text_exported(text_given, tmp_path_factory) -> ExportResult:
     """`text_given`, exported once."""
     return export(text_given, tmp_path_factory.mktemp("text") / "text.onnx", threads=1)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Everything compiled and arranged goes into a folder of the tests."""
+    try:
+        find_compiler()
+    except NativeError as error:
+        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SALU_ZOO_CACHE", str(folder))
+        yield folder

@@ -9,49 +9,25 @@ import onnx
 import onnx_ir as ir
 import pytest
 import torch
+from edge_models import SPEC, Tokens, export_edge, residual, seeded
 
 import export.runtime.machine as machine
 from export import export, load_predictor, open_session, validate
 from export.errors import BlockedLayoutError, NativeError
 from export.metadata import PREFIX
-from export.native.compiler import find_compiler
 from export.operators import is_operator
 from export.runtime.blocked import arrange
 from export.runtime.machine import BlockedLayoutWarning
 from export.runtime.session import run_session
+from zoo.activations import GALU, SALU, FleS
 from zoo.models import build_model
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    """Everything compiled and arranged goes into a folder of the tests."""
-    try:
-        find_compiler()
-    except NativeError as error:
-        pytest.skip(str(error))
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("SALU_ZOO_CACHE", str(folder))
-        yield folder
-
-
-def build(name: str, **options) -> torch.nn.Module:
-    """Random weights, and scalars a and b that differ from site to site."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = build_model(name, **options).eval()
-        with torch.no_grad():
-            for key, value in model.named_parameters():
-                if key.rsplit(".")[-1] in ("a", "b"):
-                    value.mul_(torch.exp(0.3 * torch.randn(())))
-    return model
 
 
 @pytest.fixture(scope="session")
 def edge(cache, tmp_path_factory):
     """A small SaluNet and its file."""
-    model = build("salunet_c18_cifar")
-    return model, export(model, tmp_path_factory.mktemp("edge") / "edge.onnx", target="edge_cpu", threads=1)
+    model = residual()
+    return model, export_edge(model, tmp_path_factory.mktemp("edge") / "edge.onnx")
 
 
 def operators(file: bytes) -> list[str]:
@@ -62,16 +38,16 @@ def test_the_file_is_proven_and_fused(edge):
     result = edge[1]
     assert result.parity.passed
     assert result.parity.worst("max_rel") <= 1e-5
-    assert {k: v for k, v in result.nodes.items() if "alu" in k} == {"SaluSwalu": 9, "SaluAddSwalu": 8, "Salu": 3}
-    assert result.elementwise.nodes == 20
-    assert validate(result.path, edge[0], threads=1).passed
+    assert {k: v for k, v in result.nodes.items() if "alu" in k} == {"SaluSwalu": 5, "SaluAddSwalu": 4, "Salu": 4}
+    assert result.elementwise.nodes == 13
+    assert validate(result.path, edge[0], input_spec=SPEC, threads=1).passed
 
 
 def test_it_runs_in_the_blocked_layout(edge, cache):
     content = edge[1].path.read_bytes()
     kept = list((cache / "blocked").glob("*.onnx"))
     nodes = [(node.domain, node.op_type) for node in onnx.load(kept[0]).graph.node]
-    assert nodes.count(("com.microsoft.nchwc", "Conv")) == 20
+    assert nodes.count(("com.microsoft.nchwc", "Conv")) == 13
     assert nodes.count(("com.microsoft.nchwc", "ReorderOutput")) == 1  # once, at the end
     assert sorted(operators(kept[0].read_bytes())) == sorted(operators(content))
 
@@ -179,24 +155,32 @@ def test_without_compiler_and_cache_the_error_says_so(edge, monkeypatch, tmp_pat
         open_session(edge[1].path, threads=1)
 
 
-def test_a_transformer_needs_no_layout(cache, tmp_path):
+def test_tokens_need_no_layout(cache, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", BlockedLayoutWarning)
-        result = export(build("salunet_t_cifar"), tmp_path / "t.onnx", target="edge_cpu", threads=1)
+        result = export_edge(seeded(lambda: Tokens(SALU(), GALU(), FleS(24))), tmp_path / "t.onnx")
     assert result.parity.passed
-    assert (result.nodes["Salu"], result.nodes["Galu"]) == (15, 14)
+    assert {result.nodes[name] for name in ("Salu", "Galu", "PositiveMean", "FlesGate")} == {1}
 
 
 def test_where_the_runtime_merges_a_stand_in_away_the_file_runs_as_it_is(cache, tmp_path):
     """Convolution, addition and activation become one node of ONNX Runtime where no SALU stands between them."""
-    model = build("salunet_c18_cifar", norm="batchnorm")
     with pytest.warns(BlockedLayoutWarning, match="did not come back"):
-        result = export(model, tmp_path / "bn.onnx", target="edge_cpu", threads=1)
+        result = export_edge(residual(torch.nn.BatchNorm2d), tmp_path / "bn.onnx")
     assert result.parity.passed
-    assert result.nodes["Swalu"] == 17
+    assert result.nodes["Swalu"] == 9
 
 
 def test_portable_files_never_compile(tmp_path, monkeypatch):
     monkeypatch.setattr("export.runtime.session.register", lambda options: pytest.fail("compiled"))
-    path = Path(export(build("salunet_t_cifar"), tmp_path / "p.onnx", threads=1).path)
+    path = Path(export(residual(), tmp_path / "p.onnx", input_spec=SPEC, threads=1).path)
     open_session(path, threads=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["salunet_c18_cifar", "salunet_t_cifar", "fles_resnet18_cifar"])
+def test_registered_models(cache, tmp_path, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", BlockedLayoutWarning)
+        model = seeded(lambda: build_model(name))
+        assert export(model, tmp_path / "model.onnx", target="edge_cpu", threads=1).parity.passed
