@@ -16,7 +16,7 @@ IMAGES, TEXTS = 1, 2
 # Properties that files of images do not have.
 _TEXT_FIELDS = {"limits"}
 # Properties that only some files have, left out at these values.
-_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32"}
+_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32", "not_run": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ class FileMetadata:
         limits: largest inputs of a text model: "max_length", "vocab_size", "type_vocab_size"; empty for images.
         operators: domain, version and digest of the operators of ours that the file holds; empty if it holds none.
         precision: what it computes in.
+        not_run: why it was not proven where the target says, and what stood in; empty if it was.
     """
 
     model: str
@@ -55,6 +56,7 @@ class FileMetadata:
     limits: dict[str, int] = field(default_factory=dict)
     operators: dict[str, Any] = field(default_factory=dict)
     precision: str = "float32"
+    not_run: str = ""
 
     @property
     def format(self) -> int:

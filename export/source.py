@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from export.errors import ExportError
 from export.inputs import ModelInput, input_of
+from export.shared import Shared
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, WeightsMismatchError
 
@@ -18,7 +19,8 @@ from zoo.errors import ConfigurationError, WeightsMismatchError
 class Source:
     """A model ready to be traced: a float32 copy in evaluation mode on the CPU, with where it comes from.
 
-    `model` takes the tensors of a `Feeds` by position and returns logits.
+    `model` takes the tensors of a `Feeds` by position and returns logits. `shared` keeps what several exports of the
+    source have in common; None computes it each time.
     """
 
     model: nn.Module
@@ -28,6 +30,7 @@ class Source:
     license: str
     source_sha256: str
     weights_sha256: str
+    shared: Shared | None = field(default=None, repr=False, compare=False)
 
     @property
     def full_name(self) -> str:

@@ -1,4 +1,4 @@
-"""Latency of one image or text, PyTorch against ONNX Runtime, taken in turns so that both see the same machine."""
+"""Latency of one image or text, PyTorch against an exported file, taken in turns so that both see the same machine."""
 
 import time
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from torch import nn
 from export.errors import ModelMismatchError, OnnxFileError, ParityError
 from export.inputs import Feeds, InputSpec, ModelInput, TextInputSpec
 from export.parity.report import ParityReport, report_path
+from export.runtime.engine import engine_in_file
 from export.runtime.predictor import OnnxPredictor, open_predictor
 from export.runtime.session import open_session
 from export.source import read_source
@@ -96,6 +97,7 @@ def measure_latency(
 
     Raises:
         ParityError: the report says the file has not passed.
+        ProviderError: what its target names does not run here; nothing is timed in its place.
         ModelMismatchError: the report is about other bytes, or the file about other weights.
         OnnxFileError: the file or its report is missing or damaged.
         ConfigurationError: `tokens` is given for an image model, or more than the model takes.
@@ -105,7 +107,9 @@ def measure_latency(
     if report.weights_sha256 != source.weights_sha256:
         raise ModelMismatchError(f"{file} was exported from {report.model} with other weights than this model has.")
     count = threads or torch.get_num_threads()
-    predictor = open_predictor(Path(file), open_session(file, threads=count, spin=False))
+    engine = engine_in_file(file)
+    opener = open_session if engine is None else engine.open
+    predictor = open_predictor(Path(file), opener(file, threads=count, spin=False))
     feeds = _one(source.input, tokens)
     given: Any = feeds["image"] if isinstance(predictor, OnnxPredictor) else feeds
     before = torch.get_num_threads()

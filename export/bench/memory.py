@@ -10,8 +10,9 @@ from export.errors import ExportError
 _SCRIPT = """
 import re, resource, sys
 from export.bench.feeds import random_feeds
-from export.runtime.session import open_session, run_session
-session = open_session(sys.argv[1], threads=int(sys.argv[2]), spin=False)
+from export.runtime.engine import engine_in_file
+from export.runtime.session import run_session
+session = engine_in_file(sys.argv[1]).open(sys.argv[1], threads=int(sys.argv[2]), spin=False)
 feeds = random_feeds(session, int(sys.argv[3]))
 for _ in range(3):
     run_session(session, feeds)
@@ -26,7 +27,7 @@ else:
 def peak_memory(file: Path, threads: int, tokens: int) -> int:
     """Largest resident memory in bytes of a fresh process that opens `file` and runs it three times at batch size 1.
 
-    Python, numpy and ONNX Runtime are included.
+    Python, numpy and the runtime are included.
 
     Raises:
         ExportError: the process failed.

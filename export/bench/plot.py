@@ -7,7 +7,7 @@ from zoo._files import write_atomic
 
 
 def plot_bench(result: BenchResult, path: str | Path, title: str) -> Path:
-    """Draw the median of each file as a bar, with a line to its 90th percentile and its ratio in words.
+    """Draw the median of each file as a bar, with a line to its 90th percentile and the ratio to its twin.
 
     Args:
         result: from `bench_files`.
@@ -26,11 +26,12 @@ def plot_bench(result: BenchResult, path: str | Path, title: str) -> Path:
     axes = figure.subplots()
     places = range(len(result.rows))
     medians = [row.latency.p50_ms for row in result.rows]
-    axes.barh(places, medians, color=["#9db4c0", *["#2f6690"] * (len(result.rows) - 1)])
+    axes.barh(places, medians, color=["#9db4c0" if row.twin is None else "#2f6690" for row in result.rows])
     axes.hlines(places, medians, [row.latency.p90_ms for row in result.rows], color="#d1495b", lw=2)
     reach = max(row.latency.p90_ms for row in result.rows)
     for place, row in zip(places, result.rows, strict=True):
-        axes.text(row.latency.p90_ms + 0.01 * reach, place, f" {row.ratio:.2f}", va="center", fontsize=9)
+        ratio = "" if row.twin is None else f" {row.ratio:.2f}"
+        axes.text(row.latency.p90_ms + 0.01 * reach, place, ratio, va="center", fontsize=9)
     axes.set_yticks(list(places), [row.label for row in result.rows], fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12 * reach)

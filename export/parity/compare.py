@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from export.parity.tolerances import ILL_CONDITIONED, SMALLEST_SCALE, Tolerance
+from export.parity.tolerances import SMALLEST_SCALE, Tolerance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +67,14 @@ def compare(
 
 
 def allowance(found: Comparison, limit: Tolerance) -> float:
-    """The largest relative difference allowed here; above `ILL_CONDITIONED` it is no longer a test."""
-    return max(limit.max_rel, limit.own_errors * (found.own_rel_float64 or 0.0))
+    """The largest relative difference allowed here; above `limit.ill_conditioned` it is no longer a test."""
+    return min(limit.most, max(limit.max_rel, limit.own_errors * (found.own_rel_float64 or 0.0)))
 
 
 def failures(found: Comparison, limit: Tolerance) -> tuple[str, ...]:
     """What exceeds the tolerance, in words; empty if nothing does."""
     allowed = allowance(found, limit)
-    within = found.max_rel <= allowed if allowed <= ILL_CONDITIONED else found.max_rel < math.inf
+    within = found.max_rel <= allowed if allowed <= limit.ill_conditioned else found.max_rel < math.inf
     problems = []
     if limit.finite and found.undefined:
         problems.append(f"{found.undefined} logits of PyTorch itself are NaN or infinite")

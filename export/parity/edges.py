@@ -38,10 +38,18 @@ class Edges:
         file: the serialised ONNX file.
         threads: of the runtime's session.
         wide: the model in float64, if it runs in it.
+        opener: what opens the file, as `open_session` does.
     """
 
-    def __init__(self, model: nn.Module, file: bytes, threads: int | None, wide: nn.Module | None = None) -> None:
-        self.model, self.file, self.threads, self._wide = model, file, threads, wide
+    def __init__(
+        self,
+        model: nn.Module,
+        file: bytes,
+        threads: int | None,
+        wide: nn.Module | None = None,
+        opener: Callable[..., Session] = open_session,
+    ) -> None:
+        self.model, self.file, self.threads, self._wide, self._opener = model, file, threads, wide, opener
         self.sites = tuple(_sites(model))
         self._opened: tuple[Session, dict[str, list[str]]] | None = None
 
@@ -84,7 +92,7 @@ class Edges:
             names = {path: _entering(graph, path) for path in self.sites}
             extra = sorted({name for found in names.values() for name in found})
             proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in extra)
-            self._opened = open_session(proto.SerializeToString(), threads=self.threads, spin=False), names
+            self._opened = self._opener(proto.SerializeToString(), threads=self.threads, spin=False), names
         return self._opened
 
 

@@ -30,7 +30,7 @@ class Invariance:
         torch: largest change of a logit in PyTorch, relative to the largest |logit| of the text.
         onnxruntime: the same in the exported file.
         lengths: for each text, its number of tokens and that of the batch it was put into.
-        allowed: the largest change that passes.
+        allowed: the largest change that passed or would have.
         jumps: elements next to zero that were put on the same side first; see `export.parity.edges`.
         jump_change: largest change where that was done, before it.
         problems: what was wrong; empty if nothing.
@@ -71,6 +71,7 @@ class _Change:
     """How much a trial changed a text's logits in one runtime, with the jumps that were set aside."""
 
     size: float
+    allowed: float
     jumps: int = 0
     before: float = 0.0
 
@@ -120,12 +121,27 @@ class InvarianceCheck:
             self._alone[trial.text] = self.sides.torch(text), self.sides.runtime(text)
         alone = self._alone[trial.text][side]
         moved = _distance(alone[0], logits[trial.row], floor)
-        if moved <= self.limit.max_rel or not self.edges.sites:
-            return _Change(moved)
-        changed = self._same_side(trial, side, logits, floor)
-        unchanged = self._same_side(Trial(trial.text, text), side, alone, floor)
-        size, jumps = max(changed[0], unchanged[0]), changed[1] + unchanged[1]
-        return _Change(size, jumps, moved) if jumps and size <= self.limit.max_rel else _Change(moved)
+        if moved <= self.limit.max_rel:
+            return _Change(moved, self.limit.max_rel)
+        size, jumps = moved, 0
+        if self.edges.sites:
+            changed = self._same_side(trial, side, logits, floor)
+            unchanged = self._same_side(Trial(trial.text, text), side, alone, floor)
+            size, jumps = max(changed[0], unchanged[0]), changed[1] + unchanged[1]
+        within = jumps and size <= self.limit.max_rel
+        allowed = self.limit.max_rel if within else self._allowed(trial, floor)
+        return _Change(size, allowed, jumps, moved) if jumps and size <= allowed else _Change(moved, allowed)
+
+    def _allowed(self, trial: Trial, floor: float) -> float:
+        """The limit for one trial, by how far PyTorch's float32 is from its own float64 before and after the change."""
+        own = max(self._own_error(Trial(trial.text, self.texts[trial.text]), floor), self._own_error(trial, floor))
+        return min(self.limit.most, max(self.limit.max_rel, self.limit.own_errors * own))
+
+    def _own_error(self, trial: Trial, floor: float) -> float:
+        logits, exact = self.sides.torch(trial.feeds), self.sides.exact(trial.feeds)
+        if exact is not None and self.edges.sites:
+            exact = self.edges.exact(trial.feeds, self.edges.of_torch(trial.feeds)[0])
+        return 0.0 if exact is None else _distance(exact[trial.row], logits[trial.row].double(), floor)
 
     def _same_side(self, trial: Trial, side: int, logits: Tensor, floor: float) -> tuple[float, int]:
         """How far a runtime's logits are from PyTorch's of the text alone, put on the same side; and its jumps."""
@@ -141,11 +157,13 @@ class InvarianceCheck:
         for side, column in zip(_SIDES, zip(*changes, strict=True), strict=True):
             sizes = [change.size for change in column]
             worst.append(max(sizes))
-            if worst[-1] > self.limit.max_rel:
-                tokens, width = lengths[sizes.index(worst[-1])]
+            over = [change for change in column if change.size > change.allowed]
+            if over:
+                most = max(over, key=lambda change: change.size)
+                tokens, width = lengths[sizes.index(most.size)]
                 problems.append(
-                    f"{side}'s logits of a text of {tokens} tokens change by {worst[-1]:.2e} of their size at length "
-                    f"{width}, allowed {self.limit.max_rel:.0e}"
+                    f"{side}'s logits of a text of {tokens} tokens change by {most.size:.2e} of their size at length "
+                    f"{width}, allowed {most.allowed:.0e}"
                 )
         flat = [change for pair in changes for change in pair]
         return Invariance(
@@ -153,7 +171,7 @@ class InvarianceCheck:
             torch=worst[0],
             onnxruntime=worst[1],
             lengths=tuple(lengths),
-            allowed=self.limit.max_rel,
+            allowed=max(change.allowed for change in flat),
             jumps=sum(change.jumps for change in flat),
             jump_change=max(change.before for change in flat),
             problems=tuple(problems),

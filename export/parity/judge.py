@@ -1,5 +1,6 @@
 """From the logits of all sides to the verdict on a probe."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -7,10 +8,10 @@ from torch import Tensor
 
 from export.parity.compare import Comparison, allowance, compare, failures, largest_logits
 from export.parity.edges import Edges, Inputs
-from export.parity.probes import TEXTS, Probe
+from export.parity.probes import EXTREME, TEXTS, Probe
 from export.parity.report import ProbeResult
-from export.parity.sides import Sides
-from export.parity.tolerances import ILL_CONDITIONED, Tolerance
+from export.parity.sides import Sides, largest_inside
+from export.parity.tolerances import Tolerance
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ def judge(answers: Answers, floor: float, limit: Tolerance, edges: Edges) -> Pro
         answers = replace(answers, exact=_exact(answers, edges, edges.of_torch(answers.probe.feeds)[0]))
         found = answers.compared(floor)
     result = _result(answers, found, limit)
+    if result.problems and answers.probe.kind == EXTREME and limit.largest < math.inf:
+        peak = largest_inside(edges.model, answers.probe.feeds)
+        result = replace(result, judged=False, problems=()) if peak > limit.largest else result
     if not result.problems or not edges.sites:
         return result
     inputs, again = edges.of_file(answers.probe.feeds)
@@ -88,7 +92,7 @@ def _result(answers: Answers, found: Comparison, limit: Tolerance) -> ProbeResul
         kind=answers.probe.kind,
         found=found,
         allowed=allowed,
-        judged=allowed <= ILL_CONDITIONED,
+        judged=allowed <= limit.ill_conditioned,
         jumps=0,
         jump_rel=0.0,
         problems=failures(found, limit),

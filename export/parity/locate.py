@@ -1,6 +1,6 @@
 """Where an exported graph first leaves the PyTorch model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from export.inputs import Feeds
 from export.passes.name_nodes import module_of
-from export.runtime.session import open_session, run_session
+from export.runtime.session import Session, open_session, run_session
 
 Array = NDArray[Any]
 
@@ -27,7 +27,9 @@ class _Site:
     output: Array
 
 
-def first_difference(model: nn.Module, file: bytes, feeds: Feeds, max_rel: float) -> str:
+def first_difference(
+    model: nn.Module, file: bytes, feeds: Feeds, max_rel: float, opener: Callable[..., Session] = open_session
+) -> str:
     """Name the first node that differs, in words.
 
     PyTorch's modules are run one by one, the graph with all its intermediate values as outputs. A module whose output
@@ -41,10 +43,11 @@ def first_difference(model: nn.Module, file: bytes, feeds: Feeds, max_rel: float
         file: the serialised ONNX file.
         feeds: the inputs on which the two disagreed, by name.
         max_rel: largest difference, relative to the largest magnitude of a value, that counts as equal.
+        opener: what opens the file, as `open_session` does.
     """
     graph = ir.from_proto(onnx.load_from_string(file)).graph
     nodes = list(graph)
-    values = _run_graph(file, feeds)
+    values = _run_graph(file, feeds, opener)
     sites = _run_modules(model, feeds)
     position, confirmed = _last_confirmed(nodes, values, sites, max_rel)
     suspect = next((site.path for site in sites[confirmed + 1 :]), "")
@@ -68,14 +71,14 @@ def _window(nodes: list[ir.Node], position: int, suspect: str) -> list[ir.Node]:
     return ahead[: inside[-1] + 1] if inside else ahead
 
 
-def _run_graph(file: bytes, feeds: Feeds) -> dict[str, Array]:
+def _run_graph(file: bytes, feeds: Feeds, opener: Callable[..., Session]) -> dict[str, Array]:
     """Every value of the graph, by name; the runtime's optimiser is off so that none is merged away."""
     proto = onnx.load_from_string(file)
     given: dict[str, Array] = {name: value.numpy() for name, value in feeds.items()}
     known = {output.name for output in proto.graph.output}
     names = [name for node in proto.graph.node for name in node.output if name]
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    session = open_session(proto.SerializeToString(), optimize=False, spin=False)
+    session = opener(proto.SerializeToString(), optimize=False, spin=False)
     return dict(zip(names, run_session(session, given, names), strict=True)) | given
 
 
@@ -135,7 +138,8 @@ def _agrees_with_reference(node: ir.Node, graph: ir.Graph, values: dict[str, Arr
     single = onnx.helper.make_graph([proto], "one", given, [onnx.ValueInfoProto(name=name) for name in proto.output])
     opset = onnx.helper.make_opsetid("", graph.opset_imports[""])
     try:
-        results = ReferenceEvaluator(onnx.helper.make_model(single, opset_imports=[opset])).run(None, feeds)
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(onnx.helper.make_model(single, opset_imports=[opset])).run(None, feeds)
     except (NotImplementedError, RuntimeError, TypeError, ValueError):
         return True
     pairs = zip(proto.output, results, strict=True)

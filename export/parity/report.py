@@ -25,7 +25,8 @@ class ProbeResult:
         kind: images, texts or extremes.
         found: the figures.
         allowed: the largest relative difference that passes.
-        judged: False where `allowed` exceeds `ILL_CONDITIONED`: then only NaN and infinity count.
+        judged: False where `allowed` exceeds `ill_conditioned`, and only NaN and infinity count, and where the
+            precision cannot hold what the model computes.
         jumps: elements next to zero that PyTorch was given on the file's side; see `export.parity.edges`.
         jump_rel: the relative difference before that was done; 0 if it was not.
         problems: what was wrong; empty if nothing.
@@ -53,6 +54,9 @@ class ParityReport:
         file_sha256: digest of the file that was run.
         samples: where the images or texts came from.
         providers: what the session ran on.
+        engine: the runtime and its version.
+        not_run: why the place the target names was not used, and what stood in for it; empty if it was used.
+        near_limit: nodes that came near the largest float16 on the samples, if it was looked for.
         versions: of torch, onnxruntime, onnx and this package.
         float64: why there are no float64 figures; empty if there are.
         first_difference: the first node that differs, or why it was not found; empty if all passed.
@@ -72,6 +76,9 @@ class ParityReport:
     first_difference: str
     results: tuple[ProbeResult, ...]
     invariance: tuple[Invariance, ...] = ()
+    engine: str = ""
+    not_run: str = ""
+    near_limit: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -133,14 +140,16 @@ class ParityReport:
         extremes = [r for r in self.results if r.kind == EXTREME]
         judged = [r.found.max_rel for r in extremes if r.judged]
         count = len(self.results) + len(self.invariance)
+        why = "beyond the range of integers" if self.precision == "int8" else "ill-conditioned"
         verdict = "passed" if self.passed else f"{len(self.failures())} of {count} probes failed"
         changes = "; padding and company change {:.1e} in PyTorch, {:.1e} in the file".format(*self.largest_change())
         jumps, size = self.jumps()
         aside = f"; {jumps} elements of FleS next to zero put on the same side, before {size:.1e}"
         return (
             f"{verdict}: {self.n_samples} {self.kind} {samples}; {len(extremes)} extremes max rel "
-            f"{max(judged, default=0.0):.1e}, {self.n_not_judged} ill-conditioned and not judged; "
+            f"{max(judged, default=0.0):.1e}, {self.n_not_judged} {why} and not judged; "
             f"new NaN {self.total('new_nans')}, undefined in PyTorch {self.total('undefined')}"
+            + (f"; {self.not_run}" if self.not_run else "")
             + (changes if self.invariance else "")
             + (aside if jumps else "")
         )
@@ -184,20 +193,21 @@ class ParityReport:
         try:
             stored = json.loads(Path(path).read_text(encoding="utf-8"))
             # Reports written before there were texts and FleS have no such entries.
-            stored.setdefault("invariance", [])
+            stored = {"invariance": [], "engine": "", "not_run": "", "near_limit": []} | stored
             values = {field.name: stored[field.name] for field in fields(cls)}
             results = tuple(
                 ProbeResult(**_NO_JUMPS | r | {"found": _comparison(r["found"]), "problems": tuple(r["problems"])})
                 for r in values["results"]
             )
             invariance = tuple(_invariance(entry) for entry in values["invariance"])
-            providers = tuple(values["providers"])
+            providers, near = tuple(values["providers"]), tuple(values["near_limit"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OnnxFileError(
                 f"There is no readable parity report at {path} ({type(error).__name__}: {error}). "
                 f"Export the model again, or write one: zoo validate FILE MODEL --report {path}."
             ) from error
-        return cls(**values | {"results": results, "providers": providers, "invariance": invariance})
+        changed = {"results": results, "providers": providers, "invariance": invariance, "near_limit": near}
+        return cls(**values | changed)
 
 
 def report_path(file: str | Path) -> Path:

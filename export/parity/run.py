@@ -21,7 +21,8 @@ from export.parity.probes import TEXTS, Probe
 from export.parity.report import ParityReport
 from export.parity.sides import Sides
 from export.parity.tolerances import PADDING, SMALLEST_SCALE, TOLERANCES
-from export.runtime.session import open_session
+from export.runtime import openvino
+from export.runtime.engine import Engine, engine_here
 from export.source import Source
 from export.targets import ExportTarget
 
@@ -37,6 +38,7 @@ def check_parity(
     samples: Samples | None = None,
     limit: int = 64,
     threads: int | None = None,
+    arranged: bool = True,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ParityReport:
     """Compare a serialised ONNX file with the model it came from, on images or texts and on extremes.
@@ -51,6 +53,7 @@ def check_parity(
         samples: images, see `load_samples`, or texts, see `load_texts`; None uses those of this package.
         limit: use at most so many of them.
         threads: of the runtime's session.
+        arranged: see `open_session`.
         on_progress: called after each probe with how many are done and how many there are.
 
     Returns:
@@ -61,13 +64,14 @@ def check_parity(
         DataNotFoundError: `samples` holds no image or text.
         ShapeError: `samples` is a tensor of another shape.
         ConfigurationError: `samples` is of the other kind.
-        ExportError: ONNX Runtime does not load or run the file.
+        ExportError: the runtime does not load or run the file.
     """
+    engine = engine_here(target, precision)
     collected = collect(source.input, samples, limit)
     probes = collected.probes
-    session = open_session(file, threads=threads, spin=False)
-    sides = Sides(source.model, session, probes[0].feeds)
-    edges = Edges(source.model, file, threads, sides.wide)
+    session = engine.open(file, threads=threads, spin=False, arranged=arranged)
+    sides = Sides(source.model, session, probes[0].feeds, source.shared)
+    edges = Edges(source.model, file, threads, sides.wide, engine.open)
     check = None
     if isinstance(source.input, TextInputSpec):
         limit_of_change = TOLERANCES[precision, PADDING]
@@ -92,14 +96,11 @@ def check_parity(
         file_sha256=hashlib.sha256(file).hexdigest(),
         samples=collected.described,
         providers=tuple(session.get_providers()),
-        versions={
-            "salu-zoo": version_of("salu-zoo"),
-            "torch": torch.__version__,
-            "onnx": version_of("onnx"),
-            "onnxruntime": onnxruntime.__version__,
-        },
+        engine=engine.name,
+        not_run=engine.not_run,
+        versions=_versions(engine),
         float64=sides.without,
-        first_difference="" if bad is None else _locate(source.model, file, bad, precision),
+        first_difference="" if bad is None else _locate(source.model, file, bad, engine),
         results=results,
         invariance=tuple(invariance),
     )
@@ -112,10 +113,17 @@ def _company(probes: Sequence[Probe]) -> list[Trial]:
     return [Trial(i, feeds, row) for i, (feeds, row) in enumerate(places)]
 
 
-def _locate(model: nn.Module, file: bytes, bad: Probe, precision: str) -> str:
+def _versions(engine: Engine) -> dict[str, str]:
+    found = {"salu-zoo": version_of("salu-zoo"), "torch": torch.__version__, "onnx": version_of("onnx")}
+    ran = {"onnxruntime": onnxruntime.__version__} if engine.providers else {"openvino": openvino.version()}
+    return found | ran
+
+
+def _locate(model: nn.Module, file: bytes, bad: Probe, engine: Engine) -> str:
     """The first node that differs; whatever stops the search must not hide the verdict it is to explain."""
     try:
-        return first_difference(model, file, bad.feeds, TOLERANCES[precision, bad.kind].max_rel)
+        limit = TOLERANCES[engine.precision, bad.kind].max_rel
+        return first_difference(model, file, bad.feeds, limit, engine.open)
     except (ExportError, RuntimeError, MemoryError, ValueError, TypeError, LookupError) as error:
         text = str(error).strip().partition("\n")[0].rstrip(".")
         return f"not found: the search stopped with {type(error).__name__}: {text}"

@@ -1,14 +1,16 @@
 """The sides that are compared: PyTorch in float32 and float64, and the exported file."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from export.inputs import Feeds
 from export.runtime.session import Session, run_session
+from export.shared import Shared
 
 
 class Sides:
@@ -20,15 +22,16 @@ class Sides:
         model: as `Source.model`.
         session: on the file.
         first: a batch to try float64 on.
+        shared: keeps PyTorch's logits for other files of the model; None computes them each time.
     """
 
-    def __init__(self, model: nn.Module, session: Session, first: Feeds) -> None:
-        self.model, self.session = model, session
+    def __init__(self, model: nn.Module, session: Session, first: Feeds, shared: Shared | None = None) -> None:
+        self.model, self.session, self.shared = model, session, shared
         self.wide, self.without = _in_float64(model, first)
 
     def torch(self, feeds: Feeds) -> Tensor:
         """PyTorch's logits in float32."""
-        return run_torch(self.model, feeds)
+        return self._kept("float32", feeds, lambda: run_torch(self.model, feeds))
 
     def runtime(self, feeds: Feeds) -> Tensor:
         """The file's logits."""
@@ -36,7 +39,11 @@ class Sides:
 
     def exact(self, feeds: Feeds) -> Tensor | None:
         """PyTorch's logits in float64, if the model runs in it."""
-        return None if self.wide is None else run_torch(self.wide, widen(feeds))
+        wide = self.wide
+        return None if wide is None else self._kept("float64", feeds, lambda: run_torch(wide, widen(feeds)))
+
+    def _kept(self, kind: str, feeds: Feeds, run: Callable[[], Tensor]) -> Tensor:
+        return run() if self.shared is None else self.shared.logits(kind, feeds, run)
 
 
 def run_torch(model: nn.Module, feeds: Feeds) -> Tensor:
@@ -44,6 +51,23 @@ def run_torch(model: nn.Module, feeds: Feeds) -> Tensor:
     with torch.inference_mode(), _full_precision():
         logits: Tensor = model(*feeds.values())
     return logits
+
+
+def largest_inside(model: nn.Module, feeds: Feeds) -> float:
+    """The largest magnitude that a batch has or any module returns for it, in PyTorch; infinite where one is NaN."""
+    found = [float(value.abs().max()) for value in feeds.values()]
+
+    def see(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
+            found.append(float(output.abs().nan_to_num(nan=torch.inf, posinf=torch.inf).max()))
+
+    handles = [module.register_forward_hook(see) for module in model.modules()]
+    try:
+        run_torch(model, feeds)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return max(found)
 
 
 def widen(feeds: Feeds) -> Feeds:

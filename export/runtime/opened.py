@@ -55,7 +55,7 @@ class OpenFile:
         return torch.from_numpy(run_session(self.session, arrays)[0])
 
     def describe(self) -> dict[str, Any]:
-        """What ran: file, digest, model, tag, target, runtime and providers; for a result that can be repeated.
+        """What ran, for a result that can be repeated: file, digest, model, tag, target, precision, runtime, providers.
 
         `tag` is the full name of the published weights, None if there are none, as in `EvalResult`.
         """
@@ -67,6 +67,7 @@ class OpenFile:
             "target": self.metadata.target,
             "weights_sha256": self.metadata.weights_sha256,
             "source_sha256": self.metadata.source_sha256,
-            "runtime": f"onnxruntime {onnxruntime.__version__}",
+            "precision": self.metadata.precision,
+            "runtime": getattr(self.session, "runtime", f"onnxruntime {onnxruntime.__version__}"),
             "providers": self.session.get_providers(),
         }

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from export.errors import OnnxFileError
 from export.metadata import TEXTS
+from export.runtime.engine import open_for_target
 from export.runtime.opened import OpenFile
 from export.runtime.providers import Providers
 from export.runtime.session import Session, open_session
@@ -17,13 +18,15 @@ from zoo.errors import ShapeError
 
 
 def load_predictor(
-    path: str | Path, *, providers: Providers | None = None, threads: int | None = None
+    path: str | Path, *, providers: Providers | None = None, device: str | None = None, threads: int | None = None
 ) -> "OnnxPredictor | OnnxTextPredictor":
-    """Open a file written by `zoo export` for prediction.
+    """Open a file written by `zoo export` for prediction, in the runtime its target names.
 
     Args:
         path: the ONNX file.
-        providers: see `open_session`; None means the CPU.
+        providers: run it in ONNX Runtime on these, whatever its target; see `open_session`.
+        device: "cpu" or "cuda:0", where its target leaves that open; a file for a GPU runs on the CPU then, where ONNX
+            Runtime keeps float32 between its 16-bit operators.
         threads: see `open_session`.
 
     Returns:
@@ -32,9 +35,11 @@ def load_predictor(
 
     Raises:
         OnnxFileError: the file is missing, damaged, not ONNX, or not one of ours.
-        ProviderError: a provider is not available.
+        ProviderError: the target's runtime or a provider is not available, or does not fit the device.
     """
-    return open_predictor(Path(path), open_session(path, providers, threads=threads))
+    if providers is not None:
+        return open_predictor(Path(path), open_session(path, providers, threads=threads))
+    return open_predictor(Path(path), open_for_target(path, device, threads))
 
 
 def open_predictor(path: Path, session: Session) -> "OnnxPredictor | OnnxTextPredictor":

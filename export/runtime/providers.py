@@ -16,11 +16,12 @@ from export.errors import ProviderError
 # Execution providers in order of preference, each a name or (name, options).
 Providers: TypeAlias = str | Sequence[str | tuple[str, Mapping[str, Any]]]
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+OPENVINO = "OpenVINOExecutionProvider"
 # Shared libraries beside ONNX Runtime that a provider lives in; loading one names the CUDA library it misses.
 _LIBRARIES = {
     CUDA: "onnxruntime_providers_cuda",
-    "TensorrtExecutionProvider": "onnxruntime_providers_tensorrt",
+    TENSORRT: "onnxruntime_providers_tensorrt",
 }
 
 
@@ -31,16 +32,18 @@ class ProviderFallbackWarning(UserWarning):
 def provider_options(providers: Providers, tf32: bool = False) -> list[tuple[str, dict[str, str]]]:
     """Bring the ways to name providers to one form: (name, options), in order.
 
-    CUDA gets `use_tf32`, from `tf32`, unless its options say something about it: ONNX Runtime's own default is on.
+    Where its options say nothing about it, CUDA gets `use_tf32`, from `tf32`, since ONNX Runtime's own default is on;
+    and OpenVINO gets the CPU and float32, since it would choose bfloat16 on processors that have it.
 
     Raises:
         ProviderError: an entry is neither a name nor (name, options).
     """
+    usual = {CUDA: {"use_tf32": str(int(tf32))}, OPENVINO: {"device_type": "CPU", "precision": "FP32"}}
     found = []
     for entry in [providers] if isinstance(providers, str) else providers:
         name, options = (entry, {}) if isinstance(entry, str) else _pair(entry)
         given = {str(key): str(value) for key, value in options.items()}
-        found.append((name, {"use_tf32": str(int(tf32))} | given if name == CUDA else given))
+        found.append((name, usual.get(name, {}) | given))
     return found
 
 

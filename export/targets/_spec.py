@@ -16,6 +16,10 @@ class ExportTarget:
         oldest_runtime: the oldest ONNX Runtime that loads the file, named in the plan.
         own_operators: whether SALU and its gates stay operators of ours, which the runtime must have; see
             `export.native`.
+        runtime: what runs the file: "onnxruntime" or "openvino".
+        elsewhere: where files run that no runtime of this package reaches, in words; ONNX Runtime stands in for it.
+        baseline: the target for which a network without our operators is exported to be compared with; "" for itself.
+        providers: for ONNX Runtime, its execution providers in order of preference; see `export.runtime.engine`.
     """
 
     name: str
@@ -25,3 +29,7 @@ class ExportTarget:
     oldest_runtime: str
     precisions: tuple[str, ...] = ("float32",)
     own_operators: bool = False
+    runtime: str = "onnxruntime"
+    elsewhere: str = ""
+    baseline: str = ""
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)

@@ -46,7 +46,7 @@ class FileModel:
 
     preprocess, labels = preprocess(), LABELS
 
-    def __init__(self, path, *, providers, threads):
+    def __init__(self, path, *, device, threads):
         self.model = make_model()
 
     def __call__(self, batch):

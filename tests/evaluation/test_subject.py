@@ -26,15 +26,15 @@ class FileModel:
 
     preprocess, labels = PREPROCESS, CIFAR10_NAMES
 
-    def __init__(self, path, *, providers, threads):
-        self.path, self.providers, self.threads, self.model = path, providers, threads, Linear().eval()
+    def __init__(self, path, *, device, threads):
+        self.path, self.device, self.threads, self.model = path, device, threads, Linear().eval()
 
     def __call__(self, batch):
         with torch.no_grad():
             return self.model(batch)
 
     def describe(self):
-        return {"providers": self.providers, "tag": "tiny.test", "file_sha256": "f" * 64}
+        return {"ran on": self.device, "tag": "tiny.test", "file_sha256": "f" * 64}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_file_is_read_by_its_suffix(tmp_path, reader):
     module = evaluate(Linear(), "cifar10", data=tmp_path / "data", batch_size=5)
     assert (result.correct1, result.correct5, result.loss) == (module.correct1, module.correct5, module.loss)
     assert (result.model, result.tag, result.sha256) == (str(file), "tiny.test", "f" * 64)
-    assert (result.runtime["kind"], result.runtime["providers"]) == ("onnx", ["CPUExecutionProvider"])
+    assert (result.runtime["kind"], result.runtime["ran on"]) == ("onnx", "cpu")
     assert result.command == (
         f"zoo evaluate {file} --dataset cifar10 --data {tmp_path}/data --split test --batch-size 5 --device cpu "
         "--precision float32"
@@ -68,7 +68,7 @@ def test_file_that_says_nothing_about_itself_is_hashed(tmp_path, reader, monkeyp
 def test_file_on_a_gpu_is_told_which(tmp_path, reader):
     (tmp_path / "tiny.onnx").write_bytes(b"weights")
     with open_subject(tmp_path / "tiny.onnx", Setting(torch.device("cuda", 1)), IMAGES) as subject:
-        assert subject.predict.providers == [("CUDAExecutionProvider", {"device_id": 1})]
+        assert subject.predict.device == "cuda:1"
     with (
         pytest.raises(ConfigurationError, match="on mps; a file runs on cpu or cuda"),
         open_subject(tmp_path / "tiny.onnx", Setting(torch.device("mps")), IMAGES),

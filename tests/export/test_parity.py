@@ -123,8 +123,8 @@ def test_wrong_runtime_is_told_from_a_wrong_graph(exported, monkeypatch):
 
     real = locate._run_graph
 
-    def broken(file, feeds):
-        values = real(file, feeds)
+    def broken(file, feeds, opener):
+        values = real(file, feeds, opener)
         name = next(n.outputs[0].name for n in locate.ir.load(exported.path).graph if n.name == "norm2/Sqrt")
         position = list(values).index(name)
         return {k: v * 1.01 if i >= position and k != "image" else v for i, (k, v) in enumerate(values.items())}

@@ -86,7 +86,7 @@ def test_not_onnx_and_missing(tmp_path):
         open_session(tmp_path / "none.onnx")
 
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+CPU, CUDA, OPENVINO = "CPUExecutionProvider", "CUDAExecutionProvider", "OpenVINOExecutionProvider"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,8 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
         (CUDA, True, [(CUDA, {"use_tf32": "1"})]),
         ([(CUDA, {"device_id": 1})], False, [(CUDA, {"use_tf32": "0", "device_id": "1"})]),
         ([(CUDA, {"use_tf32": 1})], False, [(CUDA, {"use_tf32": "1"})]),
+        (OPENVINO, False, [(OPENVINO, {"device_type": "CPU", "precision": "FP32"})]),
+        ([(OPENVINO, {"device_type": "GPU"})], True, [(OPENVINO, {"device_type": "GPU", "precision": "FP32"})]),
     ],
 )
 def test_provider_options(given, tf32, expected):

@@ -78,7 +78,7 @@ def open_file(path: Path, reader: Any, device: "torch.device", threads: int | No
     """
     if not path.is_file():
         raise WeightsNotFoundError(f"Asked to evaluate {path}: there is no such file. Write it with `zoo export`.")
-    return reader.load()(path, providers=[_provider(path, device)], threads=threads)
+    return reader.load()(path, device=_device(path, device), threads=threads)
 
 
 @contextmanager
@@ -93,13 +93,11 @@ def eval_mode(module: "nn.Module") -> Iterator[None]:
             part.training = training
 
 
-def _provider(path: Path, device: "torch.device") -> str | tuple[str, dict[str, int]]:
-    """ONNX Runtime's name for a device, with the number of the GPU."""
-    if device.type == "cuda":
-        return "CUDAExecutionProvider", {"device_id": device.index}
-    if device.type != "cpu":
+def _device(path: Path, device: "torch.device") -> str:
+    """A device that a file can run on; which runtime runs it there is written in the file."""
+    if device.type not in ("cpu", "cuda"):
         raise ConfigurationError(f"Asked to evaluate {path} on {device}; a file runs on cpu or cuda.")
-    return "CPUExecutionProvider"
+    return str(device)
 
 
 def _no_tf32(device: "torch.device") -> Any:

@@ -20,8 +20,8 @@ class Predictor(Protocol):
     `zoo.data.tokenize.INPUT_NAMES`, each int64 (N, tokens).
 
     It may also have `preprocess: Preprocess | TextPreprocess`, `labels: tuple[str, ...]` and `describe() -> dict`; what
-    is returned by the entry points of the group `zoo.predictors`, called with (path, providers=..., threads=...), has
-    all three.
+    is returned by the entry points of the group `zoo.predictors`, called with (path, device=..., threads=...), has all
+    three. A device is "cpu", or such as "cuda:0".
     """
 
     def __call__(self, batch: Any, /) -> "Tensor":

@@ -44,7 +44,7 @@ class Builder:
         for i, value in enumerate(outputs):
             value.name = f"y{i}"
         graph = ir.Graph(
-            [self.x], outputs, nodes=self.tape.nodes, initializers=self.weights, opset_imports=OPSETS, name="g"
+            [self.x], outputs, nodes=self.tape.nodes, initializers=self.weights, opset_imports=dict(OPSETS), name="g"
         )
         return ir.Model(graph, ir_version=10)
 

@@ -1,0 +1,39 @@
+"""Random weights as training leaves them, for networks that nobody has trained yet."""
+
+import torch
+from torch import nn
+
+from zoo.activations import FleS
+from zoo.activations._pair import LearnedPair
+
+# Of log a and log b, from site to site.
+PAIR_SPREAD = 0.3
+# Of FleS's vectors and matrices.
+VECTOR_SPREAD, MATRIX_SPREAD = 0.1, 0.02
+
+
+def stir(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Move the parameters of our activations off their starts, in place.
+
+    At the start a equals b in many sites, which is a special case, and a fresh FleS is SiLU whatever its statistics
+    are: a file proven or timed with those would say little about a trained one.
+
+    Args:
+        model: a network with random weights.
+        seed: the same seed moves them alike.
+
+    Returns:
+        The model.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in model.modules():
+            if not isinstance(module, LearnedPair | FleS):
+                continue
+            for parameter in module.parameters(recurse=False):
+                noise = torch.randn(parameter.shape, generator=draw).to(parameter)
+                if isinstance(module, LearnedPair):
+                    parameter.mul_(torch.exp(PAIR_SPREAD * noise))
+                else:
+                    parameter.add_((VECTOR_SPREAD if parameter.ndim == 1 else MATRIX_SPREAD) * noise)
+    return model

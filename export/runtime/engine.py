@@ -1,0 +1,199 @@
+"""What runs a file for a target here: what the target names or, for a check, what stands in for it."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError
+from onnx import TensorProto, helper
+
+from export._versions import runtime_distributions
+from export.errors import ProviderError
+from export.metadata import PREFIX
+from export.runtime import openvino
+from export.runtime.providers import CPU, CUDA, TENSORRT
+from export.runtime.session import Session, open_session
+from export.targets import TARGETS, ExportTarget
+
+Chosen = list[tuple[str, dict[str, str]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A runtime and the arithmetic it is to use.
+
+    Args:
+        target: what the file is for.
+        precision: what it computes in.
+        not_run: why the place the target names is not used; empty if it is. Then ONNX Runtime's CPU provider stands
+            in for it, with values rounded as they would be there.
+        providers: of ONNX Runtime; empty for OpenVINO.
+    """
+
+    target: ExportTarget
+    precision: str
+    not_run: str = ""
+    providers: tuple[tuple[str, dict[str, str]], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The runtime and its version."""
+        if not self.providers:
+            return f"OpenVINO {openvino.version()}"
+        return f"ONNX Runtime {onnxruntime.__version__}"
+
+    def open(
+        self,
+        model: str | Path | bytes,
+        *,
+        threads: int | None = None,
+        spin: bool = True,
+        optimize: bool = True,
+        arranged: bool = True,
+    ) -> Session:
+        """A session on a file; the arguments are those of `open_session`, OpenVINO takes the number of threads only.
+
+        Raises:
+            ProviderError: what the target names does not start.
+            OnnxFileError: the file does not load.
+        """
+        if not self.providers:
+            return openvino.OpenVinoSession(model, precision=self.precision, threads=threads)
+        if self.not_run and self.precision in ROUNDED:
+            from export.passes.simulate import simulated  # with onnx_ir, for checks only
+
+            content = model if isinstance(model, bytes) else Path(model).read_bytes()
+            model = simulated(content, self.precision)
+        return open_session(
+            model, list(self.providers), threads=threads, spin=spin, optimize=optimize, arranged=arranged
+        )
+
+
+ROUNDED = ("tf32", "float16", "bfloat16")
+"""Precisions that ONNX Runtime's CPU provider does not compute in by itself: it keeps float32 between operators."""
+
+
+def engine_of(target: ExportTarget, precision: str) -> Engine:
+    """What runs files for a target, whether it starts here or not."""
+    if target.runtime == "openvino":
+        return Engine(target=target, precision=precision)
+    return Engine(target=target, precision=precision, providers=tuple(_with_options(target.providers, precision)))
+
+
+def engine_here(target: ExportTarget, precision: str) -> Engine:
+    """What can run files for a target on this machine: `engine_of` if it starts, else the CPU in its place.
+
+    Raises:
+        ProviderError: nothing here can stand in for it: OpenVINO decides itself which values it keeps in bfloat16. Or
+            two builds of ONNX Runtime are installed in each other's place.
+    """
+    if target.runtime == "openvino" and not openvino.installed():
+        if precision != "float32":
+            raise ProviderError(
+                f"OpenVINO is not installed, and nothing else computes its {precision}. Run: {openvino.INSTALL}, or "
+                "export in float32."
+            )
+        reason = "not run in OpenVINO: not installed"
+    elif target.elsewhere:
+        reason = f"not run {target.elsewhere}"
+    elif target.runtime == "onnxruntime" and (missing := _not_starting(target.providers)):
+        reason = f"not run on {_PLACES.get(missing, missing)}: no such provider or device here"
+    else:
+        return engine_of(target, precision)
+    return Engine(target=target, precision=precision, not_run=f"{reason}; simulated on the CPU", providers=((CPU, {}),))
+
+
+def engine_in_file(path: str | Path) -> Engine | None:
+    """What runs a file, by the target and precision in its metadata; None where it says nothing that is known here."""
+    try:
+        props = {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
+    except (OSError, DecodeError):
+        return None  # whoever opens it says what is wrong with it
+    name, precision = props.get(f"{PREFIX}target"), props.get(f"{PREFIX}precision", "float32")
+    if name is None or name not in TARGETS or precision not in TARGETS.get(name).precisions:
+        return None
+    return engine_of(TARGETS.get(name), precision)
+
+
+def open_here(path: str | Path, *, threads: int | None = None, spin: bool = True) -> Session:
+    """A session in what can run a file on this machine, as `engine_here` says; on the CPU if the file says nothing.
+
+    Raises:
+        As `Engine.open`.
+    """
+    named = engine_in_file(path)
+    if named is None:
+        return open_session(path, threads=threads, spin=spin)
+    return engine_here(named.target, named.precision).open(path, threads=threads, spin=spin)
+
+
+def open_for_target(path: str | Path, device: str | None = None, threads: int | None = None) -> Session:
+    """A session in the runtime that a file's target names.
+
+    Args:
+        path: the file.
+        device: "cpu" or "cuda:0"; None leaves it to the target.
+        threads: see `open_session`.
+
+    Raises:
+        ProviderError: that runtime is not here, or not for that device.
+        OnnxFileError: the file does not load.
+    """
+    engine = engine_in_file(path)
+    kind, _, index = (device or "").partition(":")
+    if engine is not None and not engine.providers:
+        if kind == "cuda":
+            raise ProviderError(f"{path} is for OpenVINO, which runs it on the CPU, not on {device}. Use --device cpu.")
+        return engine.open(path, threads=threads)
+    if kind == "cpu":
+        _refuse_bfloat16(path, engine)
+        return open_session(path, CPU, threads=threads)
+    named = list(engine.providers) if engine is not None else [(CPU, {})]
+    if TENSORRT in dict(named):
+        from export.runtime.tensorrt_cache import open_tensorrt  # it asks this module what the file is for
+
+        return open_tensorrt(path, device=int(index or 0), threads=threads)
+    wanted = named if not kind or CUDA in dict(named) else [(CUDA, {})]
+    numbered = [(name, options | ({"device_id": index} if index and name != CPU else {})) for name, options in wanted]
+    return open_session(path, numbered, threads=threads)
+
+
+def _refuse_bfloat16(path: str | Path, engine: Engine | None) -> None:
+    if engine is not None and engine.precision == "bfloat16":
+        raise ProviderError(
+            f"{path} computes in bfloat16, for which ONNX Runtime's CPU provider has no convolutions. Run it on a GPU, "
+            "or export in float32."
+        )
+
+
+_PLACES = {CUDA: "CUDA", TENSORRT: "TensorRT"}
+
+
+def _with_options(providers: tuple[str, ...], precision: str) -> Chosen:
+    """The options a precision needs; float32 is strict."""
+    tf32 = str(int(precision == "tf32"))
+    options = {CUDA: {"use_tf32": tf32}, TENSORRT: {"trt_fp16_enable": str(int(precision == "float16"))}}
+    return [(name, options.get(name, {})) for name in providers]
+
+
+@cache
+def _not_starting(providers: tuple[str, ...]) -> str:
+    """The first of the providers that does not start here with a graph of one node; empty if all do."""
+    for name in providers:
+        if name != CPU:
+            try:
+                open_session(_one_node(), [name, CPU])
+            except ProviderError:
+                if len(runtime_distributions()) > 1:
+                    raise  # two wheels in each other's place are to be mended, not simulated
+                return name
+    return ""
+
+
+def _one_node() -> bytes:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "one", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return bytes(model.SerializeToString())
