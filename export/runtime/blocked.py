@@ -7,17 +7,15 @@ nor channels of padding matter to them; FleS's operators are told the size of a 
 and this release of ONNX Runtime only.
 """
 
-import tempfile
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 import onnxruntime
 
-from export.native import register
 from export.operators import DOMAIN, VERSION, is_operator
+from export.runtime.optimised import optimised
 from export.runtime.stand_ins import NCHWC, sites_of
 
 
@@ -39,7 +37,7 @@ def arrange(file: bytes) -> bytes | None:
         site.put_in(graph.graph)
     if not any(is_operator(node) for node in graph.graph):
         graph.opset_imports.pop(DOMAIN, None)
-    arranged = ir.from_proto(_optimised(ir.to_proto(graph).SerializeToString()))
+    arranged = ir.from_proto(optimised(ir.to_proto(graph).SerializeToString()))
     if not any(node.domain == NCHWC for node in arranged.graph):
         return None
     block = block_size()
@@ -62,29 +60,12 @@ def block_size() -> int:
     graph = onnx.helper.make_graph([reorder], "block", [next(names)], [next(names)])
     opsets = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid(NCHWC, 1)]
     model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
-    session = _session(model.SerializeToString(), _options(onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(  # noqa: TID251 a question to the runtime, no model
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     given = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     found = np.asarray(session.run(None, {"x": given})[0]).ravel()
     # Position 1 of channel 0 is the number 1; before it lie the channels of the first block.
     return int(np.flatnonzero(found == 1)[0])
-
-
-def _optimised(file: bytes) -> onnx.ModelProto:
-    with tempfile.TemporaryDirectory() as folder:
-        saved = Path(folder) / "optimised.onnx"
-        options = _options(onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
-        options.optimized_model_filepath = str(saved)
-        register(options)
-        _session(file, options)
-        return onnx.load(saved)
-
-
-def _options(level: onnxruntime.GraphOptimizationLevel) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = level
-    return options
-
-
-def _session(file: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:  # noqa: TID251
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])  # noqa: TID251 not to answer

@@ -49,12 +49,13 @@ def open_session(
     threads: int | None = None,
     spin: bool = True,
     optimize: bool = True,
+    arranged: bool = True,
     log_severity: int = _ERROR,
 ) -> Session:
     """Open an ONNX file on exactly the execution providers asked for.
 
-    A file with operators of ours (target `edge_cpu`) gets them compiled on first use, see `export.native`; on the CPU
-    it runs in ONNX Runtime's blocked layout, see `export.runtime.machine`.
+    A file with operators of ours (targets `edge_cpu` and `edge_int8`) gets them compiled on first use, see
+    `export.native`; on the CPU it runs in ONNX Runtime's own layouts, see `export.runtime.machine`.
 
     Operators a provider does not know still run on the CPU, as ONNX Runtime always does; what is refused is that a
     whole provider is missing without a word.
@@ -68,6 +69,8 @@ def open_session(
         threads: threads within one operator; None lets ONNX Runtime take all cores.
         spin: let waiting threads spin: lower latency, but the cores are busy between operators.
         optimize: let ONNX Runtime rewrite the graph.
+        arranged: bring a file with operators of ours into this machine's layout, and keep that for the next time; not
+            worth it where the bytes are opened once.
         log_severity: least severity ONNX Runtime prints, 0 (verbose) to 4 (fatal).
 
     Returns:
@@ -88,7 +91,7 @@ def open_session(
     except OnnxFileError as error:
         if f"{DOMAIN}:" not in str(error):
             raise
-        session = _create_with_operators(model, options, usable, optimize)
+        session = _create_with_operators(model, options, usable, optimize and arranged)
     missing = [name for name, _ in usable if name not in session.get_providers()]
     if missing:
         refuse_missing(missing, why_not_started(missing), allow_fallback)
@@ -163,11 +166,11 @@ def _create_with_operators(
     model: str | Path | bytes,
     options: onnxruntime.SessionOptions,
     providers: list[tuple[str, dict[str, str]]],
-    optimize: bool,
+    arrange: bool,
 ) -> Session:
     """Start a session on a file with our operators: compiled on this machine, and on the CPU in its own layout."""
     library = register(options)
-    if optimize and [name for name, _ in providers] == [CPU]:
+    if arrange and [name for name, _ in providers] == [CPU]:
         content = model if isinstance(model, bytes) else Path(model).read_bytes()
         arranged = arranged_for_this_machine(content, library)
         if arranged is not None:

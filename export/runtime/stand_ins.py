@@ -13,6 +13,7 @@ NCHWC = "com.microsoft.nchwc"
 _INNER, _OUTER = "Sigmoid", "Tanh"
 _CONV_SUFFIX = "_nchwc"
 _SITE = "salu_zoo_site"
+_POINTWISE = ("Add", "Mul", "Relu", "Sigmoid", "Tanh", "QuickGelu")
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Site:
 
 def sites_of(graph: ir.Graph) -> list[Site]:
     """The operators of ours whose inputs are maps with the channels on axis 1; others have no layout to gain."""
-    found = []
+    found: list[Site] = []
     for node in graph:
         shape = node.inputs[0].shape if is_operator(node) and node.inputs[0] is not None else None
         if shape is None or len(shape) != 4 or not isinstance(shape[1], int):
@@ -173,6 +174,6 @@ def _is_blocked(value: ir.Value) -> bool:
     if node is None:
         return False
     if node.domain == NCHWC:
-        return node.op_type != "ReorderOutput"
-    pointwise = is_operator(node) or node.op_type in ("Add", "Mul", "Relu", "Sigmoid", "Tanh", "QuickGelu")
-    return pointwise and node.inputs[0] is not None and _is_blocked(node.inputs[0])
+        return bool(node.op_type != "ReorderOutput")
+    first = node.inputs[0] if is_operator(node) or node.op_type in _POINTWISE else None
+    return first is not None and _is_blocked(first)

@@ -11,4 +11,5 @@ TARGET = ExportTarget(
     description="For ONNX Runtime on a CPU at batch size 1: operators of our own in float32, compiled where it runs.",
     oldest_runtime="1.22",
     own_operators=True,
+    baseline="portable",
 )

@@ -1,0 +1,130 @@
+"""The saved record of how accurate a file in 8-bit integers is, and how it came about."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from export.errors import OnnxFileError
+from export.quantize.exactness import Exactness
+from export.quantize.sensitivity import Sensitivity
+
+SUFFIX = ".accuracy.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One file that was measured.
+
+    Args:
+        left_in_float32: names of the sites left out.
+        right: images whose first class is right; without class numbers, that of the float32 model.
+        drop: points of accuracy lost, 100·(float32's right - right) / n; negative for a gain.
+    """
+
+    left_in_float32: tuple[str, ...]
+    right: int
+    drop: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyReport:
+    """What 8-bit integers cost.
+
+    Args:
+        model: public name of the model.
+        target: name of the export target.
+        file_sha256: digest of the file measured.
+        budget: points it may lose.
+        measure: "Top-1", or "agreement with float32" where the images have no class numbers.
+        images: what it was measured on.
+        n: how many.
+        float32_right: of the float32 model; n where agreement is measured.
+        calibration: what the ranges were taken from.
+        percentile: share of an activation's values that its range holds.
+        tried: signal-to-noise ratio in dB of the logits by percentile, on images the ranges were not taken from.
+        sensitivity: each site in integers alone, the worst first.
+        attempts: every file measured; the last one is this.
+        exactness: ONNX Runtime's integers against the file's definition.
+        float32: the parity check of the graph before it was quantised, in one line.
+    """
+
+    model: str
+    target: str
+    file_sha256: str
+    budget: float
+    measure: str
+    images: str
+    n: int
+    float32_right: int
+    calibration: str
+    percentile: float
+    tried: dict[str, float]
+    sensitivity: tuple[Sensitivity, ...]
+    attempts: tuple[Attempt, ...]
+    exactness: Exactness
+    float32: str
+
+    @property
+    def last(self) -> Attempt:
+        """The measurement of the file."""
+        return self.attempts[-1]
+
+    @property
+    def passed(self) -> bool:
+        """Whether accuracy is within the budget, and the runtime computes what the file says."""
+        return self.last.drop <= self.budget and not self.exactness.problems
+
+    def summary(self) -> str:
+        """The outcome in one line."""
+        last = self.last
+        found = f"{100 * last.right / self.n:.2f} %"
+        if self.measure == "Top-1":
+            found += f" (float32 {100 * self.float32_right / self.n:.2f} %)"
+        return (
+            f"{'passed' if self.passed else 'failed'}: {self.measure} {found} on {self.images}, drop "
+            f"{last.drop:.2f} points of {self.budget:g} allowed"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON, with the verdict first."""
+        head = {"passed": self.passed, "right": self.last.right, "drop": self.last.drop}
+        return head | {"left_in_float32": self.last.left_in_float32} | asdict(self)
+
+    def to_json(self) -> str:
+        """`to_dict` as text, in the form of the saved report."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def load(cls, path: str | Path) -> "AccuracyReport":
+        """Read a saved report.
+
+        Raises:
+            OnnxFileError: it is missing or damaged.
+        """
+        try:
+            stored = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = {field.name: stored[field.name] for field in fields(cls)}
+            exactness = values["exactness"] | {"problems": tuple(values["exactness"]["problems"])}
+            return cls(
+                **values
+                | {
+                    "sensitivity": tuple(_with_tuple(Sensitivity, "nodes", v) for v in values["sensitivity"]),
+                    "attempts": tuple(_with_tuple(Attempt, "left_in_float32", v) for v in values["attempts"]),
+                    "exactness": Exactness(**exactness),
+                }
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OnnxFileError(
+                f"There is no readable accuracy report at {path} ({type(error).__name__}: {error}). Export the model "
+                "again."
+            ) from error
+
+
+def accuracy_path(file: str | Path) -> Path:
+    """Where the accuracy report of an exported file lies: beside it."""
+    return Path(f"{file}{SUFFIX}")
+
+
+def _with_tuple(kind: type, name: str, stored: dict[str, Any]) -> Any:
+    return kind(**stored | {name: tuple(stored[name])})

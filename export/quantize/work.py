@@ -1,0 +1,77 @@
+"""What the steps of an export in 8-bit integers hand on to each other."""
+
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+import torch
+from torch import Tensor
+
+from export.errors import ExportError
+from export.quantize.images import Images
+from export.quantize.ranges import Calibration
+from export.quantize.report import AccuracyReport
+from export.quantize.request import Int8Request
+from export.quantize.sensitivity import Sensitivity
+from export.quantize.sites import Site
+
+
+@dataclass(frozen=True)
+class Quantisable:
+    """A proven float32 graph with what it is quantised by.
+
+    Args:
+        graph: the graph.
+        sites: what can be quantised.
+        calibration: the ranges.
+    """
+
+    graph: ir.Model
+    sites: tuple[Site, ...]
+    calibration: Calibration
+
+
+@dataclass(kw_only=True)
+class Int8Work:
+    """Filled step by step.
+
+    Args:
+        request: what was asked.
+        images: calibration images to take ranges from.
+        held_out: others, to choose and rank on.
+        described: where both come from.
+        evaluation: images to measure accuracy on.
+        float32: the parity check of the graph before it is quantised, in one line.
+        given: set by calibration.
+        sensitivity: the sites, the worst first.
+        accuracy: the measurement of the file within the budget.
+    """
+
+    request: Int8Request = field(default_factory=Int8Request)
+    images: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+    held_out: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+    described: str = ""
+    evaluation: Images | None = None
+    float32: str = ""
+    given: Quantisable | None = field(default=None, repr=False)
+    sensitivity: tuple[Sensitivity, ...] = ()
+    accuracy: AccuracyReport | None = None
+
+    def need_given(self) -> Quantisable:
+        """What calibration left.
+
+        Raises:
+            ExportError: there was none; the plan is wrong.
+        """
+        if self.given is None:
+            raise ExportError("The plan quantises a graph before anything was calibrated.")
+        return self.given
+
+    def need_evaluation(self) -> Images:
+        """The images to measure accuracy on.
+
+        Raises:
+            ExportError: none were opened; the plan is wrong.
+        """
+        if self.evaluation is None:
+            raise ExportError("The plan measures accuracy before any images were opened.")
+        return self.evaluation
