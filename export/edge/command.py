@@ -1,0 +1,45 @@
+"""The command line of an exported folder."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from .errors import EdgeError
+from .folder import Folder
+
+
+def main(arguments: Sequence[str] | None = None, folder: str | None = None) -> int:
+    """Run the model of a folder on an image or a text and print the best classes.
+
+    Args:
+        arguments: of the command; None takes those of the program.
+        folder: the folder; None makes it the first argument.
+
+    Returns:
+        0, or 1 after a message on stderr.
+    """
+    name = "python run.py" if folder else "python -m export.runtime"
+    parser = argparse.ArgumentParser(prog=name, description="Run an exported model with numpy and onnxruntime alone.")
+    if folder is None:
+        parser.add_argument("folder", help="a folder that `zoo export --bundle` wrote")
+    parser.add_argument("input", nargs="+", help="the path of an image; for a text model a text, or a pair of them")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes to print (default: 5)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads of the engine (default: its own)")
+    parser.add_argument("--json", action="store_true", help="print JSON with the logits")
+    given = parser.parse_args(arguments)
+    try:
+        opened = Folder.read(folder or given.folder)
+        feeds = opened.inputs(given.input)
+        logits = opened.open(given.threads)(feeds)
+    except EdgeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    best = opened.best(logits, given.top)
+    if given.json:
+        result = {"model": opened.record["model"], "target": opened.record["target"], "best": best}
+        print(json.dumps(result | {"logits": logits[0].astype(float).tolist()}, ensure_ascii=False))
+        return 0
+    for row in best:
+        print(f"{row['probability']:7.2%}  {row['label']}" if "label" in row else f"{row['value']:.6g}")
+    return 0
