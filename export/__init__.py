@@ -22,19 +22,28 @@ from export.errors import (
 
 if TYPE_CHECKING:
     from export.bench.latency import measure_latency
+    from export.bundle import write_bundle
     from export.inputs import InputSpec, TextInputSpec
     from export.parity.report import ParityReport
     from export.pipeline import ExportResult, export
+    from export.quantize.report import AccuracyReport
+    from export.runtime.binding import BoundSession
     from export.runtime.predictor import load_predictor
+    from export.runtime.profile import Profile
     from export.runtime.session import open_session
+    from export.runtime.tensorrt_cache import warm
+    from export.serve import write_triton_repository
     from export.targets import list_targets
     from export.verify import validate
 
 # Public name -> the module that defines it.
 _LAZY = {
+    "AccuracyReport": "export.quantize.report",
+    "BoundSession": "export.runtime.binding",
     "ExportResult": "export.pipeline",
     "InputSpec": "export.inputs",
     "ParityReport": "export.parity.report",
+    "Profile": "export.runtime.profile",
     "TextInputSpec": "export.inputs",
     "export": "export.pipeline",
     "list_targets": "export.targets",
@@ -42,9 +51,14 @@ _LAZY = {
     "measure_latency": "export.bench.latency",
     "open_session": "export.runtime.session",
     "validate": "export.verify",
+    "warm": "export.runtime.tensorrt_cache",
+    "write_bundle": "export.bundle",
+    "write_triton_repository": "export.serve",
 }
 
 __all__ = [
+    "AccuracyReport",
+    "BoundSession",
     "ExportError",
     "ExportResult",
     "InputSpec",
@@ -53,6 +67,7 @@ __all__ = [
     "OnnxFileError",
     "ParityError",
     "ParityReport",
+    "Profile",
     "ProviderError",
     "TargetError",
     "TextInputSpec",
@@ -62,6 +77,9 @@ __all__ = [
     "measure_latency",
     "open_session",
     "validate",
+    "warm",
+    "write_bundle",
+    "write_triton_repository",
 ]
 
 

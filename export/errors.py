@@ -36,4 +36,20 @@ class NativeError(ExportError):
 
 
 class BlockedLayoutError(ExportError):
-    """A graph could not be brought into ONNX Runtime's blocked layout with our operators inside it."""
+    """A graph could not be brought into ONNX Runtime's blocked or integer layout with our operators inside it."""
+
+
+class WebRuntimeError(ExportError):
+    """onnxruntime-web cannot be had: not in the cache and not reachable, or not the version the page is made for."""
+
+
+class WebPageError(ExportError):
+    """A page cannot be made of the file: it takes no images, or needs what a browser does not have."""
+
+
+class CalibrationError(ExportError):
+    """Images to calibrate 8-bit integers on are missing, have the wrong shape, or give no finite ranges."""
+
+
+class BudgetError(ExportError):
+    """In 8-bit integers a model loses more accuracy than it may; nothing was written."""

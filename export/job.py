@@ -9,6 +9,7 @@ import onnx_ir as ir
 from export.errors import ExportError
 from export.parity.report import ParityReport
 from export.parity.run import Samples
+from export.quantize.work import Int8Work
 from export.source import Source
 from export.targets import ExportTarget
 
@@ -28,6 +29,8 @@ class Job:
         graph: filled by the tracing step, changed by the passes.
         file: the serialised graph.
         parity: the report on exactly those bytes.
+        int8: for 8-bit integers, what is asked and what was found.
+        near_limit: nodes that come near the largest float16, if it was looked for.
     """
 
     source: Source
@@ -40,6 +43,8 @@ class Job:
     graph: ir.Model | None = field(default=None, repr=False)
     file: bytes = field(default=b"", repr=False)
     parity: ParityReport | None = field(default=None, repr=False)
+    near_limit: tuple[str, ...] = ()
+    int8: Int8Work = field(default_factory=Int8Work)
 
     def need_graph(self) -> ir.Model:
         """The graph.

@@ -29,7 +29,7 @@ def is_operator(node: ir.Node | None, *names: str) -> bool:
 
 
 def values_of(node: ir.Node) -> tuple[float, ...]:
-    """A node's attributes in the order of `ATTRIBUTES`; those of an operator with an `axis` are not numbers like these."""
+    """A node's attributes in the order of `ATTRIBUTES`, for an operator whose attributes are all such numbers."""
     return tuple(node.attributes[name].as_float() for name in ATTRIBUTES[node.op_type])
 
 

@@ -14,6 +14,9 @@ from export.job import Job
 from export.parity.report import ParityReport, report_path
 from export.parity.run import Samples
 from export.plan import Plan, Step, make_plan
+from export.quantize.report import AccuracyReport, accuracy_path
+from export.quantize.request import Int8Request
+from export.quantize.work import Int8Work
 from export.source import read_source
 from export.targets import get_precision, get_target
 from zoo._files import check_writable
@@ -37,6 +40,7 @@ class ExportResult:
         opset: version of the standard operator set.
         ir_version: version of the file format.
         file_sha256: digest of the ONNX file.
+        accuracy: for int8, what it costs; saved beside the file as well.
     """
 
     path: Path
@@ -51,11 +55,13 @@ class ExportResult:
     opset: int
     ir_version: int
     file_sha256: str
+    accuracy: AccuracyReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         plain = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self).items()}
-        return plain | {"parity": self.parity.to_dict(), "elementwise": self.elementwise.to_dict()}
+        plain |= {"parity": self.parity.to_dict(), "elementwise": self.elementwise.to_dict()}
+        return plain | {"accuracy": None if self.accuracy is None else self.accuracy.to_dict()}
 
 
 def export(
@@ -66,6 +72,9 @@ def export(
     precision: str | None = None,
     input_spec: ModelInput | None = None,
     samples: Samples | None = None,
+    calibration: Samples | None = None,
+    evaluation: Samples | None = None,
+    budget: float | None = None,
     pretrained: bool = True,
     img_size: int | None = None,
     threads: int | None = None,
@@ -87,6 +96,10 @@ def export(
             or (image, label); for a text model a sequence of texts or pairs, a text file, or a dictionary of its
             inputs. None uses CIFAR-10 test images or English sentences of this package, and made-up ones for a model
             with other than one or three channels, or without a tokenizer.
+        calibration: for int8, real images to take the ranges of activations from, in the forms of `samples`.
+        evaluation: for int8, (image, class number) pairs or a pair of tensors to measure Top-1 on; images alone
+            measure agreement with float32, and None does that on calibration images.
+        budget: for int8, points of accuracy the file may lose; there is no file without it.
         pretrained: for a name, load its published weights.
         img_size: another height and width than the model's own.
         threads: of the parity check's session.
@@ -103,7 +116,9 @@ def export(
         ParityError: file and model disagree, or padding changes what a text model says.
         OutputError: the file cannot be written, or its name does not end in .onnx; checked before the work starts.
         ShapeError: the model does not run on the stated input.
-        ConfigurationError: samples or arguments are for another kind of model.
+        ConfigurationError: samples or arguments are for another kind of model, or int8 has no budget.
+        CalibrationError: calibration images are missing or have the wrong shape.
+        BudgetError: in int8 the model loses more accuracy than the budget.
         WeightsMismatchError: a weight is NaN or infinite.
         ZooError: the model cannot be created.
     """
@@ -111,6 +126,8 @@ def export(
     computes_in = get_precision(chosen, precision)
     given = None if path is None else _check_output(Path(path))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
+    request = Int8Request(calibration=calibration, evaluation=evaluation, budget=budget)
+    request.check(computes_in, source.input)
     file = given or _check_output(Path(f"{source.full_name}.onnx"))
     job = Job(
         source=source,
@@ -120,6 +137,7 @@ def export(
         samples=samples,
         threads=threads,
         on_progress=on_progress,
+        int8=Int8Work(request=request),
     )
     plan = make_plan(job)
     on_plan(plan)
@@ -145,12 +163,13 @@ def _result(job: Job) -> ExportResult:
         opset=model.opset_imports[""],
         ir_version=model.ir_version,
         file_sha256=report.file_sha256,
+        accuracy=job.int8.accuracy,
     )
 
 
 def _check_output(file: Path) -> Path:
     """The absolute path, if it and its report's can be written: fail before minutes of work, not after them."""
-    for path in (file, report_path(file)):
+    for path in (file, report_path(file), accuracy_path(file)):
         check_writable(path)
     if file.suffix.lower() != ".onnx":
         raise OutputError(

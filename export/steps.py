@@ -1,16 +1,21 @@
 """The steps a plan is made of; each takes the job and leaves its result there."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
 import onnx_ir as ir
 import torch
 
 from export._versions import version_of
-from export.errors import ParityError
+from export.errors import ExportError, ParityError
 from export.job import Job
 from export.lower.to_onnx import lower
 from export.metadata import FileMetadata
 from export.native.identity import operators_record
 from export.operators import DOMAIN
-from export.parity.report import report_path
+from export.parity.report import ParityReport, report_path
 from export.parity.run import check_parity
 from export.passes.check import CheckGraph
 from export.passes.fold_output_scale import FoldOutputScale
@@ -21,12 +26,18 @@ from export.passes.name_nodes import NameNodes
 from export.passes.stamp_metadata import StampMetadata
 from export.passes.write_out import WriteOut
 from export.passes.write_out_fles import WriteOutFles
+from export.quantize.report import accuracy_path
+from export.runtime.engine import engine_here
 from zoo._files import write_together
 
 
 def trace(job: Job) -> None:
     """Turn the model into a graph; see `export.lower.to_onnx.lower`."""
-    job.graph = lower(job.source, job.target)
+    source, target = job.source, job.target
+    if source.shared is None:
+        job.graph = lower(source, target)
+    else:
+        job.graph = source.shared.graph(target.opset, target.ir_version, lambda: lower(source, target))
 
 
 def simplify(job: Job) -> None:
@@ -63,7 +74,8 @@ def stamp(job: Job) -> None:
         license=source.license,
         target=target.name,
         precision=job.precision,
-        opset=target.opset,
+        not_run=engine_here(target, job.precision).not_run,
+        opset=job.need_graph().opset_imports[""],
         zoo_version=version_of("salu-zoo"),
         torch_version=torch.__version__,
         operators=operators_record() if target.own_operators else {},
@@ -97,7 +109,17 @@ def parity(job: Job) -> None:
         threads=job.threads,
         on_progress=job.on_progress,
     )
+    report = replace(report, near_limit=job.near_limit)
     job.parity = report
+    refuse(job, report)
+
+
+def refuse(job: Job, report: ParityReport) -> None:
+    """Raise unless a parity check has passed.
+
+    Raises:
+        ParityError: it has not.
+    """
     if not report.passed:
         failed = report.failures()
         shown = failed if len(failed) <= 6 else [*failed[:5], f"... and {len(failed) - 5} more"]
@@ -109,15 +131,18 @@ def parity(job: Job) -> None:
 
 
 def write(job: Job) -> None:
-    """Put the report and the file in place, both or neither; the file never appears before its report.
+    """Put the reports and the file in place, all or none; the file never appears before its reports.
 
     Raises:
         OutputError: the folder is missing, read-only or full.
     """
     report = job.need_parity()
-    write_together(
-        {
-            report_path(job.path): lambda file: file.write_text(report.to_json(), encoding="utf-8"),
-            job.path: lambda file: file.write_bytes(job.file),
-        }
-    )
+    texts = {report_path(job.path): report.to_json()}
+    if job.int8.accuracy is not None:
+        if job.int8.accuracy.file_sha256 != report.file_sha256:
+            raise ExportError("The file whose accuracy was measured is not the one that was checked; nothing written.")
+        texts[accuracy_path(job.path)] = job.int8.accuracy.to_json()
+    files: dict[str | Path, Callable[[Path], object]] = {
+        path: partial(Path.write_text, data=text, encoding="utf-8") for path, text in texts.items()
+    }
+    write_together(files | {job.path: lambda file: file.write_bytes(job.file)})

@@ -14,7 +14,8 @@ from export.metadata import FileMetadata
 from export.parity.collect import describe_samples
 from export.parity.report import ParityReport
 from export.parity.run import Samples, check_parity
-from export.runtime.predictor import OnnxPredictor, load_predictor
+from export.runtime.engine import open_here
+from export.runtime.predictor import OnnxPredictor, open_predictor
 from export.source import Source, read_source
 from export.targets import get_precision, get_target
 
@@ -52,7 +53,7 @@ def validate(
         ConfigurationError: `samples` is for another kind of model.
         ZooError: the model cannot be created.
     """
-    predictor = load_predictor(file, threads=threads)
+    predictor = open_predictor(Path(file), open_here(file, threads=threads))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
     describe_samples(source.input, samples)
     size = predictor.input_size if isinstance(predictor, OnnxPredictor) else None

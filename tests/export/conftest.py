@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 from tiny_model import LABELS, SIZE, tiny
 from tiny_text_model import text_model
+from torch import nn
 
 from export import ExportResult, InputSpec, export
 from export.errors import NativeError
 from export.native.compiler import find_compiler
+from zoo.activations import SALU, SWALU
 from zoo.data.preprocess import Preprocess
 
 
@@ -64,3 +68,23 @@ def cache(tmp_path_factory):
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("SALU_ZOO_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def with_operators(cache, spec, tmp_path_factory) -> ExportResult:
+    """A file with operators of our own."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = (nn.Conv2d(SIZE[0], 8, 3, padding=1), SALU(a=1.2, b=0.7), SWALU(a=0.9, b=1.4))
+        model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, len(LABELS)))
+    file = tmp_path_factory.mktemp("operators") / "own.onnx"
+    return export(model, file, target="edge_cpu", input_spec=spec, threads=1)
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory) -> Path:
+    """Noise of another size than the model takes, as PNG."""
+    pixels = torch.randint(0, 256, (29, 41, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    file = tmp_path_factory.mktemp("picture") / "noise.png"
+    Image.fromarray(pixels.numpy()).save(file)
+    return file

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from export import InputSpec, export
 from export.parity.probes import IMAGES
 from export.passes.name_nodes import module_of
+from export.random_weights import stir
 from zoo.activations import FleS
 from zoo.models import MODELS, build_model
 from zoo.models.text import TEXT_MODELS, build_text_model
@@ -29,16 +30,8 @@ NODES = {"fles": 21, "pn": 15, "dg": 4, "adas": 28}
 
 
 def stirred(model: nn.Module) -> nn.Module:
-    """Weights as training leaves them: those of a fresh FleS make it SiLU whatever t is."""
-    draw = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for module in model.modules():
-            for name, parameter in module.named_parameters(recurse=False):
-                scale = 0.1 if parameter.ndim == 1 else 0.02
-                if isinstance(module, FleS):
-                    parameter.add_(scale * torch.randn(parameter.shape, generator=draw))
-                assert parameter.isfinite().all(), name
-    return model.eval()
+    """Weights as training leaves them."""
+    return stir(model, seed=1).eval()
 
 
 class Variants(nn.Module):

@@ -8,7 +8,7 @@ import pytest
 from tiny_model import Tiny, tiny
 
 from export import ModelMismatchError, OnnxFileError, ParityError, measure_latency, validate
-from export.bench import latency
+from export.runtime.engine import Engine
 
 
 def test_same_model_passes(exported, spec):
@@ -82,13 +82,13 @@ def test_latency_of_both_sides(exported, spec):
 
 
 def test_latency_session_does_not_spin(exported, spec, monkeypatch):
-    seen, real = [], latency.open_session
+    seen, real = [], Engine.open
 
     def record(*arguments, **options):
         seen.append(options)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(latency, "open_session", record)
+    monkeypatch.setattr(Engine, "open", record)
     measure_latency(exported.path, tiny(), input_spec=spec, runs=1, warmup=0, threads=1)
     assert seen == [{"threads": 1, "spin": False}]
 

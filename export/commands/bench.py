@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, typer.Argument(help="MODEL or MODEL.TAG; a bare model gets random weights.")]
 Targets = Annotated[
-    list[str] | None, typer.Option("--target", help="Repeatable. Default: all.", autocompletion=list_targets)
+    list[str] | None,
+    typer.Option("--target", help="Repeatable. Default: all that run here.", autocompletion=list_targets),
 ]
 Norm = Annotated[str | None, typer.Option(help="The twin's norm. Default: batchnorm, for tokens layernorm.")]
 Act = Annotated[str | None, typer.Option(help="The twin's activation. Default: relu, silu or gelu, by the backbone.")]
@@ -41,12 +42,14 @@ def bench_command(
 ) -> None:
     """Time one image or text through a model's exported files and through its twin's, in turns, on the CPU.
 
-    The twin is the same backbone with a usual norm and activation, as a portable file; ONNX Runtime folds its
-    BatchNorm into the convolutions. Every file passes its parity check first, or nothing is timed.
+    The twin is the same backbone with a usual norm and activation, in the same runtime and precision; its BatchNorm is
+    folded into the convolutions. Every file passes its parity check first, or nothing is timed. What a target loses in
+    accuracy is not measured here.
     """
     import tempfile
 
     from export.bench.files import bench_files
+    from export.contenders import export_contenders, timed_targets
     from zoo._files import check_writable, write_json
     from zoo.commands._output import console_err, print_json
 
@@ -55,7 +58,14 @@ def bench_command(
             check_writable(path)
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        files = _export(model, target or list_targets(), {"norm": norm, "act": act}, folder, threads)
+        files = export_contenders(
+            model,
+            timed_targets(target),
+            {key: value for key, value in (("norm", norm), ("act", act)) if value is not None},
+            folder,
+            threads,
+            lambda label: console_err.print(f"exporting {label} ...", markup=False, highlight=False),
+        )
         console_err.print("timing ...", highlight=False)
         result = bench_files(files, tokens=tokens, runs=runs, threads=threads)
     print_json(result.to_dict()) if as_json else _print(model, result)
@@ -64,36 +74,7 @@ def bench_command(
     if plot is not None:
         from export.bench.plot import plot_bench
 
-        plot_bench(result, plot, f"{model}: one at a time, ratio to {result.rows[0].label}")
-
-
-def _export(
-    name: str, targets: list[str], asked: dict[str, str | None], folder: Path, threads: int | None
-) -> list[tuple[str, Path]]:
-    """The twin's portable file, then the model's for each target."""
-    import zoo
-    from export.bench.twins import twin_of
-    from export.pipeline import export
-    from export.targets import get_target
-    from zoo.commands._output import console_err
-    from zoo.models.build import find_spec
-
-    for target in targets:
-        get_target(target)
-    network = zoo.create_model(name)
-    spec = find_spec(name.partition(".")[0])
-    changes = twin_of(spec.name) | {key: value for key, value in asked.items() if value is not None}
-    twin = zoo.create_model(spec.name, pretrained=False, **changes)  # type: ignore[arg-type]
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for label, module, target in [
-        (" + ".join(changes.values()), twin, "portable"),
-        *((f"{name}, {target}", network, target) for target in targets),
-    ]:
-        console_err.print(f"exporting {label} ...", markup=False, highlight=False)
-        path = folder / f"{label.replace(' + ', '_').replace(', ', '.')}.onnx"
-        files.append((label, export(module, path, target=target, threads=threads).path))
-    return files
+        plot_bench(result, plot, f"{model}: one at a time, ratio to the twin of the same target")
 
 
 def _print(name: str, result: "BenchResult") -> None:
@@ -105,10 +86,11 @@ def _print(name: str, result: "BenchResult") -> None:
     what = f"one text of {result.tokens} tokens" if result.tokens else "one image"
     title = f"{name}: {what}, {result.threads} threads, {result.runs} runs each, {result.cpu}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("file", "p50 ms", "p90 ms", "p99 ms", "ratio", "memory MB", "file MB"):
+    for column in ("file", "runtime", "p50 ms", "p90 ms", "p99 ms", "ratio", "memory MB", "file MB"):
         table.add_column(column, overflow="fold")
     for row in result.rows:
         times = (f"{value:.2f}" for value in (row.latency.p50_ms, row.latency.p90_ms, row.latency.p99_ms))
         sizes = (f"{value / 1e6:.0f}" for value in (row.memory_bytes, row.size_bytes))
-        table.add_row(row.label, *times, f"{row.ratio:.2f}", *sizes)
+        ratio = "" if row.twin is None else f"{row.ratio:.2f}"
+        table.add_row(row.label, row.runtime, *times, ratio, *sizes)
     console_out.print(table)

@@ -1,0 +1,119 @@
+"""`zoo export --check`: models by targets, proven and dropped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from export.matrix import Cell
+
+LEGEND = (
+    "Largest difference of a logit on the samples, relative to the largest logit. ~: run by something else than the "
+    "target names, see its note. -: not made for such models."
+)
+
+
+def chosen_models(given: Sequence[str] | None, everything: bool, check: bool, more: Sequence[Any]) -> list[str]:
+    """The models to check.
+
+    Raises:
+        ConfigurationError: `--all` without `--check` or with names, no model at all, or one of `more`, what
+            an export alone can do, is given.
+    """
+    from export.matrix import all_models
+    from zoo.errors import ConfigurationError
+
+    if not check:
+        raise ConfigurationError("--all proves every model and writes nothing: add --check. To write one, name it.")
+    if any(value is not None for value in more):
+        raise ConfigurationError(
+            "--check writes nothing: leave out --bundle, --serve, --page, --budget, --calibration."
+        )
+    if everything == bool(given):
+        asked = f"--all and {', '.join(given)}" if given else "neither a model nor --all"
+        raise ConfigurationError(f"--check needs models or --all; given is {asked}.")
+    return all_models() if everything else list(given or ())
+
+
+def check_models(
+    models: Sequence[str],
+    targets: Sequence[str] | None,
+    *,
+    precision: str | None,
+    samples: Any,
+    img_size: int | None,
+    threads: int | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Run `check_matrix`, print the table, and keep what is known in `output` after every cell.
+
+    Raises:
+        ParityError: a file failed; the message says which and why, after the table.
+        ZooError: as `check_matrix`.
+    """
+    from export.errors import ParityError
+    from export.matrix import FAILED, check_matrix
+    from zoo._files import check_writable, write_json
+    from zoo.commands._output import console_err, console_out, print_json
+
+    if output is not None:
+        check_writable(output)
+    cells: list[Cell] = []
+    found = check_matrix(
+        models,
+        targets,
+        precision=precision,
+        samples=samples,
+        img_size=img_size,
+        threads=threads,
+        on_start=lambda *names: console_err.print(" ".join(names), "...", markup=False, highlight=False),
+    )
+    for cell in found:
+        cells.append(cell)
+        if output is not None:
+            write_json(output, [one.to_dict() for one in cells])
+    if as_json:
+        print_json([cell.to_dict() for cell in cells])
+    else:
+        console_out.print(matrix_table(cells))
+        console_out.print("\n".join([LEGEND, *_notes(cells)]), markup=False, highlight=False)
+    failed = [cell for cell in cells if cell.status == FAILED]
+    if failed:
+        lines = (f"{cell.model} for {cell.column}: {cell.note}" for cell in failed[:5])
+        raise ParityError(f"{len(failed)} of {len(cells)} files failed.\n" + "\n".join(lines))
+
+
+def matrix_table(cells: Sequence["Cell"]) -> "Table":
+    """A row for each model, a column for each target and precision."""
+    from rich import box
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(cell.column for cell in cells))
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("model", overflow="fold")
+    for column in columns:
+        table.add_column(column.replace(" ", "\n"), justify="right")
+    for model in dict.fromkeys((cell.model, cell.input) for cell in cells):
+        row = {cell.column: cell for cell in cells if (cell.model, cell.input) == model}
+        table.add_row(model[0], *(_text(row.get(column)) for column in columns))
+    return table
+
+
+def _text(cell: "Cell | None") -> str:
+    from export.matrix import FAILED, NOT_MADE, SIMULATED
+
+    if cell is None or cell.status == NOT_MADE:
+        return "-"
+    if cell.status == FAILED or cell.max_rel is None:
+        return "FAILED"
+    return f"{'~' if cell.status == SIMULATED else ''}{cell.max_rel:.1e}"
+
+
+def _notes(cells: Sequence["Cell"]) -> list[str]:
+    """What stood in for a target, once for each column."""
+    from export.matrix import SIMULATED
+
+    return list(dict.fromkeys(f"{cell.column}: {cell.note}" for cell in cells if cell.status == SIMULATED))

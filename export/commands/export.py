@@ -1,0 +1,103 @@
+"""`zoo export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from export.commands.options import (
+    TARGETS_HELP,
+    AsJson,
+    Budget,
+    Bundle,
+    Calibration,
+    Data,
+    Dataset,
+    ImgSize,
+    Models,
+    Page,
+    Pretrained,
+    Serve,
+    ServeRoot,
+    Task,
+    Threads,
+    parity_bar,
+    samples_of,
+    single,
+)
+from export.commands.tables import print_export
+from export.targets import list_targets
+
+
+def export_command(
+    model: Models = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Where the file will run. Default: portable. {TARGETS_HELP}", autocompletion=list_targets),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="What the file computes in. Default: the target's first.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file, *.onnx. Default: MODEL.TAG.onnx here.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Prove every file and write none: a table of models by targets (default: all)."),
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="With --check: every model of the zoo.")] = False,
+    pretrained: Pretrained = True,
+    img_size: ImgSize = None,
+    data: Data = None,
+    dataset: Dataset = None,
+    task: Task = None,
+    budget: Budget = None,
+    calibration: Calibration = None,
+    threads: Threads = None,
+    bundle: Bundle = None,
+    serve: Serve = None,
+    serve_root: ServeRoot = None,
+    page: Page = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one self-contained ONNX file, proven to compute what PyTorch computes, or nothing."""
+    if check or everything:
+        from export.commands.check import check_models, chosen_models
+
+        check_models(
+            chosen_models(model, everything, check, (bundle, serve, serve_root, page, budget, calibration)),
+            target,
+            precision=precision,
+            samples=samples_of(dataset, task, data),
+            img_size=img_size,
+            threads=threads,
+            output=output,
+            as_json=as_json,
+        )
+        return
+    from export.deliver import Deliveries
+    from export.pipeline import export
+    from export.quantize.options import int8_arguments
+    from export.targets import get_precision, get_target
+    from zoo.commands._output import console_err
+
+    name, place = single("model", model), single("--target", target or ["portable"])
+    computes_in = get_precision(get_target(place), precision)
+    deliveries = Deliveries(bundle, serve, serve_root, page, place)
+    deliveries.check()
+    with parity_bar() as on_progress:
+        result = export(
+            name,
+            output,
+            target=place,
+            precision=precision,
+            samples=samples_of(dataset, task, data),
+            **int8_arguments(computes_in, dataset, data, calibration, budget),
+            pretrained=pretrained,
+            img_size=img_size,
+            threads=threads,
+            on_plan=lambda plan: console_err.print(plan.render(), markup=False, highlight=False, soft_wrap=True),
+            on_step=lambda step: console_err.print(f"{step.name} ...", markup=False, highlight=False),
+            on_progress=on_progress,
+        )
+    print_export(result, deliveries.write(result.path), as_json)
