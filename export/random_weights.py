@@ -10,13 +10,16 @@ from zoo.activations._pair import LearnedPair
 PAIR_SPREAD = 0.3
 # Of FleS's vectors and matrices.
 VECTOR_SPREAD, MATRIX_SPREAD = 0.1, 0.02
+# Of what BatchNorm scales by and has seen; the last one of a residual branch starts at 0.
+NORM_SPREAD = 0.3
 
 
 def stir(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Move the parameters of our activations off their starts, in place.
+    """Move parameters off their starts, in place.
 
-    At the start a equals b in many sites, which is a special case, and a fresh FleS is SiLU whatever its statistics
-    are: a file proven or timed with those would say little about a trained one.
+    At the start a equals b in many sites, which is a special case; a fresh FleS is SiLU whatever its statistics are;
+    and a BatchNorm of scale 0 closes a residual branch. A file proven or timed with those would say little about a
+    trained one.
 
     Args:
         model: a network with random weights.
@@ -28,6 +31,8 @@ def stir(model: nn.Module, seed: int = 0) -> nn.Module:
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                _stir_norm(module, draw)
             if not isinstance(module, LearnedPair | FleS):
                 continue
             for parameter in module.parameters(recurse=False):
@@ -37,3 +42,11 @@ def stir(model: nn.Module, seed: int = 0) -> nn.Module:
                 else:
                     parameter.add_((VECTOR_SPREAD if parameter.ndim == 1 else MATRIX_SPREAD) * noise)
     return model
+
+
+def _stir_norm(norm: nn.modules.batchnorm._BatchNorm, draw: torch.Generator) -> None:
+    for value, change in ((norm.weight, torch.abs), (norm.running_mean, torch.clone)):
+        if value is not None:
+            value.add_(NORM_SPREAD * change(torch.randn(value.shape, generator=draw)).to(value))
+    if norm.running_var is not None:
+        norm.running_var.mul_(torch.exp(NORM_SPREAD * torch.randn(norm.running_var.shape, generator=draw)))
