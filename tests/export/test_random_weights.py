@@ -26,8 +26,8 @@ def test_a_stirred_network_listens_to_its_input_and_is_itself_again():
         assert not torch.equal(found, logits(name, 1)[1])
         for module in model.modules():
             if isinstance(module, LearnedPair):
-                assert float(module.a) > 0
-                assert float(module.a) != float(module.b)
+                assert module.a.item() > 0
+                assert module.a.item() != module.b.item()
             if isinstance(module, FleS):
                 assert module.vertical_weight.any()
             if isinstance(module, torch.nn.BatchNorm2d):
