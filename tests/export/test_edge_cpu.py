@@ -15,6 +15,7 @@ import export.runtime.machine as machine
 from export import export, load_predictor, open_session, validate
 from export.errors import BlockedLayoutError, NativeError
 from export.metadata import PREFIX
+from export.native import library
 from export.operators import is_operator
 from export.runtime.blocked import arrange
 from export.runtime.machine import BlockedLayoutWarning
@@ -43,13 +44,18 @@ def test_the_file_is_proven_and_fused(edge):
     assert validate(result.path, edge[0], input_spec=SPEC, threads=1).passed
 
 
+def kept_for(content: bytes, cache: Path) -> Path:
+    """Other tests keep theirs in the same folder."""
+    return cache / "blocked" / f"{machine._key(content, library())}.onnx"
+
+
 def test_it_runs_in_the_blocked_layout(edge, cache):
     content = edge[1].path.read_bytes()
-    kept = list((cache / "blocked").glob("*.onnx"))
-    nodes = [(node.domain, node.op_type) for node in onnx.load(kept[0]).graph.node]
+    kept = kept_for(content, cache)
+    nodes = [(node.domain, node.op_type) for node in onnx.load(kept).graph.node]
     assert nodes.count(("com.microsoft.nchwc", "Conv")) == 13
     assert nodes.count(("com.microsoft.nchwc", "ReorderOutput")) == 1  # once, at the end
-    assert sorted(operators(kept[0].read_bytes())) == sorted(operators(content))
+    assert sorted(operators(kept.read_bytes())) == sorted(operators(content))
 
 
 def test_the_predictor_answers_as_torch(edge):
@@ -85,7 +91,7 @@ def test_what_is_kept_for_something_else_is_not_used(edge, cache, monkeypatch, c
 
 
 def test_a_damaged_arrangement_is_made_again(edge, cache):
-    kept = max((cache / "blocked").glob("*.onnx"), key=lambda file: file.stat().st_mtime)
+    kept = kept_for(edge[1].path.read_bytes(), cache)
     kept.write_bytes(kept.read_bytes()[:1000])
     with pytest.warns(BlockedLayoutWarning, match="is damaged; it is made again"):
         open_session(edge[1].path, threads=1)

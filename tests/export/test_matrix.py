@@ -133,7 +133,8 @@ def test_the_table_tells_simulated_failed_and_not_made_apart():
     console = Console(width=120)
     with console.capture() as captured:
         console.print(matrix_table([cell, *others]))
-    assert [line for line in captured.get().splitlines() if line.strip()][-1].split() == ["m", "1.2e-06", "~1.2e-06", "FAILED", "-"]
+    rows = [line for line in captured.get().splitlines() if line.strip()]
+    assert rows[-1].split() == ["m", "1.2e-06", "~1.2e-06", "FAILED", "-"]
 
 
 def test_untrained_networks_are_the_same_each_time_and_stirred():

@@ -182,9 +182,7 @@ class FleS(ChannelGate):
         vertical, horizontal = self.coefficients(x, mask)
         return fles(x, vertical, horizontal, self.shift(x, mask))
 
-    def coefficients(
-        self, x: Tensor, mask: Tensor | None = None, mean: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def coefficients(self, x: Tensor, mask: Tensor | None = None, mean: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """κ_ve and κ_ho for this input, in float32 at least, shaped to broadcast with x; from t where it is given."""
         parameters = self._parameters_by_name()
         return coefficients(x, mask, self.num_features, self.channel_axis, self.variant, parameters, mean)

@@ -37,7 +37,7 @@ def check_logits(answers: dict, images: list[Path], file: Path, backend: str) ->
         assert max_rel(found, expected) <= MAX_REL[backend], path.name
         assert found.argmax() == expected.argmax(), path.name
         assert answer["runs"] >= 1
-        assert answer["median_ms"] > 0
+        assert answer["median_ms"] >= 0  # a browser's clock ticks in tenths of a millisecond
 
 
 def test_tensors_equal_python_to_the_bit(visited):
