@@ -9,14 +9,12 @@ from export.bench.files import Contender
 from export.bench.twins import twin_of
 from export.parity.shipped import shipped_images
 from export.pipeline import export
+from export.quantize.request import ANY_ACCURACY
 from export.random_weights import stir
 from export.runtime.engine import engine_here
 from export.targets import ExportTarget, get_precision, get_target, list_targets
 from zoo.errors import ConfigurationError
 from zoo.models.build import find_spec
-
-# Timing asks for no accuracy: random weights have none to lose, and its loss is measured where a file is made for use.
-ANY_ACCURACY = 100.0
 
 
 def timed_targets(asked: Sequence[str] | None = None) -> list[ExportTarget]:

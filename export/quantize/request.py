@@ -7,6 +7,9 @@ from typing import Any
 from export.inputs import InputSpec, ModelInput
 from zoo.errors import ConfigurationError
 
+ANY_ACCURACY = 100.0
+"""A budget for files of random weights, which have no accuracy to lose: benchmarks and the matrix of all models."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Request:

@@ -36,6 +36,12 @@ def test_file_and_module_agree_to_the_sample(model, file, data):
     assert onnx_side.preprocess == torch_side.preprocess
 
 
+def test_a_result_says_what_the_file_computes_in(model, file, data, tmp_path):
+    half = export(model, tmp_path / "half.onnx", target="gpu_cuda", precision="float16", threads=1).path
+    assert zoo.evaluate(file, "cifar10", data=data, device="cpu").precision == "float32"
+    assert zoo.evaluate(half, "cifar10", data=data, device="cpu").precision == "float16"
+
+
 def test_file_with_other_labels_is_refused(file, data, tmp_path):
     content = onnx.load(file)
     labels = next(p for p in content.metadata_props if p.key == "salu_zoo.labels")

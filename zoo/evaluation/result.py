@@ -27,7 +27,7 @@ class Evaluation:
         n: samples evaluated.
         loss: mean loss of a sample.
         batch_size: samples per batch.
-        precision: float32, or the type autocast computed in.
+        precision: what an exported file computes in; of PyTorch float32, or the type autocast computed in.
         device: cpu, cuda or mps.
         hardware: what that device was.
         seconds: wall time of the slowest process, preparing the samples included, loading the model not.

@@ -92,7 +92,7 @@ def evaluate(
         limit=limit,
         preprocess=subject.preprocess,
         batch_size=batch_size,
-        precision=precision,
+        precision=subject.runtime.get("precision", precision),
         images_per_process=tuple(sum(sums.n for sums in part.items) for part in parts),
         seconds=max(part.seconds for part in parts),
     )

@@ -92,7 +92,7 @@ def evaluate_text(
         correct=count_correct(spec, logits, labels),
         preprocess=subject.preprocess.pinned,
         batch_size=batch_size,
-        precision=precision,
+        precision=subject.runtime.get("precision", precision),
         texts_per_process=tuple(sum(len(scored.indices) for scored in part.items) for part in parts),
         seconds=max(part.seconds for part in parts),
     )
