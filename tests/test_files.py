@@ -4,7 +4,11 @@ import errno
 import hashlib
 import json
 import os
+import random
 import shutil
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,29 @@ def test_together_a_failure_puts_everything_back(tmp_path, monkeypatch, failing,
     with pytest.raises(OutputError, match=r"Cannot write .*b: No space left on device"):
         write_together({tmp_path / "a": text("1"), tmp_path / "b": second, tmp_path / "c": text("3")})
     assert contents(tmp_path) == old
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no lock on folders")
+def test_writers_at_once_do_not_mix_their_files(tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def slow(path, target):
+        time.sleep(0.002 * random.random())
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", slow)
+    for _ in range(10):
+        writers = [
+            threading.Thread(target=write_together, args=({tmp_path / name: text(str(i)) for name in "abc"},))
+            for i in range(4)
+        ]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        found = contents(tmp_path)
+        assert sorted(found) == ["a", "b", "c"]
+        assert len(set(found.values())) == 1
 
 
 def test_a_folder_is_no_place_for_a_file(tmp_path):

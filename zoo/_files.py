@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def write_atomic(path: str | Path, write: Fill) -> Path:
 def write_together(files: Mapping[str | Path, Fill]) -> None:
     """Write several files that belong together: all of them, or none and whatever stood there stays.
 
-    Every file is filled beside its place first; then all are renamed, and put back if one rename fails.
+    Every file is filled beside its place first; then all are renamed, and put back if one rename fails. Of several
+    writers at once the files of one end up there, not some of each.
 
     Raises:
         OutputError: as for `write_atomic`.
@@ -67,7 +69,8 @@ def write_together(files: Mapping[str | Path, Fill]) -> None:
             target = Path(path).absolute()
             temporaries[target] = _temporary(target)
             _run(fill, temporaries[target], target)
-        _put_in_place(temporaries)
+        with _alone({target.parent for target in temporaries} if len(temporaries) > 1 else ()):
+            _put_in_place(temporaries)
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
@@ -111,6 +114,20 @@ def _run(fill: Fill, temporary: Path, target: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _refused(target, error) from error
+
+
+@contextmanager
+def _alone(folders: Iterable[Path]) -> Iterator[None]:
+    """Keep other writers out of these folders; where the system has no such lock, nobody waits."""
+    with ExitStack() as held:
+        for folder in sorted(folders):
+            with suppress(ImportError, OSError):
+                import fcntl
+
+                handle = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _put_in_place(temporaries: Mapping[Path, Path]) -> None:
