@@ -111,7 +111,23 @@ def comparison_table(file: str, acts: Sequence[str]) -> list[str]:
     return [row(label, *(found[act] for act in acts)) for label, found in cells.items()]
 
 
+def bench_table() -> list[str]:
+    """What `zoo bench --output` stored of each model, and how much longer than its twin each file takes."""
+    rows = []
+    for file in sorted((ROOT / "reports").glob("bench_*.json")):
+        stored = json.loads(file.read_text("utf-8"))["rows"]
+        medians = {found["label"]: found["latency"]["p50_ms"] for found in stored}
+        for found in stored:
+            if found["twin"] is not None:
+                twin, _, _ = found["twin"].partition(", ")
+                own, other = found["latency"]["p50_ms"], medians[found["twin"]]
+                cells = (f"`{found['model']}`", f"`{found['target']}`", f"{own:.1f}", f"{other:.1f} ({twin})")
+                rows.append(row(*cells, f"{own / other:.2f}"))
+    return rows
+
+
 TABLES = {
+    "bench": bench_table,
     "models": models_table,
     "weights": partial(weights_table, percentages),
     "text weights": partial(weights_table, metrics),

@@ -31,7 +31,7 @@ def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | No
 
     It is arranged on first use and kept in the cache beside the compiled operators, under a name made from the file,
     the release of ONNX Runtime, the processor and the operators; what is kept for another machine is therefore not
-    found. Before it is kept its outputs on random input are compared with those of the file itself.
+    found. That there is nothing to arrange is kept too. Before it is kept its outputs on random input are compared with those of the file itself.
 
     Args:
         file: an ONNX file with operators of ours.
@@ -44,7 +44,7 @@ def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | No
     place = cache_folder().parent / "blocked" / f"{_key(file, library)}.onnx"
     kept = _read(place)
     if kept is not None:
-        return kept
+        return kept or None
     try:
         found = _arrange(file)
         if found is not None:
@@ -53,8 +53,7 @@ def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | No
         text = f"The file runs as it is, somewhat slower: {error} (ONNX Runtime {onnxruntime.__version__})."
         warnings.warn(text, BlockedLayoutWarning, stacklevel=3)
         return None
-    if found is not None:
-        _keep(place, found)
+    _keep(place, found or b"")  # nothing is kept where nothing is to be gained, so that the next start knows
     return found
 
 

@@ -161,12 +161,14 @@ def test_without_compiler_and_cache_the_error_says_so(edge, monkeypatch, tmp_pat
         open_session(edge[1].path, threads=1)
 
 
-def test_tokens_need_no_layout(cache, tmp_path):
+def test_tokens_need_no_layout(cache, tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error", BlockedLayoutWarning)
         result = export_edge(seeded(lambda: Tokens(SALU(), GALU(), FleS(24))), tmp_path / "t.onnx")
     assert result.parity.passed
     assert {result.nodes[name] for name in ("Salu", "Galu", "PositiveMean", "FlesGate")} == {1}
+    monkeypatch.setattr(machine, "_arrange", lambda file: pytest.fail("looked through once more"))
+    open_session(result.path, threads=1)
 
 
 def test_where_the_runtime_merges_a_stand_in_away_the_file_runs_as_it_is(cache, tmp_path):
