@@ -31,7 +31,8 @@ def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | No
 
     It is arranged on first use and kept in the cache beside the compiled operators, under a name made from the file,
     the release of ONNX Runtime, the processor and the operators; what is kept for another machine is therefore not
-    found. That there is nothing to arrange is kept too. Before it is kept its outputs on random input are compared with those of the file itself.
+    found. That there is nothing to arrange is kept too. Before an arrangement is kept its outputs on random input are
+    compared with those of the file itself.
 
     Args:
         file: an ONNX file with operators of ours.
