@@ -144,6 +144,10 @@ def _untrained(model: str, img_size: int | None) -> nn.Module:
         network = zoo.create_model(model, pretrained=False)
         if img_size is not None and config_of(network).get("fixed_input_size"):
             network = zoo.create_model(model, pretrained=False, img_size=img_size)
+    head: Any = network.get_classifier() if hasattr(network, "get_classifier") else None  # type: ignore[operator]
+    if isinstance(head, nn.Linear) and head.bias is not None:
+        # It would outweigh what a deep untrained network has to say about an image, and so hide differences.
+        nn.init.zeros_(head.bias)
     return stir(network)
 
 

@@ -146,3 +146,12 @@ def test_untrained_networks_are_the_same_each_time_and_stirred():
 
 def test_every_target_is_in_the_matrix():
     assert {target.name for target, _ in matrix._columns(None, None)} == set(list_targets())
+
+
+def test_an_untrained_network_tells_images_apart():
+    """With the bias of its classifier the logits of a deep one are the same for all images to four digits."""
+    network = matrix._untrained("salunet_c34_cifar", None).eval()
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        logits = network(images)
+    assert logits.std(0).max().item() > 0.05 * logits.abs().max().item()
