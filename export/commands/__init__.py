@@ -6,6 +6,7 @@ import typer
 
 from export.commands.bench import bench_command
 from export.commands.export import export_command
+from export.commands.options import TARGETS_HELP
 from export.commands.page import page_command
 from export.commands.validate import validate_command
 from export.commands.warm import warm_command
@@ -22,4 +23,4 @@ COMMANDS: dict[str, Callable[..., None]] = {
 def register(app: typer.Typer) -> None:
     """Add the commands to the `zoo` command."""
     for name, command in COMMANDS.items():
-        app.command(name)(command)
+        app.command(name, epilog=TARGETS_HELP if command is export_command else None)(command)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from export.commands.options import (
-    TARGETS_HELP,
     AsJson,
     Budget,
     Bundle,
@@ -33,7 +32,7 @@ def export_command(
     model: Models = None,
     target: Annotated[
         list[str] | None,
-        typer.Option(help=f"Where the file will run. Default: portable. {TARGETS_HELP}", autocompletion=list_targets),
+        typer.Option(help="Where the file will run; see below. Default: portable.", autocompletion=list_targets),
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="What the file computes in. Default: the target's first.")

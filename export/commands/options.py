@@ -36,7 +36,7 @@ Budget = Annotated[float | None, typer.Option(min=0, help="int8: points of accur
 Calibration = Annotated[
     Path | None, typer.Option(help="int8: folder of images for the ranges. Default: the training split of --dataset.")
 ]
-TARGETS_HELP = " ".join(f"{name}: {TARGETS.get(name).description}" for name in TARGETS)
+TARGETS_HELP = "\n\n".join(["Targets:", *(f"{name}: {TARGETS.get(name).description}" for name in TARGETS)])
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
 
 
