@@ -7,7 +7,6 @@ from export import steps
 from export.errors import LoweringError, ParityError
 from export.inputs import InputSpec
 from export.job import Job
-from export.parity.run import check_parity
 from export.passes.fold_batch_norm import FoldBatchNorm
 from export.quantize.accuracy import Reference, Search
 from export.quantize.exactness import check_exactness
@@ -64,15 +63,7 @@ def prove_float32(job: Job) -> None:
         ParityError: they disagree.
     """
     steps.check(job)
-    report = check_parity(
-        job.source,
-        job.file,
-        job.target,
-        samples=job.samples,
-        threads=job.threads,
-        arranged=False,
-        on_progress=job.on_progress,
-    )
+    report = steps.against_torch(job, "float32", arranged=False)
     steps.refuse(job, report)
     job.int8.float32 = report.summary()
 

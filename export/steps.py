@@ -100,18 +100,23 @@ def parity(job: Job) -> None:
     Raises:
         ParityError: they disagree; the message lists the failed probes and the first node that differs.
     """
-    report = check_parity(
+    report = replace(against_torch(job, job.precision), near_limit=job.near_limit)
+    job.parity = report
+    refuse(job, report)
+
+
+def against_torch(job: Job, precision: str, arranged: bool = True) -> ParityReport:
+    """Run the job's file on its samples; the arguments are those of `check_parity`."""
+    return check_parity(
         job.source,
         job.file,
         job.target,
-        precision=job.precision,
+        precision=precision,
         samples=job.samples,
         threads=job.threads,
+        arranged=arranged,
         on_progress=job.on_progress,
     )
-    report = replace(report, near_limit=job.near_limit)
-    job.parity = report
-    refuse(job, report)
 
 
 def refuse(job: Job, report: ParityReport) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export.commands.options import Threads
 from export.targets import list_targets
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ Norm = Annotated[str | None, typer.Option(help="The twin's norm. Default: batchn
 Act = Annotated[str | None, typer.Option(help="The twin's activation. Default: relu, silu or gelu, by the backbone.")]
 Tokens = Annotated[int, typer.Option(min=2, help="Text models: length of the text.")]
 Runs = Annotated[int, typer.Option(min=1, help="Timed runs of each file; they take turns.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime. Default: all cores.")]
 Keep = Annotated[Path | None, typer.Option(help="Leave the exported files in this folder.")]
 Output = Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw it into this PNG file.")]

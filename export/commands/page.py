@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export.commands.options import AsJson
+
 if TYPE_CHECKING:
     from export.web import PageResult
 
@@ -23,7 +25,7 @@ def page_command(
         Path | None, typer.Option(help="A folder of images, or one, to offer. Default: eight of CIFAR-10.")
     ] = None,
     ort_web: OrtWebOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a static page that runs an exported file in the browser, for any file server, with no network."""
     from export.web import write_page

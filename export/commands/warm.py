@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from export.commands.options import AsJson
+
 
 def warm_command(
     file: Annotated[Path, typer.Argument(help="An ONNX file of the target gpu_tensorrt.")],
@@ -14,7 +16,7 @@ def warm_command(
     tokens: Annotated[int, typer.Option(min=1, help="Text models: usual number of tokens.")] = 128,
     max_tokens: Annotated[int, typer.Option(min=1, help="Text models: largest number of tokens.")] = 512,
     device: Annotated[int, typer.Option(min=0, help="Number of the GPU.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build the TensorRT engine of a file on this machine, so that the first session does not take minutes.
 

@@ -88,3 +88,17 @@ def picture(tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("picture") / "noise.png"
     Image.fromarray(pixels.numpy()).save(file)
     return file
+
+
+@pytest.fixture
+def tiny_by_name(monkeypatch, preprocess):
+    """Let `create_model` give `tiny()` for the name tiny.test."""
+
+    def create_model(name, pretrained=None, **_):
+        assert name == "tiny.test"
+        model = tiny()
+        cfg = {"architecture": "tiny", "tag": "test", "label_names": LABELS} | preprocess.to_dict()
+        model.pretrained_cfg, model.pretrained_tag = cfg, None
+        return model
+
+    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import typer
-from tiny_model import LABELS, tiny
 from tiny_text_model import text_model
 from tiny_texts import write_sst2
 from typer.testing import CliRunner
@@ -17,17 +16,8 @@ from zoo.errors import ConfigurationError, OutputError
 
 
 @pytest.fixture
-def run(monkeypatch, preprocess):
+def run(tiny_by_name):
     """Run a command; `create_model` gives `tiny()`."""
-
-    def create_model(name, pretrained=None, **_):
-        assert name == "tiny.test"
-        model = tiny()
-        cfg = {"architecture": "tiny", "tag": "test", "label_names": LABELS} | preprocess.to_dict()
-        model.pretrained_cfg, model.pretrained_tag = cfg, None
-        return model
-
-    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 import typer
-from tiny_model import LABELS, tiny
 from typer.testing import CliRunner
 
 from export.commands import register
@@ -14,14 +13,7 @@ from zoo.errors import ConfigurationError, OutputError
 
 
 @pytest.fixture
-def run(monkeypatch, preprocess):
-    def create_model(name, pretrained=None, **_):
-        model = tiny()
-        cfg = {"architecture": "tiny", "tag": "test", "label_names": LABELS} | preprocess.to_dict()
-        model.pretrained_cfg, model.pretrained_tag = cfg, None
-        return model
-
-    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+def run(tiny_by_name):
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, ["export", "tiny.test", *map(str, arguments), "--threads", "1"])
