@@ -5,10 +5,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from zoo.data.loading import ModelInputs, Samples, load_batches
-from zoo.data.preprocess import Preprocess
+from zoo.data.preprocess import Preprocess, convert_image
 from zoo.errors import RecipeError
 from zoo.training.augment import crop_and_flip, padded_windows, pil_transform
 from zoo.training.plan import Part
@@ -40,13 +41,13 @@ class TensorImages:
     Args:
         dataset: gives (PIL image, label) by position.
         recipe: its augmentation and seed.
-        preprocess: the model's; image sizes must equal its input size.
+        preprocess: the model's; images of another size are resized to its input once, as evaluation resizes them.
         rank: this process's number, part of every seed.
         augmented: whether `training` will be called (padding costs memory).
         advance: called while the images are decoded, with the number of those just done.
 
     Raises:
-        RecipeError: the images have other sizes than the model's input.
+        RecipeError: the model takes no colour images, or evaluation would crop what is resized.
     """
 
     def __init__(
@@ -145,12 +146,22 @@ def _decode(dataset: Any, preprocess: Preprocess, advance: Callable[[int], None]
     labels = np.empty(len(dataset), dtype=np.int64)
     for i in range(len(dataset)):
         image, labels[i] = dataset[i]
-        if image.size != (width, height):
-            raise RecipeError(
-                f'data.loader: "tensor" needs images of the model\'s size {width}x{height}; image {i} has '
-                f'{image.size[0]}x{image.size[1]}. Set data.loader="pil", which resizes.'
-            )
-        pixels[i] = np.asarray(image)
+        pixels[i] = np.asarray(_fitted(image, preprocess, i))
         if (i + 1) % _REPORT_EVERY == 0 or i + 1 == len(dataset):
             advance(i % _REPORT_EVERY + 1)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
+
+
+def _fitted(image: Any, preprocess: Preprocess, position: int) -> Any:
+    """`image` in colour and of the model's input size; the pixels that evaluation sees."""
+    _, height, width = preprocess.input_size
+    image = convert_image(image)
+    if image.size == (width, height):
+        return image
+    if image.width != image.height or height != width or preprocess.crop_pct != 1:
+        raise RecipeError(
+            f"data.loader: image {position} has {image.width}x{image.height} and the model's input {width}x{height} "
+            f'with crop_pct {preprocess.crop_pct:g}; "tensor" resizes square images without a crop only. Set '
+            'data.loader="pil", or crop_pct 1 in model.args.pretrained_cfg.'
+        )
+    return image.resize((width, height), Image.Resampling[preprocess.interpolation.upper()])

@@ -138,6 +138,8 @@ class RegularisationRecipe:
 class RuntimeRecipe:
     """How the same mathematics is executed, and how often it is measured and saved.
 
+    `fused_attention` false computes attention as two products and a softmax: on a CPU, the backward pass of PyTorch's
+    fused kernel takes more time than that form under torch.compile.
     `accumulation` splits each process's share of a batch into that many parts. `eval_every` counts epochs (the last
     one is always measured). A checkpoint is written at each epoch's end and, inside an epoch, after
     `checkpoint_minutes` or `checkpoint_steps`, whichever comes first (0: never).
@@ -148,6 +150,7 @@ class RuntimeRecipe:
     channels_last: bool = False
     compile: bool = False
     compile_mode: Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs"] = "default"
+    fused_attention: bool = True
     accumulation: int = bounded(1, 1)
     workers: int = bounded(2, 0)
     eval_every: int = bounded(1, 1)

@@ -149,6 +149,8 @@ def _prepare(
     seed_everything(derive(recipe.runtime.seed, Purpose.INITIALISE))
     m, train = recipe.model, splits["train"]
     model = build_model(m.name, num_classes=train.num_classes, norm=m.norm, act=m.act, **m.args)
+    if not recipe.runtime.fused_attention:
+        _unfuse_attention(model)
     preprocess = Preprocess.of(model)
     images = [_open_images(use, split, recipe, preprocess, devices.rank, show) for use, split in splits.items()]
     about = {
@@ -161,6 +163,13 @@ def _prepare(
         "preprocess": preprocess.to_dict(),
     }
     return model, images, about
+
+
+def _unfuse_attention(model: nn.Module) -> None:
+    """Let timm's attention modules use their plain form, for this model only."""
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = False
 
 
 def _open_images(
