@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo._files import write_atomic
 from zoo.analysis.coefficients import LayerCoefficients
@@ -21,6 +22,12 @@ def plot_coefficients(layers: Sequence[LayerCoefficients], path: str | Path, tit
     Raises:
         OutputError: the file cannot be written.
     """
+    figure = draw_coefficients(layers, title)
+    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=130))
+
+
+def draw_coefficients(layers: Sequence[LayerCoefficients], title: str = "") -> Any:
+    """The figure of `plot_coefficients`."""
     from matplotlib.figure import Figure
 
     height = 1.6 + 0.32 * len(layers)
@@ -40,4 +47,4 @@ def plot_coefficients(layers: Sequence[LayerCoefficients], path: str | Path, tit
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     if title:
         figure.suptitle(title, fontsize=10)
-    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=130))
+    return figure
