@@ -59,6 +59,10 @@ class WeightsCorruptError(ZooError):
     """The weights file cannot be read: truncated, damaged or of another format."""
 
 
+class PublishError(ZooError):
+    """A card cannot be put on the Hub: it is not fit, there is no token, or the Hub refuses or does not answer."""
+
+
 class ShapeError(ZooError, ValueError):
     """An input has the wrong size, number of channels or rank."""
 

@@ -11,7 +11,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.pretrained import list_pretrained, read_tag, resolve, write_card
-from zoo.pretrained.locate import locate, open_hub
+from zoo.pretrained.fetch import open_hub
+from zoo.pretrained.locate import locate
 
 from .cases import COMMIT, MODEL, NAME, make_tag, put_in_cache
 
@@ -82,7 +83,8 @@ def test_a_published_tag_is_fetched_at_its_pinned_revision(card, monkeypatch):
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     tag = replace(resolve(NAME), tag="elsewhere", repo="org/repo", revision=COMMIT)
     assert locate(tag) == card / "model.safetensors"
-    assert asked == {"repo_id": "org/repo", "filename": "model.safetensors", "revision": COMMIT}
+    wanted = {"repo_id": "org/repo", "filename": "model.safetensors", "revision": COMMIT, "force_download": False}
+    assert asked == wanted
 
 
 @pytest.mark.parametrize("error", [LocalEntryNotFoundError("no such file"), ConnectionError("refused"), OSError()])
@@ -123,7 +125,7 @@ def test_weights_come_from_the_commit_of_the_card(card, hub_cache, monkeypatch):
     (snapshot / "model.safetensors").unlink()
     asked = []
 
-    def download(repo_id, filename, revision):
+    def download(repo_id, filename, revision, force_download):
         asked.append((filename, revision))
         if filename != "config.json":
             shutil.copy(card / filename, snapshot)

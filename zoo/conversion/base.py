@@ -11,8 +11,8 @@ from torch import nn
 from zoo.errors import ConfigurationError, UnknownNameError, WeightsCorruptError, WeightsNotFoundError, ZooError
 from zoo.models import list_models
 from zoo.pretrained.create import create_model
+from zoo.pretrained.fetch import HUB_PREFIX
 from zoo.pretrained.load import load_weights, read_weights
-from zoo.pretrained.locate import HUB_PREFIX
 
 Base = dict[str, Any]
 """{"kind": "zoo" or "timm", "name", "arguments"}, or {"kind": "transformers", "class", "config"}."""

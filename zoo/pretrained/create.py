@@ -17,8 +17,9 @@ from zoo.models.text import TEXT_MODELS
 from zoo.pretrained.adapt import Wishes, adapt_state, describe
 from zoo.pretrained.architecture import check_kind
 from zoo.pretrained.create_text import build_text
+from zoo.pretrained.fetch import HUB_PREFIX, open_hub
 from zoo.pretrained.load import load_weights, read_weights
-from zoo.pretrained.locate import HUB_PREFIX, locate, open_hub, resolve
+from zoo.pretrained.locate import locate, resolve
 from zoo.pretrained.tag import PretrainedTag, read_tag
 
 FOREIGN = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl", ".npz", ".onnx")

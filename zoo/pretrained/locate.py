@@ -1,19 +1,16 @@
 """Where weights lie. Order: an explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub.
 
-Everything of the Hub goes through huggingface_hub, which honours HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE; a pinned
-revision that is in the cache, and everything while offline, is answered without a network call.
+What the Hub has to do with it is in `zoo.pretrained.fetch`.
 """
 
-import re
-from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models.build import find_spec
 from zoo.models.text import TEXT_MODELS
+from zoo.pretrained.fetch import fetch
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag, read_tag
 
-HUB_PREFIX = "hf-hub:"
 AUTHORS_CARD = "Mourad-zaied/SaluNet"
 SALUNETS = ("salunet_c", "salunet_t")
 
@@ -100,7 +97,7 @@ def _nothing_published(name: str) -> str:
 
 
 def locate(tag: PretrainedTag, folder: Path | None = None, file: str | None = None) -> Path:
-    """A file of `tag` on this machine, downloaded if it has to be. Its hash is not checked here.
+    """A file of `tag` on this machine, downloaded if it has to be; then it is what the card pins, or an error.
 
     Args:
         tag: what to find.
@@ -109,58 +106,17 @@ def locate(tag: PretrainedTag, folder: Path | None = None, file: str | None = No
 
     Raises:
         WeightsNotFoundError: it is nowhere, not published yet, or the Hub cannot be reached.
+        WeightsCorruptError: it arrives damaged.
+        WeightsMismatchError: the repository holds another file than its card pins.
     """
     name = file or tag.file
     place = (cards_root() / tag.name if folder is None else folder) / name
-    if place.is_file():
+    cached = folder is not None and folder.name == tag.revision  # in the Hub's cache: `fetch` looks whether it is whole
+    if place.is_file() and not cached:
         return place
     if tag.repo is None or tag.revision is None:
         raise WeightsNotFoundError(
             f"{name} of {tag.name} is not on the Hub yet (the card pins no revision), and there is no file {place}. "
             "Use a source checkout of the project, whose model_cards/ holds it, or pass the path of the card's folder."
         )
-    return fetch(tag.repo, name, tag.revision)
-
-
-def fetch(repo: str, file: str, revision: str | None) -> Path:
-    """One file of a Hub repository, from the cache or the Hub.
-
-    Raises:
-        WeightsNotFoundError: no such repository, revision or file, no network, or offline and not in the cache.
-    """
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HFValidationError
-
-    # The base class of the HTTP library underneath, which is another one in other versions.
-    from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[attr-defined]
-
-    try:
-        return Path(hf_hub_download(repo_id=repo, filename=file, revision=revision))
-    except (NetworkError, EntryNotFoundError, HFValidationError, OSError) as error:
-        state = " (offline, as HF_HUB_OFFLINE says)" if constants.HF_HUB_OFFLINE else ""
-        wanted = f" --revision {revision}" if revision else ""
-        raise WeightsNotFoundError(
-            f"Cannot get {file} of {repo} at revision {revision or 'main'} from {constants.ENDPOINT}{state}: "
-            f"{str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}\n"
-            f"Where there is access: hf download {repo} {file} {CONFIG_FILE}{wanted} --local-dir FOLDER; "
-            "then give the path of FOLDER instead of the name."
-        ) from error
-
-
-def open_hub(name: str) -> tuple[PretrainedTag, Path]:
-    """Tag and folder of `hf-hub:ORG/REPO[@REVISION]`; the weights file itself is left to `locate`.
-
-    The repository's `config.json` is untrusted: it is validated strictly, its model must be one of this zoo, and
-    nothing of it is run. Weights are then taken from the very commit the card came from.
-
-    Raises:
-        WeightsNotFoundError: the repository cannot be had.
-        WeightsMismatchError: it is not a card of this zoo.
-    """
-    repo, _, revision = name.removeprefix(HUB_PREFIX).partition("@")
-    card = fetch(repo, CONFIG_FILE, revision or None)
-    tag = read_tag(card.parent)
-    commit = card.parent.name
-    if not re.fullmatch(r"[0-9a-f]{40}", commit):
-        raise WeightsNotFoundError(f"The Hub's cache names no commit for {card}; update huggingface_hub.")
-    return replace(tag, repo=repo, revision=commit), card.parent
+    return fetch(tag.repo, name, tag.revision, tag.sha256 if name == tag.file else None)
