@@ -4,13 +4,17 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from rich.console import Console
+from rich.text import Text
 from typer.main import get_command
 
 import zoo
@@ -69,16 +73,35 @@ def test_completion_answers_with_commands(repository: Path) -> None:
 
 
 def test_the_promised_commands_exist() -> None:
-    assert {"list", "adopt", "evaluate", "train", "export", "validate"} <= set(commands())
+    promised = {"list", "info", "predict", "card", "adopt", "evaluate", "train", "export", "validate"}
+    assert promised <= set(commands())
 
 
 @pytest.mark.parametrize("name", commands())
 def test_every_command_explains_itself_and_speaks_json(name: str) -> None:
     command = get_command(cli.build_app()).commands[name]
     assert command.help, f"zoo {name} has no help text"
-    assert any("--json" in parameter.opts for parameter in command.params), f"zoo {name} has no --json"
-    unexplained = [p.name for p in command.params if p.name != "help" and not getattr(p, "help", None)]
-    assert not unexplained, f"zoo {name}: no help for {unexplained}"
+    for own in getattr(command, "commands", {name: command}).values():  # `zoo study` has subcommands
+        assert own.help, f"zoo {name}: {own.name} has no help text"
+        assert any("--json" in parameter.opts for parameter in own.params), f"zoo {name}: {own.name} has no --json"
+        unexplained = [p.name for p in own.params if p.name != "help" and not getattr(p, "help", None)]
+        assert not unexplained, f"zoo {name}: {own.name}: no help for {unexplained}"
+
+
+def test_help_texts_lose_nothing_to_markup() -> None:
+    """Square brackets are markup to rich: `[default: x]` in a help text is not shown."""
+
+    def walk(name: str, command: Any) -> Iterator[tuple[str, str]]:
+        yield name, command.help or ""
+        for parameter in command.params:
+            yield f"{name} {parameter.name}", getattr(parameter, "help", None) or ""
+        for child, found in getattr(command, "commands", {}).items():
+            yield from walk(f"{name} {child}", found)
+
+    for where, text in walk("zoo", get_command(cli.build_app())):
+        shown = Text.from_markup(text).plain
+        known = re.sub(r"\[/?(bold|italic|dim|cyan)\]", "", text).replace("\\[", "[")
+        assert shown == known, where
 
 
 def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,15 +1,18 @@
 """The commands that this package adds to `zoo`, one file each."""
 
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
+from export.commands.about import about_target
 from export.commands.bench import bench_command
 from export.commands.export import export_command
 from export.commands.options import TARGETS_HELP
 from export.commands.page import page_command
 from export.commands.validate import validate_command
 from export.commands.warm import warm_command
+from export.targets import list_targets
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "export": export_command,
@@ -18,6 +21,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "page": page_command,
     "warm": warm_command,
 }
+
+
+TOPICS: dict[str, tuple[Callable[[], list[str]], Callable[[str], dict[str, Any]]]] = {
+    "target": (list_targets, about_target)
+}
+"""Kind to (names, facts of one): what `zoo info` explains besides what it knows itself."""
 
 
 def register(app: typer.Typer) -> None:

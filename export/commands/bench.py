@@ -8,11 +8,15 @@ import typer
 
 from export.commands.options import Threads
 from export.targets import list_targets
+from zoo.commands._names import models_and_tags
 
 if TYPE_CHECKING:
     from export.bench.files import BenchResult
 
-Model = Annotated[str, typer.Argument(help="MODEL or MODEL.TAG; a bare model gets random weights.")]
+Model = Annotated[
+    str,
+    typer.Argument(help="MODEL or MODEL.TAG; a bare model gets random weights.", autocompletion=models_and_tags),
+]
 Targets = Annotated[
     list[str] | None,
     typer.Option("--target", help="Repeatable. Default: all that run here.", autocompletion=list_targets),

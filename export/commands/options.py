@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from export.targets import TARGETS
+from zoo.commands._names import models_and_tags
+from zoo.data.glue import GLUE
+from zoo.data.vision import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-ModelArgument = Annotated[str, typer.Argument(help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo.")]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo.", autocompletion=models_and_tags
+    ),
+]
 Models = Annotated[
     list[str] | None,
-    typer.Argument(help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo; several with --check."),
+    typer.Argument(
+        help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo; several with --check.",
+        autocompletion=models_and_tags,
+    ),
 ]
 Pretrained = Annotated[bool, typer.Option(help="Load the published weights; without, random ones.")]
 ImgSize = Annotated[int | None, typer.Option(min=1, help="Height and width of images, if not the model's own.")]
@@ -25,8 +36,16 @@ Data = Annotated[
         "the folder of --task. Default: 20 images of CIFAR-10, 40 English texts."
     ),
 ]
-Dataset = Annotated[str | None, typer.Option(help="Take the parity images from this dataset, as `zoo evaluate` does.")]
-Task = Annotated[str | None, typer.Option(help="Take the parity texts from this GLUE task, as `zoo evaluate` does.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        help="Take the parity images from this dataset, as `zoo evaluate` does.", autocompletion=DATASETS.names
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Take the parity texts from this GLUE task, as `zoo evaluate` does.", autocompletion=GLUE.names),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime. Default: all cores.")]
 Bundle = Annotated[Path | None, typer.Option(help="Also write a folder here that runs the file without PyTorch.")]
 Serve = Annotated[Path | None, typer.Option(help="Also add it to a Triton model repository here.")]

@@ -4,6 +4,8 @@ import math
 import pytest
 import torch
 
+from zoo.analysis.classes import KEPT, ClassCounts
+from zoo.errors import ConfigurationError
 from zoo.evaluation.classification import Classification, ClassificationSums
 
 TASK = Classification()
@@ -43,4 +45,48 @@ def test_the_order_of_the_batches_leaves_no_trace():
     assert len(totals) == 1
     total = totals.pop()
     assert (total.n, total.correct1, total.correct5) == (5, 0, 5)
-    assert TASK.metrics(total) == {"n": 5, "correct1": 0, "correct5": 5, "loss": total.loss_sum / 5}
+    found = TASK.metrics(total)
+    assert found.pop("classes") == ClassCounts((), (), ())
+    assert found == {"n": 5, "correct1": 0, "correct5": 5, "loss": total.loss_sum / 5}
+
+
+def test_counts_by_class_are_those_of_torchmetrics():
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    scores = torch.randn(300, 12, generator=torch.Generator().manual_seed(2))
+    targets = torch.arange(300) % 11  # no image of the last class
+    parts = [TASK.score(scores[i : i + 64], targets[i : i + 64]) for i in range(0, 300, 64)]
+    counts = TASK.metrics(TASK.combine(parts))["classes"]
+    assert counts.matrix() == multiclass_confusion_matrix(scores, targets, num_classes=12).tolist()
+    assert counts.accuracy[-1] is None
+    assert sum(counts.correct) == sum(part.correct1 for part in parts)
+    assert ClassCounts.from_dict(counts.to_dict()) == counts
+
+
+def test_of_many_classes_only_the_most_frequent_confusions_are_kept():
+    pairs = {(target, (target + step) % 30): 1 + target for target in range(30) for step in range(3)}
+    counts = ClassCounts.of(pairs, 30)
+    assert counts.matrix() is None
+    assert counts.confused[:2] == ((29, 0, 30), (29, 1, 30))
+    assert len(counts.confused) == KEPT
+    assert counts.accuracy[3] == pytest.approx(100 / 3)
+    assert ClassCounts.from_dict(counts.to_dict()) == counts
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"images": [2]},
+        {"correct": [2, 1]},
+        {"confused": []},
+        {"confused": [[0, 0, 1]]},
+        {"confused": [[0, 5, 1]]},
+        {"confused": 3},
+        {"images": [2.0, 1]},
+    ],
+)
+def test_edited_counts_are_found_out(wrong):
+    stored = {"images": [2, 1], "correct": [1, 1], "confused": [[0, 1, 1]]}
+    assert ClassCounts.from_dict(stored).matrix() == [[1, 1], [0, 1]]
+    with pytest.raises(ConfigurationError, match="by class"):
+        ClassCounts.from_dict(stored | wrong)

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import tiny_texts
 import torch
+from PIL import Image
 
 from zoo.models import MODELS, build_model
 from zoo.models.text import TEXT_MODELS
 from zoo.pretrained import write_card
 
 from .cases import MODEL, NAME, SUMMARY, TEXT_NAME, make_tag, make_text_tag
+from .hub_server_client import copy_of, hub, measured, owner, published  # noqa: F401 fixtures
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +29,24 @@ def tiny_model(monkeypatch):
     small = {"embed_dim": 8, "depth": 1, "num_heads": 2}
     monkeypatch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}))
     monkeypatch.setitem(TEXT_MODELS._items, tiny_texts.NAME, tiny_texts.SPEC)
+
+
+@pytest.fixture
+def real_pictures():
+    """Asked for by a test that looks at pictures of a card: they are drawn, which takes a second each."""
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures(request, monkeypatch):
+    """One grey pixel in place of each picture; what it was drawn from is still stamped onto it."""
+
+    def draw(*arguments):
+        path = next(value for value in arguments if isinstance(value, Path))
+        Image.new("L", (1, 1), 128).save(path)
+
+    if "real_pictures" not in request.fixturenames:
+        for name in ("plot_curve", "plot_classes", "plot_geometry", "plot_coefficients"):
+            monkeypatch.setattr(f"zoo.pretrained.pictures.kinds.{name}", draw)
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +70,17 @@ def state() -> dict[str, torch.Tensor]:
     return {key: value.half().float() for key, value in values.items()}
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory) -> Path:
+    """Where cards that are the same for every test wait: to write one takes as long as ten tests."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def card(cards, state) -> Path:
+def card(request, cards, state, kept) -> Path:
     """A card in `model_cards/`, found by its name."""
-    write_card(cards / NAME, state, make_tag())
-    return cards / NAME
+    kind = "drawn" if "real_pictures" in request.fixturenames else "card"
+    return copy_of(kept / kind, cards / NAME, lambda place: write_card(place, state, make_tag()))
 
 
 @pytest.fixture

@@ -49,7 +49,9 @@ def test_a_checkpoint_becomes_a_card(checkpoint, cards, state):
     model = create_model(NAME, pretrained=True)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert (model.pretrained_tag.dataset, model.pretrained_tag.source) == ("pet photos", "a friend")
-    assert sorted(path.name for path in done.folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(path.name for path in done.folder.iterdir()) == [
+        "README.md", "config.json", "geometry.png", "model.safetensors", "results.json"
+    ]  # fmt: skip
     check_card(done.folder)
 
 
@@ -205,10 +207,10 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path):
 def test_a_failure_while_writing_leaves_nothing(checkpoint, cards, monkeypatch):
     import importlib
 
-    def fail(folder):
+    def fail(*arguments):
         raise ZooError("rendering failed")
 
-    monkeypatch.setattr(importlib.import_module("zoo.pretrained.card"), "render_card", fail)
+    monkeypatch.setattr(importlib.import_module("zoo.pretrained.card"), "render_tag", fail)
     with pytest.raises(ZooError, match="rendering failed"):
         adopt(checkpoint, MODEL, "pets")
     assert list(cards.iterdir()) == []

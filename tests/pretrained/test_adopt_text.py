@@ -49,7 +49,7 @@ def test_recipe_and_log_go_onto_the_card(finetuned):
         {"epoch": 1.0, "val_accuracy": 0.5, "val_loss": 0.7},
     ]
     text = (folder / "README.md").read_text()
-    for part in ("Recipe `glue`", "| schedule.epochs | 2 |", "base_model: org/encoder", "(curve.png)"):
+    for part in ("Recipe: `glue`", "| schedule.epochs | 2 |", "base_model: org/encoder", "(curve.png)"):
         assert part in text
     assert (folder / "curve.png").is_file()
 

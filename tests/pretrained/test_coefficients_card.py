@@ -14,7 +14,7 @@ LAYER = {"layer": "act", "channels": 8, "vertical": SPREAD, "horizontal": SPREAD
 STORED = {"dataset": "sst2", "split": "validation", "n": 872, "layers": [LAYER]}
 
 
-def test_measured_coefficients_are_shown(text_card):
+def test_measured_coefficients_are_shown(text_card, real_pictures):
     model = create_model(str(text_card), pretrained=True)
     assert not (text_card / "coefficients.png").exists()
     with torch.no_grad():
@@ -23,7 +23,7 @@ def test_measured_coefficients_are_shown(text_card):
     refresh_card(text_card, {"coefficients": STORED | {"layers": [layer.to_dict() for layer in measured]}})
     check_card(text_card)
     text = (text_card / "README.md").read_text()
-    assert "over sst2 (validation, 872)" in text
+    assert "over GLUE SST-2 (validation, 872)" in text
     assert "(coefficients.png)" in text
     for layer in measured:
         assert f"| `{layer.layer}` | {layer.channels} | {layer.vertical['median']:.3f} |" in text

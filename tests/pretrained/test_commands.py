@@ -34,7 +34,7 @@ def test_list_as_json(run, card):
     code, out, _ = run("list", "--json")
     listed = json.loads(out)
     assert code == 0
-    assert list(listed) == ["models", "weights", "activations", "datasets", "tasks"]
+    assert list(listed) == ["models", "weights", "activations", "datasets", "tasks", "recipes"]
     assert MODEL in [row["name"] for row in listed["models"]]
     assert [(row["name"], row["num_classes"], row["where"]) for row in listed["weights"]] == [(NAME, 3, "checkout")]
     assert {"salu", "swalu", "galu"} <= {row["name"] for row in listed["activations"]}
@@ -59,6 +59,17 @@ def test_list_for_people(run, card):
     code, out, _ = run("list", "weights")
     assert NAME in out
     assert "Models" not in out
+
+
+def test_list_of_names_that_match(run, card):
+    listed = json.loads(run("list", "tiny_t*", "--json")[1])
+    assert [row["name"] for row in listed.pop("models")] == [MODEL]
+    assert [row["name"] for row in listed.pop("weights")] == [NAME]
+    assert not any(listed.values())
+    assert [row["name"] for row in json.loads(run("list", "recipes", "c18_cifar10?", "--json")[1])] == ["c18_cifar100"]
+    code, _, err = run("list", "tiny_x*")
+    assert code == 2
+    assert "tiny_t" in err
 
 
 def test_list_without_weights(run):

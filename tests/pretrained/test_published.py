@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import EvalResult, ModelCard
 
+from zoo.analysis.geometry import geometry, learned_pairs
 from zoo.data.preprocess import Preprocess
 from zoo.pretrained import check_card, create_model, read_tag
 from zoo.pretrained.architecture import build_tagged
+from zoo.pretrained.pictures import pictures_of
 from zoo.pretrained.text_files import text_config
 
 CARDS = Path(__file__).resolve().parents[2] / "model_cards"
@@ -36,6 +39,32 @@ def test_the_readme_is_what_is_stored(folder):
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_front_matter_has_the_figures_of_the_results(folder):
+    """Read by the Hub's own classes and compared with results.json, not with another rendering."""
+    data = ModelCard((folder / "README.md").read_text("utf-8")).data
+    stored = json.loads((folder / "results.json").read_text("utf-8"))
+    wanted = []
+    for run in stored["evaluations"]:
+        figures = run["metrics"].values() if "metrics" in run else (run["top1"] / 100, run["top5"] / 100)
+        wanted += [(run["split"], round(100 * value, 2)) for value in figures]
+    assert [(row.dataset_split, row.metric_value) for row in data.eval_results] == wanted
+    assert all(isinstance(row, EvalResult) for row in data.eval_results)
+    assert data.to_dict()["co2_eq_emissions"]["emissions"] == stored["training"]["energy"]["co2_g"]
+    assert (data.license, data.model_name) == (read_tag(folder).license, folder.name)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_what_a_card_must_have_is_there(folder):
+    """The command that repeats the run, classes counted for images, and each picture that the results allow."""
+    tag, page = read_tag(folder), (folder / "README.md").read_text("utf-8")
+    assert tag.results["training"]["command"] in page
+    if not tag.is_text:
+        assert any(run.get("classes") for run in tag.results["evaluations"])
+    assert {path.name for path in folder.glob("*.png")} == {picture.file for picture in pictures_of(tag).values()}
+    assert all(f"]({path.name})" in page for path in folder.glob("*.png"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_weights_load_and_answer(folder):
     model = create_model(folder, pretrained=True).eval()
     tag = model.pretrained_tag
@@ -45,6 +74,8 @@ def test_the_weights_load_and_answer(folder):
         else:
             logits = model(torch.zeros(2, *Preprocess.of(model).input_size))
     assert logits.shape == (2, tag.num_classes)
+    learned = [layer.to_dict() for layer in geometry(model)] if any(learned_pairs(model)) else None
+    assert learned == tag.results.get("geometry", {}).get("layers")
     assert torch.isfinite(logits).all()
 
 

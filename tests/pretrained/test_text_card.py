@@ -29,15 +29,16 @@ def test_the_readme_shows_what_is_stored(text_card):
     check_card(text_card)
     text = (text_card / "README.md").read_text()
     for part in (
-        "| sst2 | validation | 91.06 | 0.2500 | 872 | 16 tokens | onnx |",
+        "| **these weights** | **91.06** | GLUE SST-2 validation, 872 texts, 16 tokens |",
+        "| these weights, ONNX Runtime | 91.06 | GLUE SST-2 validation, 872 texts, 16 tokens |",
         "| GELU | 90.00 | the same recipe |",
-        "fine-tuned on GLUE's sst2",
-        "2 classes (negative, positive), texts of up to 16 tokens",
+        "fine-tuned on GLUE SST-2",
+        "2 classes (negative, positive) · texts of up to 16 tokens",
         "OpenReview XGODWn7HeJ",
         "this project's reconstruction",
         "- texts: kind parquet, folder glue",
         "- One seed of three.",
-        f"`zoo evaluate {TEXT_NAME} --task sst2`",
+        f"\nzoo evaluate {TEXT_NAME} --task sst2\n",
         read_tag(text_card).sha256,
     ):
         assert part in text

@@ -1,19 +1,31 @@
 """`zoo adopt`: a foreign PyTorch checkpoint becomes a card of this zoo."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from zoo.commands._names import models
 
 if TYPE_CHECKING:
     from zoo.pretrained.adopt import Adopted
 
 
 File = Annotated[
-    Path, typer.Argument(help="The checkpoint: .pth, .pt, .bin or .safetensors; for a text model its folder.")
+    Path,
+    typer.Argument(
+        metavar="RUN|FILE",
+        help="Folder of a `zoo train` or `zoo finetune` run, or a checkpoint: .pth, .pt, .bin, .safetensors.",
+    ),
 ]
-Model = Annotated[str, typer.Option("--model", help="The architecture it is for; see `zoo list models`.")]
-Tag = Annotated[str, typer.Option("--tag", help="What to call the weights: MODEL.TAG.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="The architecture it is for. A run says it itself.", autocompletion=models),
+]
+Tag = Annotated[
+    str | None, typer.Option("--tag", help="What to call the weights: MODEL.TAG. Default: the run's data set.")
+]
 Output = Annotated[Path | None, typer.Option(help="The card's folder. Default: model_cards/MODEL.TAG.")]
 Classes = Annotated[int | None, typer.Option(min=1, help="Number of classes. Default: read off the classifier.")]
 Labels = Annotated[Path | None, typer.Option(help="Class names in order: a text file, one a line, or a JSON list.")]
@@ -39,6 +51,11 @@ Length = Annotated[
 License = Annotated[str, typer.Option(help="Licence identifier of the weights.")]
 Source = Annotated[str, typer.Option(help="Where the weights come from, in words or as an address.")]
 Stored = Annotated[Literal["float16", "bfloat16", "float32"], typer.Option(help="How matrices and kernels are stored.")]
+Baselines = Annotated[
+    list[Path] | None,
+    typer.Option("--baseline", help="Run, or evaluated card, to show beside the weights. Repeatable."),
+]
+Notes = Annotated[list[str] | None, typer.Option("--note", help="A sentence for the card's limits. Repeatable.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the card if it exists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
@@ -50,8 +67,8 @@ def register(app: typer.Typer) -> None:
 
 def adopt_file(
     file: File,
-    model: Model,
-    tag: Tag,
+    model: Model = None,
+    tag: Tag = None,
     output: Output = None,
     num_classes: Classes = None,
     labels: Labels = None,
@@ -66,15 +83,21 @@ def adopt_file(
     license: License = "unknown",
     source: Source = "",
     dtype: Stored = "float16",
+    baseline: Baselines = None,
+    note: Notes = None,
     force: Force = False,
     json_output: AsJson = False,
 ) -> None:
-    """Turn a PyTorch checkpoint into safetensors and a model card, without running any code from it.
+    """Turn a run, or a PyTorch checkpoint, into safetensors and a model card, without running any code from it.
+
+    Of a run the card shows recipe, curve, time and the command that repeats it: zoo adopt runs/c18_cifar10_short
+    --baseline runs/c18_cifar10_short_batchnorm. Measure it with `zoo evaluate`, then add the figures with `zoo card`.
 
     Every tensor must find its place: otherwise each name that does not fit is listed and nothing is written.
 
     A text model comes as the folder that `zoo finetune` or transformers wrote; the card stays readable for both.
     """
+    from zoo.commands._card import Additions, complete_card
     from zoo.data.preprocess import Preprocess
     from zoo.pretrained.adopt import adopt
 
@@ -88,6 +111,7 @@ def adopt_file(
     options |= {"output": output, "num_classes": num_classes, "dataset": dataset, "ema": ema, "license": license}
     options |= {"max_length": max_length}
     done = adopt(file, model, tag, source=source, dtype=dtype, force=force, **options)
+    complete_card(done.folder, Additions(baselines=tuple(baseline or ()), notes=tuple(note or ())))
     _report(done, json_output)
 
 
@@ -105,6 +129,20 @@ def _report(done: "Adopted", json_output: bool) -> None:
     taken = f"the weights under {done.wrapper!r}" if done.wrapper else "the weights"
     console_out.print(f"Took {taken}, renamed {len(done.renamed)} of them, and wrote {escape(str(done.folder))}")
     console_out.print(f'Use it: zoo.create_model("{escape(str(done.folder))}")', highlight=False, soft_wrap=True)
+    if done.tag.dataset:
+        option = "--task" if done.tag.is_text else "--dataset"
+        card = shlex.quote(_name_of(done))
+        console_out.print("Measure it, then show the figures on its card:", highlight=False)
+        measure = f"zoo evaluate {card} {option} {shlex.quote(done.tag.dataset)} --output result.json"
+        console_out.print(escape(measure), highlight=False, soft_wrap=True)
+        console_out.print(escape(f"zoo card {card} --evaluation result.json"), highlight=False, soft_wrap=True)
+
+
+def _name_of(done: "Adopted") -> str:
+    """What commands call the card: its name where they find it by that, else its folder."""
+    from zoo.pretrained.locate import cards_root
+
+    return done.tag.name if done.folder == cards_root() / done.tag.name else str(done.folder)
 
 
 def _labels(path: Path) -> list[str]:

@@ -5,15 +5,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.commands._names import gates, models_and_tags, norms
+
 if TYPE_CHECKING:
     from torch import nn
 
     from zoo.conversion import Report
 
 Model = Annotated[
-    str, typer.Argument(help="MODEL, MODEL.TAG or a card's folder; a model of timm; a transformers folder.")
+    str,
+    typer.Argument(
+        help="MODEL, MODEL.TAG or a card's folder; a model of timm; a transformers folder.",
+        autocompletion=models_and_tags,
+    ),
 ]
-To = Annotated[str, typer.Option(help="A gate such as fles, fles_dg, swalu; or salu, dyt, derf for the norm layers.")]
+To = Annotated[
+    str,
+    typer.Option(
+        help="A gate such as fles, fles_dg, swalu; or salu, dyt, derf for the norm layers.",
+        autocompletion=lambda: [*gates(), *norms()],
+    ),
+]
 Output = Annotated[Path, typer.Option(help="Folder for the converted weights and the report.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights of a timm model (safetensors). Default: timm's own.")]
 Include = Annotated[list[str] | None, typer.Option(help="Pattern of module names; repeatable. Default: all.")]

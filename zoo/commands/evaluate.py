@@ -8,6 +8,7 @@ import typer
 
 from zoo._devices import is_main_process, leave_processes
 from zoo._files import check_writable, write_json
+from zoo.commands._names import tags
 from zoo.commands._output import console_out, print_json, progress
 from zoo.data.glue import GLUE, METRICS
 from zoo.data.vision import DATASETS
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 _DEVICES, _PRECISIONS = ("cpu", "cuda", "mps"), ("float32", "bfloat16", "float16")
 
-Model = Annotated[str, typer.Argument(metavar="MODEL|FILE", help="MODEL.TAG, a model folder, or FILE.onnx.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL|FILE", help="MODEL.TAG, a model folder, or FILE.onnx.", autocompletion=tags)
+]
 Dataset = Annotated[
     str | None,
     typer.Option(help=f"Images: one of {', '.join(DATASETS)}.", autocompletion=lambda: DATASETS.names()),

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.commands._names import finetune_recipes
+from zoo.data.glue import GLUE
+
 if TYPE_CHECKING:
     from zoo.finetuning import FinetuneResult
 
@@ -15,20 +18,25 @@ def register(app: typer.Typer) -> None:
 
 
 def finetune_command(
-    recipe: Annotated[str | None, typer.Argument(help="A shipped recipe, or a .toml file.", show_default=False)] = None,
-    task: Annotated[str | None, typer.Option(help="GLUE task; short for --set data.task=TASK.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="A shipped recipe, or a .toml file.", show_default=False, autocompletion=finetune_recipes),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="GLUE task; short for --set data.task=TASK.", autocompletion=GLUE.names)
+    ] = None,
     act: Annotated[str | None, typer.Option(help="fles, gelu, silu, ...; short for --set model.act=ACT.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Short for --set runtime.seed=N.")] = None,
     start: Annotated[
         str | None, typer.Option(help="Folder or Hub repository of the pretrained BERT, instead of the recipe's.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Local folder of GLUE; without it: from the Hub.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE_TASK_ACT_SEED]")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/RECIPE_TASK_ACT_SEED.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field: --set schedule.epochs=3")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best available.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the shipped recipes and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
 ) -> None:

@@ -1,12 +1,28 @@
 """`zoo list`: what there is."""
 
-from collections.abc import Callable
-from functools import cache
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
 
 import typer
 
-Kind = Literal["models", "weights", "activations", "datasets", "tasks", "all"]
+from zoo.commands._kinds import KINDS, Row
+from zoo.commands._names import models_and_tags
+
+
+def _words() -> list[str]:
+    return [*KINDS, *models_and_tags()]
+
+
+What = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KIND|PATTERN",
+        help="models, weights, activations, datasets, tasks, recipes; and names with * and ?, such as 'salunet*'.",
+        autocompletion=_words,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -14,123 +30,55 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_names)
 
 
-def list_names(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")] = "all",
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")] = False,
-) -> None:
-    """List models, published weights, activations, image datasets or the tasks of GLUE."""
+def list_names(what: What = None, json_output: AsJson = False) -> None:
+    """List models, published weights, activations, image datasets, tasks of GLUE and recipes.
+
+    zoo list weights, zoo list 'salunet*', zoo list models '*cifar'. `zoo info NAME` says more of one.
+    """
     from zoo.commands._output import print_json
 
-    kinds = list(_ROWS) if kind == "all" else [kind]
-    rows = {name: _ROWS[name]() for name in kinds}
+    kinds = [word for word in what or () if word in KINDS]
+    patterns = [word for word in what or () if word not in KINDS and word != "all"]
+    rows = {kind: _rows(kind, patterns) for kind in kinds or KINDS}
+    if patterns and not any(rows.values()):
+        _refuse(patterns, kinds)
     if json_output:
-        print_json(rows if kind == "all" else rows[kind])
+        print_json(rows[kinds[0]] if len(kinds) == 1 else rows)
         return
-    for name in kinds:
-        _print_table(name, rows[name])
+    for kind, found in rows.items():
+        if found or not patterns:
+            _print_table(kind, found)
 
 
-def _models() -> list[dict[str, Any]]:
-    from zoo.models import MODELS
-    from zoo.models.text import TEXT_MODELS
-
-    images = [
-        {
-            "name": spec.name,
-            "input_size": list(spec.input_size),
-            "num_classes": spec.num_classes,
-            "norm": spec.norm,
-            "act": spec.act,
-            "parameters": _parameters(spec.name),
-            "description": spec.description,
-        }
-        for spec in map(MODELS.get, MODELS)
-    ]
-    texts = [
-        {
-            "name": spec.name,
-            "input_size": None,
-            "num_classes": spec.num_classes,
-            "norm": "layernorm",
-            "act": spec.act,
-            "parameters": _parameters(spec.name),
-            "description": spec.description,
-        }
-        for spec in map(TEXT_MODELS.get, TEXT_MODELS)
-    ]
-    return images + texts
+def _rows(kind: str, patterns: Sequence[str]) -> list[Row]:
+    chosen = [n for n in KINDS[kind].names() if not patterns or any(fnmatchcase(n, pattern) for pattern in patterns)]
+    return [KINDS[kind].row(name) for name in chosen]
 
 
-@cache
-def _parameters(model: str) -> int:
-    """Counted on a model without storage."""
-    from zoo.models import build_model
+def _refuse(patterns: Sequence[str], kinds: Sequence[str]) -> None:
+    """Nothing has such a name: say what is near.
 
-    return sum(parameter.numel() for parameter in build_model(model, device="meta").parameters())
+    Raises:
+        typer.BadParameter: always.
+    """
+    from zoo.errors import suggestion
 
-
-def _weights() -> list[dict[str, Any]]:
-    from zoo.pretrained.locate import cards_root, list_pretrained, resolve
-
-    rows = []
-    for name in list_pretrained():
-        tag = resolve(name)
-        measured = (tag.results.get("evaluations") or [{}])[0]
-        local = (cards_root() / name / tag.file).is_file()
-        rows.append(
-            {
-                "name": name,
-                "trained_on": tag.dataset,
-                "num_classes": tag.num_classes,
-                "top1": measured.get("top1"),
-                "top5": measured.get("top5"),
-                "metrics": measured.get("metrics"),
-                "license": tag.license,
-                "where": "checkout" if local else f"Hub: {tag.repo}" if tag.revision else "not on the Hub yet",
-            }
-        )
-    return rows
-
-
-def _activations() -> list[dict[str, Any]]:
-    from zoo.activations import ACTIVATIONS
-
-    specs = [ACTIVATIONS.get(name) for name in ACTIVATIONS]
-    return [{"name": s.name, "role": s.role, "formula": s.formula, "source": s.source} for s in specs]
-
-
-def _datasets() -> list[dict[str, Any]]:
-    from zoo.data import DATASETS
-
-    specs = [DATASETS.get(name) for name in DATASETS]
-    return [{"name": s.name, "hub_id": s.hub_id, "splits": list(s.splits), "description": s.description} for s in specs]
-
-
-def _tasks() -> list[dict[str, Any]]:
-    from zoo.data.glue import GLUE
-
-    specs = [GLUE.get(name) for name in GLUE]
-    return [
-        {"name": s.name, "labels": list(s.labels), "metrics": list(s.metrics), "description": s.description}
-        for s in specs
-    ]
-
-
-_ROWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
-    "models": _models,
-    "weights": _weights,
-    "activations": _activations,
-    "datasets": _datasets,
-    "tasks": _tasks,
-}
+    known = [*([] if kinds else KINDS), *(name for kind in kinds or KINDS for name in KINDS[kind].names())]
+    where = f" among {', '.join(kinds)}" if kinds else ""
+    hints = " ".join(suggestion(pattern.strip("*?"), known) for pattern in patterns)
+    raise typer.BadParameter(f"nothing{where} is called {', '.join(patterns)}. {hints}", param_hint="KIND|PATTERN")
 
 
 # What a screen of 80 columns has no room for, and what is not broken into lines.
-_LEFT_OUT = {"models": ("num_classes", "norm"), "weights": ("num_classes", "top5", "license")}
-_WHOLE = ("name", "input_size", "parameters", "act", "top1", "top5")
+_LEFT_OUT = {
+    "models": ("num_classes", "norm"),
+    "weights": ("num_classes", "top5", "license"),
+    "recipes": ("command", "source"),
+}
+_WHOLE = ("name", "input_size", "parameters", "act", "top1", "top5", "size_bytes")
 
 
-def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+def _print_table(title: str, rows: list[Row]) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -144,17 +92,21 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
             highlight=False,
         )
         return
-    shown = [column for column in rows[0] if column not in _LEFT_OUT.get(title, ())]
+    empty = {column for column in rows[0] if all(row[column] is None for row in rows)}
+    shown = [column for column in rows[0] if column not in (*_LEFT_OUT.get(title, ()), *empty)]
     table = Table(title=title.capitalize(), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in shown:
-        whole = column in _WHOLE
-        table.add_column(column.replace("_", " ").removeprefix("num "), no_wrap=whole, overflow="fold")
+        whole, number = column in _WHOLE, column in ("parameters", "top1", "size_bytes")
+        head = column.replace("_", " ").removeprefix("num ").removesuffix(" bytes")
+        table.add_column(head, no_wrap=whole, overflow="fold", justify="right" if number else "left")
     for row in rows:
-        table.add_row(*(escape(_cell(row[column])) for column in shown))
+        table.add_row(*(escape(_cell(row[column], column)) for column in shown))
     console_out.print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, column: str = "") -> str:
+    if column == "size_bytes":
+        return "" if value is None else f"{value / 1e6:.1f} MB"
     if isinstance(value, float):
         return f"{value:.2f}"
     if isinstance(value, dict):

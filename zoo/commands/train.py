@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.commands._names import recipes
+
 if TYPE_CHECKING:
     from zoo.training import TrainResult
 
@@ -15,15 +17,18 @@ def register(app: typer.Typer) -> None:
 
 
 def train_command(
-    recipe: Annotated[str | None, typer.Argument(help="A shipped recipe, or a .toml file.", show_default=False)] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="A shipped recipe, or a .toml file.", show_default=False, autocompletion=recipes),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Local folder of the data set; without it: from the Hub.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/RECIPE]")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field: --set model.act=galu")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Short for --set schedule.epochs=N.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ... [default: the best available]")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ... Default: the best available.")] = None,
     compiled: Annotated[bool | None, typer.Option("--compile/--no-compile", help="Use torch.compile.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the shipped recipes and stop.")] = False,

@@ -21,13 +21,15 @@ class ImageKind:
     def created(self, model: str | Path, setting: Setting[Preprocess]) -> "tuple[nn.Module, PretrainedTag]":
         """A model by name; one with positions for a single image size is built for the size asked for."""
         from zoo.pretrained.create import create_model, find_tag
+        from zoo.pretrained.fetch import pinned
 
         tag, size = find_tag(model), setting.img_size
         if not isinstance(tag.preprocess, Preprocess):
             raise ConfigurationError(_takes_texts(str(model)))
         fixed = MODELS.get(tag.model).pretrained_cfg()["fixed_input_size"]
         other = size is not None and tag.preprocess.input_size[1:] != (size, size)
-        return create_model(model, pretrained=True, img_size=size if fixed and other else None), tag
+        same = pinned(model, tag)  # a branch of the Hub may move in between
+        return create_model(same, pretrained=True, img_size=size if fixed and other else None), tag
 
     def of_module(self, module: "nn.Module", name: str, setting: Setting[Preprocess]) -> Preprocess:
         """The preprocessing asked for, or the module's own, at the size asked for; checked against the module."""

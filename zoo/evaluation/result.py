@@ -1,9 +1,10 @@
 """What an evaluation found, with everything needed to repeat it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
+from zoo.analysis.classes import ClassCounts
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
 from zoo.errors import ConfigurationError
@@ -71,7 +72,9 @@ class Evaluation:
             ConfigurationError: fields are missing or unknown, or a derived figure contradicts the others.
         """
         known = {field.name for field in fields(cls)} | set(cls.derived)
-        missing, unknown = sorted(known - set(values)), sorted(set(values) - known)
+        # A field with a default came later than the first stored results.
+        needed = known - {field.name for field in fields(cls) if field.default is not MISSING}
+        missing, unknown = sorted(needed - set(values)), sorted(set(values) - known)
         if missing or unknown:
             raise ConfigurationError(f"Evaluation result: missing fields {missing}, unknown fields {unknown}.")
         given = {name: value for name, value in values.items() if name not in cls.derived}
@@ -98,6 +101,7 @@ class EvalResult(Evaluation):
         correct5: images whose class was among the five highest.
         preprocess: how images became inputs.
         images_per_process: images each process evaluated; one entry for an ordinary run.
+        classes: the same images counted by class, or None where that was not stored.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("top1", "top5", "images_per_second")
@@ -106,6 +110,11 @@ class EvalResult(Evaluation):
     correct5: int
     preprocess: Preprocess
     images_per_process: tuple[int, ...]
+    classes: ClassCounts | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes and (sum(self.classes.images), sum(self.classes.correct)) != (self.n, self.correct1):
+            raise ConfigurationError(f"Evaluation result: the counts by class are not of {self.n} images.")
 
     @property
     def top1(self) -> float:
@@ -125,7 +134,9 @@ class EvalResult(Evaluation):
     @classmethod
     def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
         processes = tuple(given["images_per_process"])
-        return {"preprocess": Preprocess.from_dict(given["preprocess"]), "images_per_process": processes}
+        classes = None if given.get("classes") is None else ClassCounts.from_dict(given["classes"])
+        preprocess = Preprocess.from_dict(given["preprocess"])
+        return {"preprocess": preprocess, "images_per_process": processes, "classes": classes}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +169,6 @@ class TextResult(Evaluation):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Preprocess | TextInput):
+    if isinstance(value, Preprocess | TextInput | ClassCounts):
         return value.to_dict()
     return list(value) if isinstance(value, tuple) else value

@@ -21,11 +21,12 @@ class TextKind:
     def created(self, model: str | Path, setting: Setting[TextPreprocess]) -> "tuple[nn.Module, PretrainedTag]":
         """A model by name."""
         from zoo.pretrained.create import create_model, find_tag
+        from zoo.pretrained.fetch import pinned
 
         tag = find_tag(model)
         if isinstance(tag.preprocess, Preprocess):
             raise ConfigurationError(_takes_images(str(model)))
-        return create_model(model, pretrained=True), tag
+        return create_model(pinned(model, tag), pretrained=True), tag  # a branch of the Hub may move in between
 
     def of_module(self, module: "nn.Module", name: str, setting: Setting[TextPreprocess]) -> TextPreprocess:
         """The preprocessing asked for, or the module's own."""

@@ -5,10 +5,11 @@
 
 from zoo.pretrained.card import refresh_card, write_card
 from zoo.pretrained.create import create_model
-from zoo.pretrained.curve import plot_curve
 from zoo.pretrained.locate import list_pretrained, resolve
+from zoo.pretrained.pictures import plot_curve
+from zoo.pretrained.publish import plan_push, push
 from zoo.pretrained.readme import check_card, render_card
-from zoo.pretrained.results import training_record
+from zoo.pretrained.runs import training_record
 from zoo.pretrained.tag import PretrainedTag, read_tag
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "check_card",
     "create_model",
     "list_pretrained",
+    "plan_push",
     "plot_curve",
+    "push",
     "read_tag",
     "refresh_card",
     "render_card",

@@ -25,6 +25,7 @@ from zoo.pretrained.card import check_free, write_card
 from zoo.pretrained.load import check_finite, differences, read_weights
 from zoo.pretrained.locate import checkout_root
 from zoo.pretrained.rename import Renamed, rename_state, unwrap
+from zoo.pretrained.runs import find_run, finetuned_as
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag
 
 # Types besides tensors that training scripts store next to the weights; building one runs no code of the file's.
@@ -57,8 +58,8 @@ class Adopted:
 
 def adopt(
     file: str | Path,
-    model: str,
-    tag: str,
+    model: str | None = None,
+    tag: str | None = None,
     *,
     output: str | Path | None = None,
     num_classes: int | None = None,
@@ -72,6 +73,7 @@ def adopt(
     license: str = "unknown",
     source: str = "",
     dtype: str = "float16",
+    results: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> Adopted:
     """Turn a PyTorch or safetensors checkpoint into a card's folder.
@@ -80,11 +82,12 @@ def adopt(
     parameter of the model its tensor; otherwise each name that does not fit is listed and nothing is written.
 
     Args:
-        file: the checkpoint (.pth, .pt, .bin, .safetensors, ...); for a text model the folder of a fine-tuned
-            transformers model, whose own configuration says what `num_classes`, `model_args`, `preprocess`, `rename`
-            and `ema` say of others.
-        model: the architecture it is for, a name in the model registry.
-        tag: how the weights will be called: MODEL.TAG.
+        file: the checkpoint (.pth, .pt, .bin, .safetensors, ...), or the folder of a `zoo train` run, which says model,
+            labels, preprocessing, data and recipe by itself. For a text model the folder of a fine-tuned transformers
+            model, whose own configuration says what `num_classes`, `model_args`, `preprocess`, `rename` and `ema` say
+            of others.
+        model: the architecture it is for, a name in the model registry; None takes the run's.
+        tag: how the weights will be called: MODEL.TAG; None takes the name of the run's data set.
         output: the card's folder; None takes `model_cards/MODEL.TAG` of the source checkout or of this folder.
         num_classes: classes; None reads them off the classifier.
         labels: class names in order; empty if unknown.
@@ -97,6 +100,7 @@ def adopt(
         license: licence identifier of the weights.
         source: where they come from.
         dtype: how matrices and kernels are stored: float16, bfloat16 or float32.
+        results: what the card shows, see `zoo.pretrained.results`; None takes the training record of a run.
         force: replace the card if it exists.
 
     Raises:
@@ -107,23 +111,25 @@ def adopt(
         ConfigurationError: arguments contradict each other.
         OutputError: the card exists or cannot be written.
     """
+    file = Path(file).expanduser()
+    run = find_run(file)
+    if run is not None:
+        file, tag, results = run.weights, tag or run.dataset, run.results if results is None else results
+        model, labels, dataset = run.check_model(model), labels or run.labels, dataset or run.dataset
+        preprocess, model_args = preprocess or run.preprocess, {**run.model_args, **(model_args or {})}
+    model, tag = _named(file, model, tag)
     folder = Path(output or (checkout_root() or Path.cwd()) / "model_cards" / f"{model}.{tag}").expanduser().absolute()
     check_free(folder, force)
     check_writable(folder / CONFIG_FILE)
     find_spec(model)
     if model in TEXT_MODELS:
         _refuse(model, num_classes=num_classes, preprocess=preprocess, rename=rename, ema=ema, **(model_args or {}))
-        said: dict[str, Any] = {
-            "labels": labels,
-            "dataset": dataset,
-            "max_length": max_length,
-            "license": license,
-            "source": source,
-        }
-        return Adopted(folder, adopt_text(file, model, tag, folder, dtype=dtype, force=force, **said), "", {}, ())
+        said: dict[str, Any] = {"labels": labels, "dataset": dataset, "max_length": max_length, "results": results}
+        said |= {"license": license, "source": source, "dtype": dtype, "force": force}
+        return Adopted(folder, adopt_text(file, model, tag, folder, **said), "", {}, ())
     _refuse(model, max_length=max_length)
     arguments = _check_arguments(model_args or {})
-    foreign, wrapper, aside = unwrap(_read(Path(file).expanduser()), ema)
+    foreign, wrapper, aside = unwrap(_read(file), ema)
     classes = num_classes or len(labels) or _classes(foreign, model, arguments, rename)
     channels = (preprocess or MODELS.get(model)).input_size[0]
     network = build_model(model, num_classes=classes, in_chans=channels, **arguments)
@@ -131,11 +137,27 @@ def adopt(
     _check(found, network, f"{file} for {model} with {classes} classes")
     described = PretrainedTag(
         model, tag, classes, preprocess or Preprocess.of(network), labels=tuple(labels), model_args=arguments,
-        dataset=dataset, license=license, source=source,
+        dataset=dataset, recipe=run.recipe if run else None, license=license, source=source,
     )  # fmt: skip
-    stored = write_card(folder, found.state, described, dtype=dtype, force=force)
+    stored = write_card(folder, found.state, described, results, dtype=dtype, force=force)
     left = [f"{name}: beside the weights" for name in aside] + found.ignored
     return Adopted(folder, stored, wrapper, found.renamed, tuple(left))
+
+
+def _named(file: Path, model: str | None, tag: str | None) -> tuple[str, str]:
+    """Model and tag as given, or as the run of `zoo finetune` in the folder says.
+
+    Raises:
+        ConfigurationError: neither says.
+    """
+    said = finetuned_as(file)
+    model, tag = model or said[0], tag or said[1]
+    if not model or not tag:
+        raise ConfigurationError(
+            f"{file} does not say what it is. Name its architecture with --model (see `zoo list models`) and choose a "
+            "--tag, such as the name of its data set."
+        )
+    return model, tag
 
 
 def _refuse(model: str, **given: Any) -> None:

@@ -15,7 +15,8 @@ from zoo.models.text import TEXT_ACTS, TEXT_MODELS, build_text_model
 from zoo.pretrained._rules import TEXT_ARGS
 from zoo.pretrained.card import write_card
 from zoo.pretrained.load import differences, read_weights
-from zoo.pretrained.results import SUMMARY_FILE, finetuning_record
+from zoo.pretrained.results import SUMMARY_FILE
+from zoo.pretrained.runs import finetuning_record
 from zoo.pretrained.tag import CONFIG_FILE, WEIGHTS_FILE, PretrainedTag, read_json
 from zoo.pretrained.text_files import TOKENIZER_CONFIG
 
@@ -61,6 +62,7 @@ def adopt_text(
     license: str = "unknown",
     source: str = "",
     dtype: str = "float16",
+    results: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> PretrainedTag:
     """Turn the folder of a fine-tuned transformers model, such as a run of `zoo finetune`, into a card's folder.
@@ -77,6 +79,7 @@ def adopt_text(
         license: licence identifier of the weights.
         source: where they come from.
         dtype: how matrices are stored.
+        results: what the card shows; None takes the training record of the run.
         force: replace the card if it exists.
 
     Returns:
@@ -114,7 +117,8 @@ def adopt_text(
         license=license,
         source=source,
     )
-    results = {"training": run.record} if run.record else None
+    if results is None and run.record:
+        results = {"training": run.record}
     return write_card(output, state, described, results, dtype=dtype, force=force, tokenizer=run.place)
 
 

@@ -1,9 +1,11 @@
-"""A card's folder: config.json, model.safetensors, results.json, README.md, curve.png; written whole or not at all.
+"""A card's folder: config.json, model.safetensors, results.json, README.md and pictures; written whole or not at all.
 
-Where coefficients of FleS are stored there is coefficients.png as well. A text model's folder also holds
+Which pictures there are follows from the results, see `zoo.pretrained.pictures`. A text model's folder also holds
 tokenizer.json and tokenizer_config.json.
 """
 
+import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,15 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from zoo._files import write_atomic, write_json
+from zoo._files import Fill, write_json, write_together
+from zoo.analysis.geometry import geometry, learned_pairs
 from zoo.errors import OutputError
 from zoo.pretrained.architecture import build_tagged
-from zoo.pretrained.curve import curve_scores, plot_curve
-from zoo.pretrained.load import load_weights, save_weights
-from zoo.pretrained.readme import CURVE_FILE, README_FILE, render_card
-from zoo.pretrained.readme_coefficients import draw_coefficients
+from zoo.pretrained.load import load_weights, read_weights, save_weights
+from zoo.pretrained.pictures import FILES, Picture, draw_stamped, pictures_of
+from zoo.pretrained.readme import README_FILE, render_tag
 from zoo.pretrained.results import check_results
 from zoo.pretrained.tag import CONFIG_FILE, RESULTS_FILE, PretrainedTag, read_tag
 from zoo.pretrained.text_files import copy_tokenizer, text_config
@@ -41,8 +43,8 @@ def write_card(
         folder: where; `model_cards/MODEL.TAG` for weights that `create_model` should find by name.
         state: the model's state_dict, under our names.
         tag: what the weights are; `sha256` and `results` are filled in here.
-        results: what was measured, see `zoo.pretrained.results`; None writes no results.json. A training log in it
-            also becomes the picture curve.png, coefficients become coefficients.png.
+        results: what was measured, see `zoo.pretrained.results`; None for nothing. The geometry of a model with SALU
+            is added to it. What can be drawn becomes a picture.
         dtype: how matrices and kernels are stored; vectors and scalars stay float32.
         force: replace a folder that exists.
         tokenizer: for a text model, the folder with its tokenizer.json and tokenizer_config.json.
@@ -61,46 +63,76 @@ def write_card(
     model = build_tagged(tag)
     load_weights(model, state, "The state to store")
 
+    known = _with_geometry(results or {}, model)
+
     def fill(place: Path) -> None:
-        stored = replace(tag, sha256=save_weights(place / tag.file, state, dtype), results=results or {})
+        stored = replace(tag, sha256=save_weights(place / tag.file, state, dtype), results=known)
         if tag.is_text:
             copy_tokenizer(tokenizer, place, stored)
         write_json(place / CONFIG_FILE, text_config(stored, model) if tag.is_text else stored.to_dict())
-        _write_rendered(place, results)
+        _write_rendered(stored, place)
 
     return read_tag(_write_folder(Path(folder), fill, force))
 
 
 def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -> Path:
-    """Render README.md (and the pictures) of an existing card anew, for instance after another evaluation.
+    """Render README.md and the pictures of an existing card anew, for instance after another evaluation.
+
+    All of them and results.json change together or not at all.
 
     Args:
         folder: the card's folder; its weights and config.json stay as they are.
-        results: what replaces results.json; None keeps what is stored.
+        results: what replaces results.json; None keeps what is stored. The geometry of the weights is added to it.
 
     Returns:
         The path of README.md.
 
     Raises:
         WeightsNotFoundError: there is no card in `folder`.
+        WeightsCorruptError: the weights are not those of the card.
         ConfigurationError: the results do not have their form.
         OutputError: a file cannot be written.
     """
-    tag = read_tag(folder)
-    check_results(tag.results if results is None else results, tag.is_text)
-    return _write_rendered(Path(folder), results)
+    tag, place = read_tag(folder), Path(folder)
+    given = dict(tag.results if results is None else results)
+    check_results(given, tag.is_text)
+    if "geometry" not in given and (place / tag.file).is_file() and any(learned_pairs(build_tagged(tag, "meta"))):
+        model = build_tagged(tag)
+        load_weights(model, read_weights(place / tag.file, tag.sha256), str(place / tag.file))
+        given = _with_geometry(given, model)
+    return _write_rendered(replace(tag, results=given), place)
 
 
-def _write_rendered(place: Path, results: Mapping[str, Any] | None) -> Path:
-    if results:
-        write_json(place / RESULTS_FILE, results)
-    tag = read_tag(place)
-    log = (tag.results.get("training") or {}).get("log")
-    if log:
-        plot_curve(log, place / CURVE_FILE, *curve_scores(tag))
-    draw_coefficients(tag, place)
-    text = render_card(place)
-    return write_atomic(place / README_FILE, lambda file: file.write_text(text, encoding="utf-8"))
+def _with_geometry(results: Mapping[str, Any], model: nn.Module) -> dict[str, Any]:
+    """The results with S and W of every SALU, SWALU and GALU of the loaded model, in front of notes."""
+    if not any(learned_pairs(model)):
+        return dict(results)
+    layers = [layer.to_dict() for layer in geometry(model)]
+    rest = {key: value for key, value in results.items() if key != "notes"}
+    return rest | {"geometry": {"layers": layers}} | ({"notes": results["notes"]} if "notes" in results else {})
+
+
+def _write_rendered(tag: PretrainedTag, place: Path) -> Path:
+    """results.json, README.md and the pictures, together; pictures of what is no longer stored go."""
+    weights, pictures = place / tag.file, pictures_of(tag)
+    text = render_tag(tag, weights.stat().st_size if weights.is_file() else None)
+    files: dict[str | Path, Fill] = {place / README_FILE: lambda file: file.write_text(text, encoding="utf-8")}
+    if tag.results or (place / RESULTS_FILE).exists():
+        files[place / RESULTS_FILE] = lambda file: file.write_text(_readable(tag.results), encoding="utf-8")
+    write_together(files | {place / picture.file: _drawing(picture) for picture in pictures.values()})
+    for file in set(FILES) - {picture.file for picture in pictures.values()}:
+        (place / file).unlink(missing_ok=True)
+    return (place / README_FILE).absolute()
+
+
+def _readable(values: Any) -> str:
+    """Indented JSON, with each list of numbers on one line: a confusion takes one line instead of five."""
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    return re.sub(r"\[[\s\d.,eE+-]+\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", text) + "\n"
+
+
+def _drawing(picture: Picture) -> Fill:
+    return lambda file: draw_stamped(file, picture.data, picture.draw)
 
 
 def check_free(folder: Path, force: bool = False) -> None:

@@ -1,5 +1,7 @@
 """The papers that cards name, and what of FleS is this project's own."""
 
+from typing import Any
+
 from zoo.models.build import find_spec
 from zoo.pretrained.tag import PretrainedTag
 
@@ -32,6 +34,38 @@ _FLES_CITATION = f"""```bibtex
   url       = {{https://openreview.net/forum?id={FLES_ID}}}
 }}
 ```"""
+
+
+_FIGURES = {
+    ("salunet_c18_cifar", "cifar10"): ("SaluNet-C-18", 97.18, 99.86, "300 epochs, mean of several runs", "5.2"),
+    ("salunet_c18_cifar", "cifar100"): ("SaluNet-C-18", 83.06, 96.20, "300 epochs, mean of several runs", "5.2"),
+    ("salunet_c50", "imagenet-1k"): (
+        "SaluNet-C-50",
+        78.75,
+        94.48,
+        "90 epochs, 176/224 px, mean of several runs",
+        "5.3",
+    ),
+    ("salunet_t_cifar", "cifar10"): ("SaluNet-T-CIFAR", 90.96, None, "200 epochs, mean of several runs", "5.4"),
+    ("salunet_t_cifar", "cifar100"): ("SaluNet-T-CIFAR", 68.00, None, "200 epochs, mean of several runs", "5.4"),
+}
+
+
+def paper_figure(model: str, dataset: str) -> dict[str, Any] | None:
+    """What the paper reports for a model on a data set, as an entry of `comparisons`; None where it says nothing."""
+    if (model, dataset) not in _FIGURES:
+        return None
+    name, top1, top5, how, section = _FIGURES[model, dataset]
+    note = f"{how} as reported in arXiv {PAPER_ID}, section {section}; not run here"
+    figures = {"top1": top1} if top5 is None else {"top1": top1, "top5": top5}
+    return {"label": f"{name} of the paper", **figures, "note": note}
+
+
+def paper(tag: PretrainedTag) -> tuple[str, str]:
+    """Title and address of the paper a model follows."""
+    if is_salunet(tag):
+        return PAPER, f"https://arxiv.org/abs/{PAPER_ID}"
+    return FLES, f"https://openreview.net/forum?id={FLES_ID}"
 
 
 def is_salunet(tag: PretrainedTag) -> bool:

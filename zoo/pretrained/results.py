@@ -1,41 +1,50 @@
 """What `results.json` beside a card's weights holds: measured figures, and only measured ones.
 
     {
-      "evaluations": [ {"dataset", "split", "top1", "top5", "loss", "n", ...} ],
-      "training":    {"recipe": {...}, "epochs", "seconds", "device", ..., "log": [ {"epoch", "train_loss", ...} ]},
-      "comparisons": [ {"label", "top1", "top5", "note"} ],
+      "evaluations": [ {"dataset", "split", "top1", "top5", "loss", "n", "classes", ...} ],
+      "training":    {"command", "epochs", "seconds", "device", "energy", "base_model", "recipe": {...}, ...,
+                      "log": [ {"epoch", "train_loss", ...} ]},
+      "comparisons": [ {"label", "top1", "top5", "note", "command", "recipe_changes": {...}, "log": [...]} ],
+      "geometry":    {"layers": [ {"layer", "kind", "stage", "a", "b", "saturation", "width"} ]},
       "coefficients": {"dataset", "split", "n", "layers": [ {"layer", "channels", "vertical", "horizontal"} ]},
       "notes":       [ "..." ]
     }
 
 Every part may be missing. An evaluation is `EvalResult.to_dict()`: all its further fields are kept. Top-1 and Top-5
-are percent. A comparison is another model under the same recipe, or a figure of a paper, as its note says. Notes are
-sentences for the card's section on limits.
+are percent. A comparison is another model under the same recipe, or a figure of a paper, as its note says; its log,
+the recipe fields in which it differs and the command that repeats it are there if it was run here. `energy` is what
+`zoo.pretrained.energy.estimate` makes of time and device. Notes are sentences for the card's section on limits.
 
 For a text model an evaluation is `TextResult.to_dict()`, with `metrics` ({"accuracy": 0.91}, not in percent) in the
-place of `top1` and `top5`; so has a comparison. The layers of `coefficients` are `LayerCoefficients.to_dict()`.
+place of `top1` and `top5`; so has a comparison. The layers of `coefficients` are `LayerCoefficients.to_dict()`, those
+of `geometry` `LayerGeometry.to_dict()`.
 """
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from zoo.analysis import LayerGeometry
+from zoo.analysis.classes import ClassCounts
 from zoo.analysis.coefficients import QUANTILES
-from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.pretrained.tag import read_json
+from zoo.errors import ConfigurationError
 
 SUMMARY_FILE = "summary.json"
-PARTS = {"evaluations": list, "training": dict, "comparisons": list, "coefficients": dict, "notes": list}
+PARTS = {
+    "evaluations": list,
+    "training": dict,
+    "comparisons": list,
+    "geometry": dict,
+    "coefficients": dict,
+    "notes": list,
+}
 EVALUATION_FIELDS = {"dataset": str, "split": (str, type(None)), "top1": (int, float), "n": int}
 COMPARISON_FIELDS = {"label": str, "top1": (int, float)}
 METRICS_FIELDS = {"metrics": dict}
 COEFFICIENTS_FIELDS = {"dataset": str, "split": (str, type(None)), "n": int, "layers": list}
 LAYER_FIELDS = {"layer": str, "channels": int, "vertical": dict, "horizontal": dict}
 SPREAD_FIELDS = dict.fromkeys((*QUANTILES, "within"), (int, float))
-# What a fine-tuning run's summary says besides recipe and log, and what its log says of speed.
-_FACTS = ("seconds", "texts", "data", "device", "hardware", "environment", "results", "finished", "versions")
-_SPEEDS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
 def check_results(results: Mapping[str, Any], text: bool = False) -> None:
@@ -55,6 +64,9 @@ def check_results(results: Mapping[str, Any], text: bool = False) -> None:
             fields = {k: v for k, v in wanted.items() if k != "top1"} | METRICS_FIELDS if text else wanted
             for row, values in enumerate(results.get(part, [])):
                 problems += [f"{part}[{row}].{problem}" for problem in _row_problems(values, fields)]
+        problems += _optional_problems(results)
+        if "geometry" in results:
+            problems += [f"geometry.{problem}" for problem in _geometry_problems(results["geometry"])]
         if "coefficients" in results:
             problems += [f"coefficients.{problem}" for problem in _coefficients_problems(results["coefficients"])]
         problems += [f"notes[{i}] must be a text" for i, v in enumerate(results.get("notes", [])) if type(v) is not str]
@@ -68,6 +80,12 @@ def runtime_of(result: Mapping[str, Any]) -> str:
     return str(runtime.get("kind", "?")) if isinstance(runtime, Mapping) else str(runtime or "?")
 
 
+def best_counted(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The first evaluation that counted its classes, PyTorch's before those of exported files; None without one."""
+    counted = [result for result in results.get("evaluations", []) if result.get("classes")]
+    return next((result for result in counted if runtime_of(result) == "torch"), counted[0] if counted else None)
+
+
 def size_of(result: Mapping[str, Any]) -> str:
     """The input an evaluation was made with, such as `32x32 px` or `128 tokens`."""
     preprocess = result.get("preprocess") or {}
@@ -77,56 +95,15 @@ def size_of(result: Mapping[str, Any]) -> str:
     return f"{size[1]}x{size[2]} px" if size else "? px"
 
 
-def training_record(run: str | Path) -> dict[str, Any]:
-    """The part `training` of a card's results, from what `zoo train` left in its output folder.
-
-    Args:
-        run: the folder with summary.json and log.jsonl.
-
-    Raises:
-        WeightsNotFoundError: one of the two is missing: the run is not finished, or it is another folder.
-    """
-    summary_file, log_file = Path(run) / SUMMARY_FILE, Path(run) / "log.jsonl"
-    for file in (summary_file, log_file):
-        if not file.is_file():
-            raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo train` run.")
-    summary = json.loads(summary_file.read_text(encoding="utf-8"))
-    log = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
-    return {
-        "epochs": len(log),
-        "seconds": round(summary["wall_clock_s"]),
-        "weights": summary["weights"],
-        "data": summary["data"],
-        **summary["environment"],
-        "recipe": summary["recipe"],
-        "log": log,
-    }
-
-
-def finetuning_record(run: str | Path) -> dict[str, Any]:
-    """The part `training` of a text card's results, from the summary.json that `zoo finetune` left in its folder.
-
-    A start or tokenizer at an absolute path is written as "local: FOLDER/NAME"; the rest says nothing elsewhere.
-
-    Args:
-        run: the folder.
-
-    Raises:
-        WeightsNotFoundError: there is no summary: the run is not finished, or it is another folder.
-        WeightsCorruptError: it is not JSON.
-    """
-    file = Path(run) / SUMMARY_FILE
-    if not file.is_file():
-        raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo finetune` run.")
-    summary = read_json(file)
-    taken = {key: summary[key] for key in _FACTS if key in summary}
-    if "seconds" in taken:
-        taken["seconds"] = round(taken["seconds"])
-    recipe = dict(summary["recipe"])
-    if "model" in recipe:
-        recipe["model"] = {key: without_place(value) for key, value in recipe["model"].items()}
-    epochs = recipe.get("schedule", {}).get("epochs")
-    return {"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))}
+def portable(value: Any) -> Any:
+    """Nested values with every absolute path in them cut to its last two parts; the rest says nothing elsewhere."""
+    if isinstance(value, Mapping):
+        return {key: portable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [portable(item) for item in value]
+    if isinstance(value, str) and Path(value).is_absolute():
+        return "/".join(Path(value).parts[-2:])
+    return value
 
 
 def without_place(value: Any) -> Any:
@@ -136,14 +113,31 @@ def without_place(value: Any) -> Any:
     return value
 
 
-def _log(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """transformers' log under the names of ours: losses while training, metrics of the evaluation split."""
-    for row in rows:
-        if "loss" in row:
-            yield {"epoch": row["epoch"], "train_loss": row["loss"]}
-        measured = {f"val_{key[5:]}": row[key] for key in row if key.startswith("eval_") and key not in _SPEEDS}
-        if measured:
-            yield {"epoch": row["epoch"], **measured}
+def _optional_problems(results: Mapping[str, Any]) -> Iterator[str]:
+    """Of fields that a row may leave out: classes of an evaluation, log and command of a comparison."""
+    for row, values in enumerate(results.get("evaluations", [])):
+        if isinstance(values, Mapping) and values.get("classes") is not None:
+            try:
+                found = ClassCounts.from_dict(values["classes"])
+            except ConfigurationError as error:
+                yield f"evaluations[{row}].classes: {error}"
+                continue
+            if (sum(found.images), sum(found.correct)) != (values.get("n"), values.get("correct1")):
+                yield f"evaluations[{row}].classes are not of its n images and its correct1"
+    kinds = {"log": list, "recipe_changes": dict, "command": str}
+    for row, values in enumerate(results.get("comparisons", [])):
+        for name, kind in kinds.items() if isinstance(values, Mapping) else ():
+            if values.get(name) is not None and not isinstance(values[name], kind):
+                yield f"comparisons[{row}].{name} must be a {kind.__name__}"
+
+
+def _geometry_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    wanted = {field.name: (int, float) if field.type in (float, "float") else str for field in fields(LayerGeometry)}
+    problems = _row_problems(values, {"layers": list})
+    yield from problems
+    for row, layer in enumerate([] if problems else values["layers"]):
+        wrong = _row_problems(layer, wanted) or [f"{key} is unknown" for key in layer if key not in wanted]
+        yield from (f"layers[{row}].{problem}" for problem in wrong)
 
 
 def _coefficients_problems(values: Mapping[str, Any]) -> Iterator[str]:

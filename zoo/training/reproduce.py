@@ -1,6 +1,7 @@
 """The command line that repeats a run: the shipped recipe of its name, and `--set` for every field that differs."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -59,7 +60,8 @@ def _changes(shipped: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str 
 def _toml(value: Any) -> str:
     """A value as TOML writes it on one line; plain text without quotes."""
     if isinstance(value, str):
-        return value if value.replace("-", "").replace("_", "").isalpha() else json.dumps(value)
+        plain = re.fullmatch(r"[A-Za-z][\w.-]*", value) and value not in ("true", "false", "inf", "nan")
+        return value if plain else json.dumps(value)
     return _inline(value)
 
 

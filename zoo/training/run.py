@@ -169,7 +169,7 @@ def _unfuse_attention(model: nn.Module) -> None:
     """Let timm's attention modules use their plain form, for this model only."""
     for module in model.modules():
         if hasattr(module, "fused_attn"):
-            module.fused_attn = False
+            module.fused_attn = False  # type: ignore[assignment]
 
 
 def _open_images(

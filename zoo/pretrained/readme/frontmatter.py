@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data import DATASETS
 from zoo.data.glue import GLUE, METRICS
+from zoo.pretrained.datasets import title_of
 from zoo.pretrained.papers import has_fles, is_salunet
 from zoo.pretrained.results import runtime_of, size_of
 from zoo.pretrained.tag import PretrainedTag
@@ -40,6 +41,7 @@ def front_matter(tag: PretrainedTag) -> str:
         metrics=_metrics(tag),
         eval_results=rows or None,
         **_text_facts(tag),
+        **_carbon(tag),
     )
     return f"---\n{data.to_yaml()}\n---"
 
@@ -53,7 +55,7 @@ def _image_rows(evaluations: list[Mapping[str, Any]]) -> "Iterator[EvalResult]":
                 yield EvalResult(
                     task_type="image-classification",
                     dataset_type=_hub_id(result["dataset"]) or result["dataset"],
-                    dataset_name=result["dataset"],
+                    dataset_name=title_of(result["dataset"]),
                     dataset_split=result["split"],
                     metric_type="accuracy",
                     metric_name=f"{title} (%), {runtime_of(result)}, {size_of(result)}",
@@ -69,7 +71,7 @@ def _text_rows(evaluations: list[Mapping[str, Any]]) -> "Iterator[EvalResult]":
             yield EvalResult(
                 task_type="text-classification",
                 dataset_type=_hub_id(result["dataset"]) or result["dataset"],
-                dataset_name=f"GLUE {result['dataset']}",
+                dataset_name=title_of(result["dataset"]),
                 dataset_config=result["dataset"],
                 dataset_split=result["split"],
                 metric_type=_HUB_METRICS.get(key, key),
@@ -94,9 +96,26 @@ def _text_facts(tag: PretrainedTag) -> dict[str, Any]:
     """Language and start of a text model; the start only where it is a repository of the Hub."""
     if not tag.is_text:
         return {}
-    recipe = (tag.results.get("training") or {}).get("recipe") or {}
-    start = str((recipe.get("model") or {}).get("start") or "")
+    training = tag.results.get("training") or {}
+    start = str(training.get("base_model") or ((training.get("recipe") or {}).get("model") or {}).get("start") or "")
     return {"language": "en"} | ({"base_model": start} if re.fullmatch(r"[\w.-]+/[\w.-]+", start) else {})
+
+
+def _carbon(tag: PretrainedTag) -> dict[str, Any]:
+    """The estimate of `zoo.pretrained.energy`, said to be one."""
+    training = tag.results.get("training") or {}
+    found = training.get("energy")
+    if not found:
+        return {}
+    return {
+        "co2_eq_emissions": {
+            "emissions": found["co2_g"],
+            "source": f"estimate from time and device, not measured: {found['basis']}, PUE {found['pue']}, "
+            f"{found['grid_g_per_kwh']:g} g CO2e per kWh",
+            "training_type": "fine-tuning" if tag.is_text else "pre-training",
+            "hardware_used": str(training["device"]),
+        }
+    }
 
 
 def _hub_id(dataset: str) -> str | None:

@@ -1,0 +1,160 @@
+"""`zoo info`: everything about one name."""
+
+from typing import Annotated, Any
+
+import typer
+
+from zoo.commands._names import activations, models_and_tags
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A model, MODEL.TAG, a card's folder, hf-hub:ORG/REPO, an activation, data set, task, recipe or target.",
+        autocompletion=lambda: [*models_and_tags(), *activations()],
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
+
+_TITLES = {
+    "input_size": "input",
+    "num_classes": "classes",
+    "multiply_adds": "multiply-adds",
+    "norms": "norm sites",
+    "license": "licence",
+    "max_length": "tokens",
+    "hub_id": "on the Hub",
+    "model_args": "arguments",
+}
+# Shown as tables or sentences of their own.
+_APART = ("kind", "name", "description", "results", "comparisons", "weights", "next", "labels", "energy")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `info` to the command line."""
+    app.command("info")(info_command)
+
+
+def info_command(name: Name, json_output: AsJson = False) -> None:
+    """Explain a model, a set of weights, an activation, or anything else that has a name here.
+
+    Of a model: parameters, multiply-adds, input, what stands at its normalisation and activation sites, its weights.
+    Of weights also their figures, recipe, file and licence, and what to type next.
+    """
+    from zoo.commands._about import about
+    from zoo.commands._output import print_json, progress
+
+    with progress("looking it up", None):
+        facts = about(name)
+    if json_output:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from zoo.commands._output import console_out
+
+    console_out.print(f"[bold]{escape(facts['name'])}[/bold]  ({facts['kind']})", highlight=False)
+    if facts.get("description"):
+        console_out.print(escape(facts["description"]), highlight=False)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for key, value in facts.items():
+        shown = "" if key in _APART else _shown(key, value)
+        if shown:
+            grid.add_row(_TITLES.get(key, key.replace("_", " ")), escape(shown))
+    if facts.get("labels"):
+        grid.add_row("labels", escape(_labels(facts["labels"])))
+    if facts.get("energy"):
+        found = facts["energy"]
+        grid.add_row("energy", f"about {found['kwh']} kWh, {found['co2_g']} g CO2e (an estimate)")
+    console_out.print(grid)
+    _print_figures([*facts.get("results", []), *facts.get("comparisons", [])])
+    _print_weights(facts)
+    if facts.get("next"):
+        console_out.print("\nNext:", style="bold")
+        for command in facts["next"]:
+            console_out.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+
+
+def _shown(key: str, value: Any) -> str:
+    """A fact in words; "" for nothing to say."""
+    if value in (None, "", [], {}):
+        return ""
+    if key == "parameters":
+        return f"{value / 1e6:.2f} M"
+    if key == "multiply_adds":
+        return f"{value / 1e9:.2f} G"
+    if key == "input_size":
+        return f"{value[1]}x{value[2]} px, {value[0]} channels"
+    if key in ("norms", "activations"):
+        return ", ".join(f"{count} x {name}" for name, count in value.items())
+    if key == "stages":
+        return ", ".join(f"{stage['channels']} channels at 1/{stage['reduction']}" for stage in value)
+    if key == "file":
+        size = f"{value['size_bytes'] / 1e6:.1f} MB, " if value["size_bytes"] else ""
+        return f"{size}{value['path'] or value['hub'] or 'not here'}\nsha256 {value['sha256']}"
+    if key == "training":
+        return _training(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {item}" for name, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _training(values: dict[str, Any]) -> str:
+    from zoo.pretrained.readme.training import duration
+
+    told = [f"{values['epochs']} epochs" if "epochs" in values else ""]
+    told += [duration(values["seconds"]) if "seconds" in values else "", values.get("device", "")]
+    command = f"; {values['command']}" if "command" in values else ""
+    return ", ".join(part for part in told if part) + command
+
+
+def _labels(labels: list[str]) -> str:
+    shown = [label.partition(",")[0] for label in labels[:10]]
+    return ", ".join(shown) + (f", ... ({len(labels)} in all)" if len(labels) > len(shown) else "")
+
+
+def _print_figures(rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from zoo.commands._output import console_out
+
+    if not rows:
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row.get("metrics") or ()))
+    columns = names or [name for name in ("top1", "top5") if any(row.get(name) is not None for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("figures")
+    for column in columns:
+        head = {"top1": "Top-1 %", "top5": "Top-5 %"}.get(column, f"{column} x100".replace("_", " "))
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        where = f"these weights on {row.get('dataset')} {row.get('split') or ''} ({row.get('runtime')})"
+        scores = row.get("metrics") or {}
+        values = [100 * scores[name] if name in scores else row.get(name) for name in columns]
+        cells = ["-" if value is None else f"{value:.2f}" for value in values]
+        table.add_row(escape(row.get("label") or where), *cells)
+    console_out.print(table)
+
+
+def _print_weights(facts: dict[str, Any]) -> None:
+    from rich.markup import escape
+
+    from zoo.commands._output import console_out
+
+    if facts["kind"] != "model":
+        return
+    console_out.print("\nWeights:" if facts["weights"] else "\nNo weights are published for it.", style="bold")
+    for row in facts["weights"]:
+        score = f"Top-1 {row['top1']:.2f} %" if row["top1"] is not None else ""
+        score = score or ", ".join(f"{name} {100 * value:.2f}" for name, value in (row["metrics"] or {}).items())
+        size = f"{row['size_bytes'] / 1e6:.1f} MB" if row["size_bytes"] else ""
+        told = ", ".join(part for part in (row["trained_on"], score, size, row["where"]) if part)
+        console_out.print(f"  {escape(row['name'])}  {escape(told)}", highlight=False, soft_wrap=True)

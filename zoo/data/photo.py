@@ -1,0 +1,86 @@
+"""One image file of a user, opened as people see it, with everything that was done to it said in words."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.data.preprocess import convert_image
+from zoo.errors import DataNotFoundError, ShapeError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image ready for `Preprocess`.
+
+    Args:
+        image: 8-bit RGB, upright.
+        size: width and height in the file, in pixels.
+        notes: what is not as in the file, one sentence each.
+    """
+
+    image: "Image"
+    size: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
+def open_photo(path: str | Path) -> Photo:
+    """Read an image file.
+
+    A camera's orientation (EXIF) is applied, as every viewer does; data sets are evaluated without that, since their
+    models were trained so. Greyscale is repeated in three channels, CMYK converted, transparency dropped, and of an
+    animation the first frame is taken; the notes say so.
+
+    Args:
+        path: any format that Pillow reads.
+
+    Raises:
+        DataNotFoundError: no such file; no image, or a damaged one; more pixels than Pillow's limit for untrusted
+            files (`PIL.Image.MAX_IMAGE_PIXELS`, 89 million).
+        ShapeError: 16 or 32 bits a channel, of which nobody knows which range to show.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    file = Path(path)
+    if not file.is_file():
+        raise DataNotFoundError(f"There is no file {file}. Check the path.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as found:
+                return _upright(found)
+    except ShapeError as error:
+        raise ShapeError(f"{file}: {error}") from error
+    except UnidentifiedImageError as error:
+        raise DataNotFoundError(f"{file} is no image that Pillow can read. Save it as PNG or JPEG.") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataNotFoundError(
+            f"{file} has more than {Image.MAX_IMAGE_PIXELS:,} pixels, Pillow's limit for files of unknown origin. Make "
+            "a smaller copy of it."
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:  # a damaged PNG raises SyntaxError
+        raise DataNotFoundError(f"{file} cannot be decoded: {error}. Is it whole?") from error
+
+
+def _upright(found: "Image") -> Photo:
+    """The first frame, turned as its EXIF data say, in RGB."""
+    from PIL import ImageOps
+
+    notes, size = [], found.size
+    frames = getattr(found, "n_frames", 1)
+    if frames > 1:
+        notes.append(f"The first of {frames} frames is used.")
+    found.load()
+    turned = ImageOps.exif_transpose(found)
+    if found.getexif().get(0x0112, 1) not in (0, 1):
+        notes.append("Turned as its EXIF orientation says.")
+    if turned.mode in ("L", "LA", "1"):
+        notes.append("Greyscale: the same in all three channels.")
+    elif turned.mode in ("CMYK", "YCCK"):
+        notes.append("Converted from CMYK without its colour profile.")
+    if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
+        notes.append("Transparency is dropped.")
+    return Photo(convert_image(turned).copy(), size, tuple(notes))

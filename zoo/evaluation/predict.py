@@ -1,0 +1,123 @@
+"""Predictions for image files: the likeliest classes of each, by whatever runs the model."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zoo._devices import choose_device
+from zoo.data.photo import Photo, open_photo
+from zoo.data.preprocess import Preprocess
+from zoo.errors import ConfigurationError, ZooError
+from zoo.evaluation import _work
+from zoo.evaluation.images import IMAGES
+from zoo.evaluation.subject import Setting, Subject, default_device, open_subject
+from zoo.evaluation.task import Predictor
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One class of a prediction.
+
+    Args:
+        number: of the class.
+        label: its name, or None where the model does not say.
+        probability: softmax of its score; whether it is right so often was not checked (it is not calibrated).
+    """
+
+    number: int
+    label: str | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one file.
+
+    Args:
+        file: as it was given.
+        guesses: likeliest first; of equal probabilities the lower class number first. Empty if there is a problem.
+        size: width and height in the file.
+        notes: what was done to the image; see `zoo.data.photo.open_photo`.
+        problem: why there is no prediction, or None.
+    """
+
+    file: str
+    guesses: tuple[Guess, ...] = ()
+    size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@contextmanager
+def open_model(model: "str | Path | nn.Module | Predictor", device: str | None = None) -> Iterator[Subject[Preprocess]]:
+    """Prepare a model for `predict`.
+
+    Args:
+        model: as for `zoo.evaluate`: a name, a folder, FILE.onnx, a module or a predictor.
+        device: "cpu", "cuda", ...; None as for `zoo.evaluate`.
+
+    Raises:
+        ZooError: as `zoo.evaluate` does for a model.
+    """
+    place = choose_device(default_device(model) if device is None else device)
+    with ExitStack() as stack:
+        yield stack.enter_context(open_subject(model, Setting(place), IMAGES))
+
+
+def predict(subject: Subject[Preprocess], files: Sequence[str | Path], topk: int = 5) -> Iterator[Prediction]:
+    """Classify image files, in their order; a file that cannot be used becomes a prediction with a problem.
+
+    Args:
+        subject: from `open_model`.
+        files: image files.
+        topk: how many classes of each; all if there are fewer.
+
+    Raises:
+        ConfigurationError: `topk` is below 1.
+        ShapeError: the model does not run on its own input size.
+        WeightsMismatchError: scores are NaN or infinite.
+    """
+    if topk < 1:
+        raise ConfigurationError(f"topk is {topk}; give at least 1.")
+    for start in range(0, len(files), BATCH):
+        yield from _batch(subject, files[start : start + BATCH], topk)
+
+
+def _batch(subject: Subject[Preprocess], files: Sequence[str | Path], topk: int) -> Iterator[Prediction]:
+    opened: list[Photo | str] = [_open(file) for file in files]
+    photos = [photo for photo in opened if isinstance(photo, Photo)]
+    scores: Iterator[Any] = iter(_scores(subject, photos) if photos else ())
+    for file, photo in zip(files, opened, strict=True):
+        if isinstance(photo, str):
+            yield Prediction(str(file), problem=photo)
+        else:
+            yield Prediction(str(file), _guesses(next(scores), subject.labels, topk), photo.size, photo.notes)
+
+
+def _open(file: str | Path) -> Photo | str:
+    try:
+        return open_photo(file)
+    except ZooError as error:
+        return str(error)
+
+
+def _scores(subject: Subject[Preprocess], photos: Sequence[Photo]) -> torch.Tensor:
+    inputs = torch.stack([subject.preprocess(photo.image) for photo in photos])
+    outputs = _work.predict(subject, inputs, len(photos), f"shape {tuple(inputs.shape)}", "Check its preprocessing.")
+    _work.check_finite(subject, outputs, 0, "images", "the files given")
+    return outputs
+
+
+def _guesses(scores: torch.Tensor, labels: Sequence[str], topk: int) -> tuple[Guess, ...]:
+    shares = scores.double().softmax(dim=0)
+    order = shares.argsort(descending=True, stable=True)[:topk].tolist()
+    return tuple(Guess(number, labels[number] if labels else None, float(shares[number])) for number in order)
