@@ -124,7 +124,7 @@ def test_files_are_written_together_or_not_at_all(coefficients, tmp_path):
         ("fresh:salunet_t_cifar,seed=x", {}, ConfigurationError, "whole numbers"),
         ("fresh:fles_minilm_l6", {}, ConfigurationError, "takes texts"),
         ("fresh:salunet_t_cifra", {}, UnknownNameError, "salunet_t_cifar"),
-        ("salunet_c50.imagenet", {}, WeightsNotFoundError, "No pretrained weights"),
+        ("salunet_c101.imagenet", {}, WeightsNotFoundError, "No pretrained weights"),
         ("fresh:salunet_t_cifar", {"data": "x"}, ConfigurationError, "--dataset"),
         ("fresh:salunet_t_cifar", {"batch_size": 0}, ConfigurationError, "batch_size=0"),
         (FLES, {"images": 1, "dataset": "cifar10"}, ConfigurationError, "images=1"),
