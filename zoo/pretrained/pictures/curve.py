@@ -85,7 +85,7 @@ def _draw_scores(axes: Any, rows: Rows, scores: Mapping[str, str], color: str, r
     if drawn and not run:
         epoch, value = drawn[-1][2][-1]
         axes.annotate(f"{value:.2f}" if value > 1 else f"{value:.4f}", (epoch, value), color=color,
-                      xytext=(-5, -3), textcoords="offset points", ha="right", va="top", fontsize=8)  # fmt: skip
+                      xytext=(-4, 4), textcoords="offset points", ha="right", va="bottom", fontsize=8)  # fmt: skip
 
 
 def _legend(axes: Sequence[Any], runs: int) -> tuple[list[Any], list[str]]:
