@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo._files import write_atomic
+from zoo.analysis._drawing import write_png
 from zoo.analysis.coefficients import LayerCoefficients
 
 
@@ -22,8 +22,7 @@ def plot_coefficients(layers: Sequence[LayerCoefficients], path: str | Path, tit
     Raises:
         OutputError: the file cannot be written.
     """
-    figure = draw_coefficients(layers, title)
-    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=130))
+    return write_png(draw_coefficients(layers, title), path)
 
 
 def draw_coefficients(layers: Sequence[LayerCoefficients], title: str = "") -> Any:

@@ -24,7 +24,7 @@ from zoo.analysis._drawing import (
 from zoo.analysis.geometry import LayerGeometry
 from zoo.analysis.lipschitz import LayerBound
 from zoo.analysis.plot_curves import MOST_NAMES as MOST_CURVES
-from zoo.analysis.plot_geometry import MOST_NAMES, bands
+from zoo.analysis.plot_geometry import bands, name_layers
 from zoo.analysis.propagation import Arrival
 from zoo.analysis.signals import LayerSignal
 from zoo.analysis.stages import DOWNSAMPLING
@@ -197,7 +197,4 @@ def draw_depth(
 def _depth_axis(axis: Any, layers: Sequence[LayerGeometry] | Sequence[LayerBound]) -> None:
     stage_bands(axis, bands([layer.stage for layer in layers]), names=True)
     axis.grid(axis="x", visible=False)
-    if len(layers) <= MOST_NAMES:
-        axis.set_xticks(range(len(layers)), [layer.layer for layer in layers], rotation=90, fontsize=7)
-    else:
-        axis.set_xlabel("layer, in the order of the network's modules")
+    name_layers(axis, [layer.layer for layer in layers])

@@ -46,15 +46,20 @@ def draw_geometry(layers: Sequence[LayerGeometry], title: str = "") -> Any:
         log_axis(axis, [getattr(layer, name) for layer in layers])
         axis.set_ylabel(label)
         axis.grid(axis="x", visible=False)
-    if len(layers) <= MOST_NAMES:
-        bottom.set_xticks(range(len(layers)), [layer.layer for layer in layers], rotation=90, fontsize=7)
-    else:
-        bottom.set_xlabel("layer, in the order of the network's modules")
+    name_layers(bottom, [layer.layer for layer in layers])
     handles, labels = top.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     if title:
         figure.suptitle(title, fontsize=10)
     return figure
+
+
+def name_layers(axis: Any, names: Sequence[str]) -> None:
+    """Write the layers below x = 0, 1, 2, ... where there is room for their names."""
+    if len(names) <= MOST_NAMES:
+        axis.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    else:
+        axis.set_xlabel("layer, in the order of the network's modules")
 
 
 def bands(stages: Sequence[str]) -> list[str]:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.commands import PLUGIN_GROUP
 from zoo.commands._kinds import KINDS, Row
 
 if TYPE_CHECKING:
     from torch import nn
 
     from zoo.pretrained import PretrainedTag
-
-PLUGIN_GROUP = "zoo.commands"
 
 
 def about(name: str) -> Row:
@@ -28,11 +27,11 @@ def about(name: str) -> Row:
 
     if _is_card(name):
         return _card(name)
-    for kind, describe in {**_describers(), **dict(_plug_ins())}.items():
-        names, one = describe
+    describers = {**_describers(), **dict(_plug_ins())}
+    for kind, (names, one) in describers.items():
         if name in names():
             return {"kind": kind, **one(name)}
-    known = [other for names, _ in {**_describers(), **dict(_plug_ins())}.values() for other in names()]
+    known = [other for names, _ in describers.values() for other in names()]
     raise UnknownNameError("name", name, [*known, *KINDS["weights"].names()], "`zoo list` shows all of them.")
 
 
@@ -65,7 +64,7 @@ def _model(name: str) -> Row:
 
     spec: Any = find_spec(name)
     network = build_model(name, device="meta").eval()
-    size = getattr(spec, "input_size", None)
+    size, tags = getattr(spec, "input_size", None), list_pretrained(name)
     return {
         "name": name,
         "description": spec.description,
@@ -73,8 +72,8 @@ def _model(name: str) -> Row:
         "input_size": list(size) if size else None,
         "num_classes": spec.num_classes,
         **_network(network, size),
-        "weights": [_weights_row(tag) for tag in list_pretrained(name)],
-        "next": _next_of_model(name, list_pretrained(name), size is None),
+        "weights": [KINDS["weights"].row(tag) for tag in tags],
+        "next": _next_of_model(name, tags, size is None),
     }
 
 
@@ -162,10 +161,6 @@ def _result_row(row: Row) -> Row:
         key: row[key] for key in ("label", "dataset", "split", "n", "top1", "top5", "metrics", "note") if key in row
     }
     return kept | ({"runtime": runtime.get("target") or runtime.get("kind")} if isinstance(runtime, dict) else {})
-
-
-def _weights_row(name: str) -> Row:
-    return KINDS["weights"].row(name)
 
 
 def _file(tag: "PretrainedTag", name: str) -> Row:

@@ -35,9 +35,13 @@ def norms() -> list[str]:
 
 def tags() -> list[str]:
     """Published weights, MODEL.TAG."""
+    return sorted(file.parent.name for file in _cards().glob("*/config.json"))
+
+
+def _cards() -> Path:
+    """Where the cards are: `cards_root` of `zoo.pretrained.locate`, which imports torch, says the same."""
     checkout = _PACKAGE.parent
-    root = checkout if (checkout / "pyproject.toml").is_file() else _PACKAGE / "pretrained"
-    return sorted(file.parent.name for file in (root / "model_cards").glob("*/config.json"))
+    return (checkout if (checkout / "pyproject.toml").is_file() else _PACKAGE / "pretrained") / "model_cards"
 
 
 def models_and_tags() -> list[str]:
@@ -47,9 +51,7 @@ def models_and_tags() -> list[str]:
 
 def image_tags() -> list[str]:
     """Published weights of models for images: a text model's folder has a tokenizer as well."""
-    checkout = _PACKAGE.parent
-    root = checkout if (checkout / "pyproject.toml").is_file() else _PACKAGE / "pretrained"
-    return [name for name in tags() if not (root / "model_cards" / name / "tokenizer_config.json").is_file()]
+    return [name for name in tags() if not (_cards() / name / "tokenizer_config.json").is_file()]
 
 
 def recipes() -> list[str]:

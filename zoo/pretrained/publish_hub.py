@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import PublishError
 from zoo.pretrained.hub_errors import LOGIN, explain, is_unreachable
 from zoo.pretrained.publish_check import CardFile
+from zoo.pretrained.readme.frontmatter import LIBRARY
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -52,7 +53,7 @@ def open_api() -> "HfApi":
     """The Hub at HF_ENDPOINT, with the token of HF_TOKEN or of `hf auth login`, if there is one."""
     from huggingface_hub import HfApi, constants, get_token
 
-    return HfApi(endpoint=constants.ENDPOINT, token=get_token() or False, library_name="salu-zoo")
+    return HfApi(endpoint=constants.ENDPOINT, token=get_token() or False, library_name=LIBRARY)
 
 
 def check_token(api: "HfApi", repo: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo._files import write_atomic
+from zoo.analysis._drawing import write_png
 from zoo.studies.batch_size.cells import BASELINE, SALUNET
 
 STYLES = {SALUNET.label: ("#2f6690", "o"), BASELINE.label: ("#d1495b", "s")}
@@ -40,7 +40,7 @@ def plot_batch_size(report: Mapping[str, Any], path: str | Path) -> Path:
     axis.grid(alpha=0.25)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     axis.set_title(_title(report), fontsize=9)
-    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=130))
+    return write_png(figure, path)
 
 
 def _draw(axis: Any, rows: list[dict[str, Any]], label: str, colour: str, marker: str, chance: float) -> None:

@@ -139,7 +139,7 @@ def _job(cell: Cell, base: Recipe, rate: float, classes: int, name: str, *, fina
     recipe = cell.recipe(base, rate)
     m = recipe.model
     build = partial(build_model, m.name, num_classes=classes, norm=m.norm, act=m.act, **m.args)
-    preprocess = Preprocess.of(build())
+    preprocess = Preprocess.of(build(device="meta"))  # what it takes is known without its weights
     if not final:
         return Job(name, recipe, build, preprocess)
     return Job(name, recipe, build, preprocess, conclude=measure_with_batch_statistics)

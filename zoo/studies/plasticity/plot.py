@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo._files import write_atomic
+from zoo.analysis._drawing import write_png
 from zoo.studies.plasticity.report import curve, runs_of
 
 STYLES = {
@@ -43,7 +43,7 @@ def plot_plasticity(report: Mapping[str, Any], path: str | Path) -> Path:
     axes[0].set_ylabel("slope for negative inputs (no unit)")
     axes[0].legend(frameon=False, fontsize=9)
     figure.suptitle(_title(report), fontsize=10)
-    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=130))
+    return write_png(figure, path)
 
 
 def _draw(axis: Any, points: list[tuple[float, float | None]], label: str, colour: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from zoo.studies.numbers import compare, spread
 
 Answer = Literal["holds", "does not hold", "undecided"]
+_FIGURES = {"late_range": "range in the second half", "late_change": "change in the second half"}
 
 
 def movement(run: Mapping[str, Any], layer: int = 0) -> dict[str, float]:
@@ -50,7 +51,13 @@ def judge(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not all(moved.values()):
         missing = ", ".join(name for name, found in moved.items() if not found)
         return {"points": [], "sentence": f"No verdict: no finished run of {missing}.{ending}"}
-    points = [_narrow(moved), _drift(moved), _adaptive(moved)]
+    narrow = "BatchNorm holds the slope in a narrower range than SALU does"
+    drift = "without a stabiliser the slope drifts further than under SALU"
+    points = [
+        _against_salu(moved, narrow, "batchnorm", "below", "late_range"),
+        _against_salu(moved, drift, "none", "above", "late_change"),
+        _adaptive(moved),
+    ]
     held = [point["answer"] for point in points]
     head = f"Of the paper's three observations {held.count('holds')} of 3 held here"
     body = "; ".join(f"{point['claim']}: {point['answer']} ({point['found']})" for point in points)
@@ -70,23 +77,16 @@ def _answer(found: str, wanted: str) -> Answer:
     return "undecided" if found == "undecided" else "holds" if found == wanted else "does not hold"
 
 
-def _narrow(moved: Mapping[str, list[dict[str, float]]]) -> dict[str, str]:
-    order = compare(_values(moved, "batchnorm", "late_range"), _values(moved, "salu", "late_range"))
+def _against_salu(
+    moved: Mapping[str, list[dict[str, float]]], claim: str, other: str, wanted: str, figure: str
+) -> dict[str, str]:
+    """Whether a figure of `other` lies `wanted` that under SALU."""
+    order = compare(_values(moved, other, figure), _values(moved, "salu", figure))
+    what, behind = _FIGURES[figure], {"batchnorm": "BatchNorm", "none": "nothing"}[other]
     return {
-        "claim": "BatchNorm holds the slope in a narrower range than SALU does",
-        "answer": _answer(order, "below"),
-        "found": f"range in the second half {_shown(moved, 'batchnorm', 'late_range')} behind BatchNorm, "
-        f"{_shown(moved, 'salu', 'late_range')} behind SALU",
-    }
-
-
-def _drift(moved: Mapping[str, list[dict[str, float]]]) -> dict[str, str]:
-    order = compare(_values(moved, "none", "late_change"), _values(moved, "salu", "late_change"))
-    return {
-        "claim": "without a stabiliser the slope drifts further than under SALU",
-        "answer": _answer(order, "above"),
-        "found": f"change in the second half {_shown(moved, 'none', 'late_change')} behind nothing, "
-        f"{_shown(moved, 'salu', 'late_change')} behind SALU",
+        "claim": claim,
+        "answer": _answer(order, wanted),
+        "found": f"{what} {_shown(moved, other, figure)} behind {behind}, {_shown(moved, 'salu', figure)} behind SALU",
     }
 
 
