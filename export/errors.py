@@ -31,10 +31,6 @@ class ModelMismatchError(ExportError):
     """An ONNX file was exported from another model, or from other weights, than the one it is held against."""
 
 
-class NativeError(ExportError):
-    """The compiled operators cannot be had: no compiler, one that refuses, no place to keep them, or no load."""
-
-
 class BlockedLayoutError(ExportError):
     """A graph could not be brought into ONNX Runtime's blocked or integer layout with our operators inside it."""
 

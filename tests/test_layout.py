@@ -18,6 +18,7 @@ MAX_FUNCTION_LINES = 40
 LAYERS = {
     "zoo": [
         {"errors", "_registry", "_files", "_environment", "_devices"},
+        {"native"},
         {"activations"},
         {"models"},
         {"data"},

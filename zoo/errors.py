@@ -85,3 +85,15 @@ class OutputError(ZooError):
 
 class ConfigurationError(ZooError, ValueError):
     """Arguments that contradict each other or the model they are for."""
+
+
+class NativeError(ZooError):
+    """Compiled C++ cannot be had: no compiler, one that refuses, no place to keep it, or no load."""
+
+
+class KernelMismatchError(ZooError):
+    """A fused kernel and the definition it stands for disagree by more than rounding; its speed is not shown."""
+
+
+class BenchmarkError(ZooError):
+    """A measurement failed, so there is no figure."""

@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import NativeError
-from export.native.cache import NativeCacheWarning, NativeLibrary, build, cache_folder, find, source_hash
-from export.native.compiler import find_compiler
+from export.native.compiler import operator_sources
 from export.native.operators import DOMAIN, OP_VERSION, OPERATORS, OperatorSpec
+from zoo.errors import NativeError
+from zoo.native import NativeCacheWarning, NativeLibrary, cache_folder
+from zoo.native import library as compiled
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -51,15 +52,7 @@ def library() -> NativeLibrary:
 
 @lru_cache
 def _library(cache: Path) -> NativeLibrary:
-    sources = source_hash()
-    try:
-        compiler = find_compiler()
-    except NativeError:
-        kept = find(sources, None)
-        if kept is None:
-            raise
-        return kept
-    return find(sources, compiler) or build(sources, compiler)
+    return compiled(operator_sources())
 
 
 def register(options: "onnxruntime.SessionOptions") -> NativeLibrary:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from export.errors import NativeError
-from export.native.cache import sources_digest
+from export.native.compiler import operator_sources
 from export.native.operators import DOMAIN, OP_VERSION
+from zoo.errors import NativeError
 
 
 def operators_record() -> dict[str, Any]:
     """Domain, version and SHA-256 of the C++ sources; the same on every machine, whatever compiles them there."""
-    return {"domain": DOMAIN, "version": OP_VERSION, "sources_sha256": sources_digest().hexdigest()}
+    return {"domain": DOMAIN, "version": OP_VERSION, "sources_sha256": operator_sources().digest().hexdigest()}
 
 
 def check_operators(record: dict[str, Any], file: str) -> None:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from export.errors import BlockedLayoutError
 from export.native import NativeLibrary, register
-from export.native.cache import cache_folder
 from zoo._files import write_together
 from zoo.errors import OutputError
+from zoo.native import cache_folder
 
 # float32 in another order of summation; a misplaced operator is off by 1e-2 and more.
 MAX_REL = 1e-5

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from export._versions import version_of
 from export.errors import ExportError, OnnxFileError, ProviderError
-from export.native.cache import cache_folder
 from export.runtime.profile import Profile, ProfiledSession, feeds_of
 from export.runtime.providers import CPU, CUDA, TENSORRT
 from export.runtime.session import Session, open_session, run_session
 from zoo._files import sha256_of, write_json
 from zoo.errors import OutputError
+from zoo.native import cache_folder
 
 _RECORD = "engine.json"
 _WHEELS = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")

@@ -15,8 +15,8 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from export.errors import WebRuntimeError
-from export.native.cache import cache_folder
 from zoo._files import write_together
+from zoo.native import cache_folder
 
 ORT_WEB_VERSION = "1.30.0"
 REGISTRY = "https://registry.npmjs.org"

@@ -10,10 +10,11 @@ from tiny_text_model import text_model
 from torch import nn
 
 from export import ExportResult, InputSpec, export
-from export.errors import NativeError
-from export.native.compiler import find_compiler
+from export.native.compiler import operator_sources
 from zoo.activations import SALU, SWALU
 from zoo.data.preprocess import Preprocess
+from zoo.errors import NativeError
+from zoo.native import find_compiler
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def text_exported(text_given, tmp_path_factory) -> ExportResult:
 def cache(tmp_path_factory):
     """Everything compiled and arranged goes into a folder of the tests."""
     try:
-        find_compiler()
+        find_compiler(operator_sources())
     except NativeError as error:
         pytest.skip(str(error))
     with pytest.MonkeyPatch.context() as patch:

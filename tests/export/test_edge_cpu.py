@@ -13,7 +13,7 @@ from edge_models import SPEC, Tokens, export_edge, residual, seeded
 
 import export.runtime.machine as machine
 from export import export, load_predictor, open_session, validate
-from export.errors import BlockedLayoutError, NativeError
+from export.errors import BlockedLayoutError
 from export.metadata import PREFIX
 from export.native import library
 from export.operators import is_operator
@@ -21,6 +21,7 @@ from export.runtime.blocked import arrange
 from export.runtime.machine import BlockedLayoutWarning
 from export.runtime.session import run_session
 from zoo.activations import GALU, SALU, FleS
+from zoo.errors import NativeError
 from zoo.models import build_model
 
 

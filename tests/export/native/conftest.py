@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from export.errors import NativeError
 from export.native import instruction_set, library
-from export.native.compiler import find_compiler, processor
+from export.native.compiler import operator_sources
+from zoo.errors import NativeError
+from zoo.native import find_compiler, processor
 
 # Of this kind of processor; one that lacks AVX-512, say, skips that part.
 ISAS = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon")}.get(processor(), ("portable",))
@@ -22,7 +23,7 @@ def native_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def compiler():
     try:
-        return find_compiler()
+        return find_compiler(operator_sources())
     except NativeError as error:
         pytest.skip(str(error))
 

@@ -10,7 +10,8 @@ import numpy as np
 from native_cases import Case, make_cases
 
 from export.native import OPERATORS
-from export.native.compiler import SOURCES, Compiler, run_compiler, units
+from export.native.compiler import SOURCES, operator_sources, units
+from zoo.native import Compiler, run_compiler
 
 FLOAT_NAMES = [name for name, spec in OPERATORS.items() if spec.element == "float32"]
 
@@ -24,9 +25,9 @@ def build_driver(
     sources[str(Path(__file__).with_name("driver.cpp"))] = ("-std=c++17", "-O1")
     for source, own in sources.items():
         objects.append(str(folder / f"{Path(source).stem}.o"))
-        run_compiler(compiler, (*own, *flags, f"-I{SOURCES}", "-c", source, "-o", objects[-1]))
+        run_compiler(operator_sources(), compiler, (*own, *flags, f"-I{SOURCES}", "-c", source, "-o", objects[-1]))
     driver = folder / "driver"
-    run_compiler(compiler, (*flags, *link, *objects, "-o", str(driver)))
+    run_compiler(operator_sources(), compiler, (*flags, *link, *objects, "-o", str(driver)))
     return driver
 
 

@@ -6,14 +6,16 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from export import native as native_module
-from export.errors import NativeError
-from export.native import NativeCacheWarning, cache, compiler, instruction_set, library
-from export.native.compiler import Compiler, find_compiler
+from export.native import NativeCacheWarning, compiler, instruction_set, library
+from export.native.compiler import operator_sources
+from zoo.errors import NativeError
+from zoo.native import Compiler, Sources, cache, cache_folder, find_compiler
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def quick(monkeypatch, native):
     """Compiling copies the library built before, so that tests of the cache take no seconds; counts its calls."""
     calls = []
 
-    def copy(_: Compiler, output: Path) -> None:
+    def copy(_: Sources, compiler: Compiler, output: Path) -> None:
         calls.append(output)
         shutil.copy(native.path, output)
 
@@ -78,7 +80,8 @@ def test_another_compiler_is_another_library(quick, own_cache, tmp_path, monkeyp
 
 def test_changed_sources_are_another_library(quick, own_cache, monkeypatch):
     first = library()
-    monkeypatch.setattr(cache, "units", lambda machine: {"portable": ("-O1",)})
+    changed = replace(operator_sources(), units={"portable": ("-O1",)})
+    monkeypatch.setattr(native_module, "operator_sources", lambda: changed)
     native_module._library.cache_clear()
     second = library()
     assert second.source_sha256 != first.source_sha256
@@ -110,7 +113,8 @@ def test_a_damaged_file_is_detected_and_replaced(quick, own_cache, damage):
 
 def test_builders_at_once(quick, own_cache):
     """Eight builders that all start with nothing end with one library between them."""
-    sources, found_compiler = cache.source_hash(), find_compiler()
+    sources = operator_sources()
+    found_compiler = find_compiler(sources)
     with ThreadPoolExecutor(8) as pool:
         built = list(pool.map(lambda _: cache.build(sources, found_compiler), range(8)))
     assert set(built) == {built[0]}
@@ -182,11 +186,11 @@ def test_a_cache_that_cannot_be_written(tmp_path, compiler, monkeypatch, variabl
 def test_where_libraries_are_kept(monkeypatch):
     monkeypatch.setenv("SALU_ZOO_CACHE", "/one")
     monkeypatch.setenv("XDG_CACHE_HOME", "/two")
-    assert cache.cache_folder() == Path("/one/native")
+    assert cache_folder() == Path("/one/native")
     monkeypatch.delenv("SALU_ZOO_CACHE")
-    assert cache.cache_folder() == Path("/two/salu-zoo/native")
+    assert cache_folder() == Path("/two/salu-zoo/native")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.cache_folder() == Path.home() / ".cache" / "salu-zoo" / "native"
+    assert cache_folder() == Path.home() / ".cache" / "salu-zoo" / "native"
 
 
 def test_no_flag_gives_up_exact_arithmetic():
@@ -197,7 +201,7 @@ def test_no_flag_gives_up_exact_arithmetic():
         for flag in unit
     }
     assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-march=native"} & (
-        flags | {*compiler.link_flags()}
+        flags | {*operator_sources().link_flags()}
     )
     assert "-ffp-contract=off" in flags
 

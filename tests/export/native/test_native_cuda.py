@@ -13,7 +13,8 @@ from native_driver import FLOAT_NAMES, run_driver
 from native_models import model, node
 
 from export.native import OPERATORS
-from export.native.compiler import SOURCES, compile_objects
+from export.native.compiler import SOURCES, operator_sources
+from zoo.native.compiler import compile_objects
 
 CUDA = SOURCES.parent / "cuda"
 # One rounding to float16 of the result; below its normal range an absolute step of 2⁻²⁴.
@@ -80,7 +81,7 @@ def test_kernels_on_a_gpu(gpu, driver):
 def cuda_library(tmp_path_factory, compiler) -> Path:
     """The operators for the CPU and for CUDA in one library."""
     folder = tmp_path_factory.mktemp("cuda")
-    objects = compile_objects(compiler, folder, ("-DSALU_ZOO_CUDA",))
+    objects = compile_objects(operator_sources(), compiler, folder, ("-DSALU_ZOO_CUDA",))
     flags = ("-shared", "-Xcompiler", "-fPIC,-fvisibility=hidden", "-Xlinker", "-znodelete")
     return nvcc([*CUDA.glob("*.cu"), *objects], folder / "libsalu_zoo_cuda.so", *flags)
 

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 from native_driver import build_driver, run_driver, some_cases
 
-from export.errors import NativeError
-from export.native.compiler import Compiler, processor
+from zoo.errors import NativeError
+from zoo.native import Compiler, processor
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g")
 ARM_COMPILER, ARM_EMULATORS = "aarch64-linux-gnu-g++", ("qemu-aarch64-static", "qemu-aarch64")

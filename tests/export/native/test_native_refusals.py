@@ -5,8 +5,8 @@ import onnxruntime
 import pytest
 from native_models import model, node, one, open_native
 
-from export.errors import NativeError
 from export.native import OPERATORS, register
+from zoo.errors import NativeError
 
 PAIR = {"a": 1.0, "b": 1.0}
 BOTH = PAIR | {"c": 0.5, "d": 0.5}

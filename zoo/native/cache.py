@@ -3,9 +3,7 @@
 import hashlib
 import json
 import os
-import platform
 import shutil
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -13,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.errors import NativeError
-from export.native.compiler import SOURCES, Compiler, compile_library, link_flags, processor, units
-from export.native.operators import OP_VERSION
 from zoo._files import sha256_of
+from zoo.errors import NativeError
+from zoo.native.compiler import Compiler, compile_library, find_compiler
+from zoo.native.sources import Sources
 
-_LIBRARY, _RECORD = "libsalu_zoo.so", "library.json"
+_RECORD = "library.json"
 
 
 class NativeCacheWarning(UserWarning):
@@ -27,13 +25,13 @@ class NativeCacheWarning(UserWarning):
 
 @dataclass(frozen=True)
 class NativeLibrary:
-    """A compiled library of the operators.
+    """A compiled library.
 
     Attributes:
         path: the shared library.
         sha256: of that file.
         source_sha256: of the C++ sources, their flags and the platform.
-        version: of the operators, as `OP_VERSION`.
+        version: that of its `Sources`.
         compiler: the first line of the compiler's `--version`.
     """
 
@@ -51,48 +49,51 @@ def cache_folder() -> Path:
     return root.expanduser().absolute() / "native"
 
 
-def sources_digest() -> "hashlib._Hash":
-    """SHA-256 over names and content of the C++ sources, to be read or carried on."""
-    digest = hashlib.sha256()
-    for file in sorted(SOURCES.glob("*.*")):
-        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
-    return digest
+def library(sources: Sources) -> NativeLibrary:
+    """The compiled library for this machine; the first call ever compiles it.
+
+    Kept in the folder `native` of SALU_ZOO_CACHE, or of `salu-zoo` in the user's cache, by a hash of sources, flags,
+    platform and compiler. A machine without a compiler uses what is kept there.
+
+    Raises:
+        NativeError: nothing is kept and there is no compiler, it refuses, or the cache cannot be written.
+    """
+    try:
+        compiler = find_compiler(sources)
+    except NativeError:
+        kept = find(sources, None)
+        if kept is None:
+            raise
+        return kept
+    return find(sources, compiler) or build(sources, compiler)
 
 
-def source_hash() -> str:
-    """SHA-256 over the C++ sources, the flags they are compiled with, the processor, the system and its C library."""
-    digest = sources_digest()
-    platform_now = (processor(), sys.platform, platform.libc_ver())
-    digest.update(repr((units(processor()), link_flags(), platform_now)).encode())
-    return digest.hexdigest()
-
-
-def find(sources: str, compiler: Compiler | None) -> NativeLibrary | None:
+def find(sources: Sources, compiler: Compiler | None) -> NativeLibrary | None:
     """The kept library made from `sources` by `compiler`, or by any compiler where none is given.
 
     A file that is not what was put there counts as missing, with a `NativeCacheWarning`.
     """
     if compiler is not None:
         return _read(_folder(sources, compiler), sources)
-    folders = sorted(cache_folder().glob(f"{sources[:24]}-*"))
+    folders = sorted(cache_folder().glob(f"{sources.key()[:24]}-*"))
     return next((library for folder in folders if (library := _read(folder, sources))), None)
 
 
-def build(sources: str, compiler: Compiler) -> NativeLibrary:
+def build(sources: Sources, compiler: Compiler) -> NativeLibrary:
     """Compile the library and put it into the cache. Builders at the same time do not disturb each other.
 
     Raises:
         NativeError: the compiler refuses, or the cache cannot be written.
     """
     folder = _folder(sources, compiler)
-    with _workplace() as work:
-        compile_library(compiler, work / _LIBRARY)
+    with _workplace(sources) as work:
+        compile_library(sources, compiler, work / sources.file)
         for left in work.glob("*.o"):
             left.unlink()
         record = {
-            "sha256": sha256_of(work / _LIBRARY),
-            "source_sha256": sources,
-            "version": OP_VERSION,
+            "sha256": sha256_of(work / sources.file),
+            "source_sha256": sources.key(),
+            "version": sources.version,
             "compiler": compiler.version,
         }
         (work / _RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
@@ -103,7 +104,7 @@ def build(sources: str, compiler: Compiler) -> NativeLibrary:
     return library
 
 
-def _put(work: Path, folder: Path, sources: str) -> None:
+def _put(work: Path, folder: Path, sources: Sources) -> None:
     """Rename the finished folder into place, unless another builder was first; a damaged one makes way."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NativeCacheWarning)  # said when it was looked for
@@ -121,14 +122,14 @@ def _put(work: Path, folder: Path, sources: str) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _read(folder: Path, sources: str) -> NativeLibrary | None:
-    path = folder / _LIBRARY
+def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
+    path = folder / sources.file
     if not folder.is_dir():
         return None
     try:
         record = json.loads((folder / _RECORD).read_text("utf-8"))
         library = NativeLibrary(path, **record)
-        intact = library.source_sha256 == sources and sha256_of(path) == library.sha256
+        intact = library.source_sha256 == sources.key() and sha256_of(path) == library.sha256
     except (OSError, ValueError, TypeError):
         intact = False
     if intact:
@@ -137,13 +138,13 @@ def _read(folder: Path, sources: str) -> NativeLibrary | None:
     return None
 
 
-def _folder(sources: str, compiler: Compiler) -> Path:
+def _folder(sources: Sources, compiler: Compiler) -> Path:
     made_by = hashlib.sha256(repr((compiler.command, compiler.version)).encode()).hexdigest()
-    return cache_folder() / f"{sources[:24]}-{made_by[:12]}"
+    return cache_folder() / f"{sources.key()[:24]}-{made_by[:12]}"
 
 
 @contextmanager
-def _workplace() -> Iterator[Path]:
+def _workplace(sources: Sources) -> Iterator[Path]:
     """A folder of one's own inside the cache, so that a rename puts the result into place; gone at the end."""
     cache = cache_folder()
     try:
@@ -151,17 +152,17 @@ def _workplace() -> Iterator[Path]:
         work = Path(tempfile.mkdtemp(dir=cache, prefix=".building-"))
         work.chmod(0o755)
     except OSError as error:
-        raise _refused(cache, error) from error
+        raise _refused(sources, cache, error) from error
     try:
         yield work
     except OSError as error:
-        raise _refused(cache, error) from error
+        raise _refused(sources, cache, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _refused(cache: Path, error: OSError) -> NativeError:
+def _refused(sources: Sources, cache: Path, error: OSError) -> NativeError:
     return NativeError(
-        f"The salu_zoo operators are compiled into {cache}, which cannot be written: {error.strerror or error}. "
+        f"{sources.what} are compiled into {cache}, which cannot be written: {error.strerror or error}. "
         "Set SALU_ZOO_CACHE to a folder you may write to."
     )

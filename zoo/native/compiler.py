@@ -1,0 +1,101 @@
+"""The user's C++ compiler: which one, and how it is run."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import NativeError
+from zoo.native.sources import Sources, processor
+
+__all__ = ["Compiler", "compile_library", "compile_objects", "find_compiler", "processor", "run_compiler"]
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C++ compiler: the command that starts it and the first line it says about its version."""
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_compiler(sources: Sources) -> Compiler:
+    """The compiler that CXX names, or else the first of c++, g++ and clang++ on the path.
+
+    Args:
+        sources: what it is for; messages say so.
+
+    Raises:
+        NativeError: there is none, CXX names none, it does not run, or the system is Windows.
+    """
+    if sys.platform == "win32":
+        raise NativeError(f"{sources.what} are not built on Windows. Use WSL, or {sources.instead}.")
+    named = shlex.split(os.environ.get("CXX", ""))
+    for command in [named] if named else [["c++"], ["g++"], ["clang++"]]:
+        program = shutil.which(command[0])
+        if program:
+            return Compiler((program, *command[1:]), _version((program, *command[1:])))
+    looked = f"CXX={shlex.join(named)}" if named else "c++, g++ and clang++"
+    raise NativeError(
+        f"{sources.what} are compiled on first use, and no C++ compiler was found (looked for {looked}). "
+        "Install one (Debian: apt install g++; macOS: xcode-select --install), point CXX to it, or "
+        f"{sources.instead}."
+    )
+
+
+def compile_library(sources: Sources, compiler: Compiler, output: Path) -> None:
+    """Compile the library into `output`; objects are written beside it.
+
+    Raises:
+        NativeError: the compiler refuses; the message holds the first lines of what it says.
+    """
+    objects = compile_objects(sources, compiler, output.parent)
+    run_compiler(sources, compiler, (*map(str, objects), *sources.link_flags(), "-o", str(output)))
+
+
+def compile_objects(sources: Sources, compiler: Compiler, folder: Path, extra: tuple[str, ...] = ()) -> list[Path]:
+    """Compile every source into `folder`, with its own flags and `extra`.
+
+    Raises:
+        NativeError: as for `compile_library`.
+    """
+    objects = []
+    for name, flags in sources.units.items():
+        objects.append(folder / f"{name}.o")
+        run_compiler(sources, compiler, (*flags, *extra, "-c", f"{name}.cpp", "-o", str(objects[-1])))
+    return objects
+
+
+def run_compiler(sources: Sources, compiler: Compiler, arguments: tuple[str, ...]) -> None:
+    """Run the compiler in the folder of the sources.
+
+    Raises:
+        NativeError: it fails; the message holds the first lines of what it says.
+    """
+    done = _run((*compiler.command, *arguments), sources.folder)
+    if done.returncode:
+        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[:12])
+        raise NativeError(
+            f"{compiler.command[0]} ({compiler.version}) could not build {sources.what[0].lower()}"
+            f"{sources.what[1:]}:\n{said}\nPoint CXX to a newer compiler, or {sources.instead}."
+        )
+
+
+def _version(command: tuple[str, ...]) -> str:
+    done = _run((*command, "--version"), None)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        raise NativeError(f"{shlex.join(command)} --version failed, so it is no C++ compiler. Correct CXX.")
+    return lines[0]
+
+
+def _run(command: tuple[str, ...], folder: Path | None) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise NativeError(f"{command[0]} does not start: {error.strerror}. Point CXX to a C++ compiler.") from error
