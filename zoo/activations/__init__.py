@@ -2,9 +2,12 @@
 
 `salu`, `swalu`, `galu` are functions of (x, a, b); `SALU`, `SWALU`, `GALU` are modules that own a and b. `fles` is a
 function of x and its coefficients; `FleS` predicts them. The rivals of both papers are in `zoo.activations.rivals`, and
-`make_gate` builds any gate by its name.
+`make_gate` builds any gate by its name. `salu_swalu` and its neighbours take a stabiliser and the gate behind it
+together. `with kernel("plain")` keeps all of them from using fused kernels.
 """
 
+from zoo.activations._fused import kernel
+from zoo.activations.composites import salu_add_salu_swalu, salu_add_swalu, salu_swalu
 from zoo.activations.fles import FleS, fles
 from zoo.activations.galu import GALU, galu
 from zoo.activations.gates import list_gates, make_gate
@@ -30,12 +33,16 @@ __all__ = [
     "dyt",
     "fles",
     "galu",
+    "kernel",
     "list_activations",
     "list_gates",
     "make_gate",
     "parameter_specs",
     "project_parameters",
     "salu",
+    "salu_add_salu_swalu",
+    "salu_add_swalu",
+    "salu_swalu",
     "swalu",
 ]
 

@@ -12,11 +12,13 @@ mode, stay finite.
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
+
+from zoo.activations._fused import Kernel, fused, recorded
 
 Formula = Callable[..., Tensor]
 Gradients = Callable[..., tuple[Tensor, ...]]
@@ -54,8 +56,21 @@ def _tensors(x: Tensor, *coefficients: Tensor | float) -> tuple[Tensor, ...]:
     return x, *(c if isinstance(c, Tensor) else torch.tensor(c, dtype=kind, device=x.device) for c in coefficients)
 
 
-def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None) -> Formula:
+class Plain(NamedTuple):
+    """The definition of an operator, for kernels that compute the same."""
+
+    formula: Formula
+    gradients: Gradients
+
+
+PLAIN: dict[str, Plain] = {}
+"""The operators that may have a fused kernel, by name."""
+
+
+def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None, *, name: str = "") -> Formula:
     """Return `formula(x, *coefficients)` with a backward pass that stores nothing but its arguments.
+
+    The function returned takes `kernel` as a keyword: "plain" keeps it from using a fused kernel (see `fused`).
 
     Args:
         formula: the value, as plain tensor code.
@@ -63,8 +78,23 @@ def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None) 
             output.
         traced: the same value in the form that a compiler or an exporter should see, differentiable on its own; None
             takes `formula`.
+        name: under which `zoo.kernels` may have a fused kernel of it; "" for none.
     """
-    plain = traced or formula
+    plain, keeping = traced or formula, _input_keeping(formula, gradients)
+    if name:
+        PLAIN[name] = Plain(formula, gradients)
+
+    def call(x: Tensor, *coefficients: Tensor | float, kernel: Kernel | None = None) -> Tensor:
+        inputs = _tensors(x, *coefficients)
+        definition = plain if recorded() else keeping
+        quick = fused(name, inputs, kernel) if name else None
+        return definition(*inputs) if quick is None else quick(*inputs)
+
+    return call
+
+
+def _input_keeping(formula: Formula, gradients: Gradients) -> Formula:
+    """The formula as a function of autograd that keeps its arguments and nothing else."""
 
     class Lean(torch.autograd.Function):
         generate_vmap_rule = True
@@ -95,10 +125,4 @@ def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None) 
             terms = [slope * v for slope, v in zip(slopes, tangents, strict=True) if v is not None]
             return torch.stack(torch.broadcast_tensors(*terms)).sum(0).to(x.dtype)
 
-    def call(x: Tensor, *coefficients: Tensor | float) -> Tensor:
-        inputs = _tensors(x, *coefficients)
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
-            return plain(*inputs)
-        return Lean.apply(*inputs)  # type: ignore[no-any-return, no-untyped-call]
-
-    return call
+    return Lean.apply  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.activations._fused import fused
 from zoo.activations._lean import overridable, wide_dtype
 from zoo.errors import ShapeError
 
@@ -57,6 +58,10 @@ def positive_mean(
     Source: FleS slides, "channel effective mean intensity"; the axes and the mask are ours.
     """
     axis, positions = split_axes(x, channel_axis, channels)
+    if not over_batch:
+        quick = fused("positive_mean", (x,) if mask is None else (x, mask), None)
+        if quick is not None:
+            return quick(x, axis, mask)
     positive = _positive(x)
     if mask is not None:
         positive = torch.where(along_positions(mask, x, axis), positive, 0.0)

@@ -32,6 +32,7 @@ from zoo.activations._fles_network import (
     shift_units,
     trunk_units,
 )
+from zoo.activations._fused import Kernel
 from zoo.activations._lean import lean, overridable, wide_dtype
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 from zoo.errors import ConfigurationError, suggestion
@@ -77,13 +78,18 @@ def _shifted_gradients(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: 
     return vertical * (gate + horizontal * bend), gate * wide, vertical * wide * bend, vertical * bend
 
 
-_fles = lean(_formula, _gradients, _traced)
+_fles = lean(_formula, _gradients, _traced, name="fles")
 _fles_shifted = lean(_shifted, _shifted_gradients)
 
 
 @overridable
 def fles(
-    x: Tensor, vertical: Tensor | float, horizontal: Tensor | float, offset: Tensor | float | None = None
+    x: Tensor,
+    vertical: Tensor | float,
+    horizontal: Tensor | float,
+    offset: Tensor | float | None = None,
+    *,
+    kernel: Kernel | None = None,
 ) -> Tensor:
     """vertical · σ(horizontal · x + offset) · x, computed in float32 (float64 for float64 input).
 
@@ -92,12 +98,15 @@ def fles(
         vertical: κ_ve, a scalar or a shape that broadcasts with x, such as (n, 1, c) for tokens.
         horizontal: κ_ho, likewise.
         offset: AdaShift's Δ, likewise; None for FleS proper, the variant "adas" has one.
+        kernel: "plain" for the definition, "fused" for a fused kernel; None for what `kernel()` has set, first "auto".
+            With an offset it is always the definition.
 
     Returns:
         The dtype of x. At -inf NaN, as torch's SiLU; horizontal·x beyond the largest float counts as infinite.
 
     Raises:
         TypeError: x is not floating point.
+        ConfigurationError: `kernel` is "fused" and no kernel fits these inputs.
 
     Source: FleS slides (ICLR 2026), "Method"; for the offset, AdaShift (CVPR 2024).
 
@@ -105,7 +114,11 @@ def fles(
     >>> fles(torch.tensor([-1.0, 0.0, 2.0]), 1.0, 1.0)
     tensor([-0.2689,  0.0000,  1.7616])
     """
-    return _fles(x, vertical, horizontal) if offset is None else _fles_shifted(x, vertical, horizontal, offset)
+    return (
+        _fles(x, vertical, horizontal, kernel=kernel)
+        if offset is None
+        else _fles_shifted(x, vertical, horizontal, offset)
+    )
 
 
 class FleS(ChannelGate):

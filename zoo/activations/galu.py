@@ -11,6 +11,7 @@ import math
 
 from torch import Tensor
 
+from zoo.activations._fused import Kernel
 from zoo.activations._lean import lean, overridable, wide_dtype
 from zoo.activations._pair import LearnedPair
 from zoo.activations._unit import gated, parameter_slopes, unit
@@ -48,23 +49,25 @@ def _gradients(x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return (1 + at.saturation * at.t * (1 + q * at.r * at.r)) / 2, wide / 2 * da, wide / 2 * db
 
 
-_galu = lean(_formula, _gradients)
+_galu = lean(_formula, _gradients, name="galu")
 
 
 @overridable
-def galu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+def galu(x: Tensor, a: Tensor | float, b: Tensor | float, *, kernel: Kernel | None = None) -> Tensor:
     """x/2 · (1 + SALU(ψ(x); a, b)), computed in float32 (float64 for float64 input).
 
     Args:
         x: any shape, floating point.
         a: a scalar, or a shape that broadcasts with x. |a|, at least 1e-6, takes effect.
         b: like a.
+        kernel: "plain" for the definition, "fused" for a fused kernel; None for what `kernel()` has set, first "auto".
 
     Returns:
         The dtype of x; NaN only where x is NaN. The limits at ±inf are those of the module docstring.
 
     Raises:
         TypeError: x is not floating point.
+        ConfigurationError: `kernel` is "fused" and no kernel fits these inputs.
 
     Source: arXiv 2606.02927, equation 11; the guard on a and b is ours.
 
@@ -72,7 +75,7 @@ def galu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
     >>> galu(torch.tensor([-torch.inf, 0.0, 2.0]), 0.5, 0.5)
     tensor([-0.0000, 0.0000, 1.6851])
     """
-    return _galu(x, a, b)
+    return _galu(x, a, b, kernel=kernel)
 
 
 class GALU(LearnedPair):

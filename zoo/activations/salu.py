@@ -8,6 +8,7 @@ Source: arXiv 2606.02927, section 2.1, equation 2. The initial values (1, 1) and
 
 from torch import Tensor
 
+from zoo.activations._fused import Kernel
 from zoo.activations._lean import lean, overridable, wide_dtype
 from zoo.activations._pair import LearnedPair
 from zoo.activations._unit import parameter_slopes, unit
@@ -25,23 +26,25 @@ def _gradients(x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return at.a * at.r * at.r * at.r, *parameter_slopes(at, a, b)
 
 
-_salu = lean(_formula, _gradients)
+_salu = lean(_formula, _gradients, name="salu")
 
 
 @overridable
-def salu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+def salu(x: Tensor, a: Tensor | float, b: Tensor | float, *, kernel: Kernel | None = None) -> Tensor:
     """a·x / sqrt(1 + a·b·x²), computed in float32 (float64 for float64 input) and without overflow.
 
     Args:
         x: any shape, floating point.
         a: the slope at 0; a scalar, or a shape that broadcasts with x. |a|, at least 1e-6, takes effect.
         b: like a; the slope and b set the saturation sqrt(a/b).
+        kernel: "plain" for the definition, "fused" for a fused kernel; None for what `kernel()` has set, first "auto".
 
     Returns:
         The dtype of x. ±inf gives ±sqrt(a/b), NaN stays NaN.
 
     Raises:
         TypeError: x is not floating point.
+        ConfigurationError: `kernel` is "fused" and no kernel fits these inputs.
 
     Source: arXiv 2606.02927, equation 2; the guard on a and b is ours.
 
@@ -49,7 +52,7 @@ def salu(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
     >>> salu(torch.tensor([-torch.inf, 0.0, 1.0]), 1.0, 1.0)
     tensor([-1.0000,  0.0000,  0.7071])
     """
-    return _salu(x, a, b)
+    return _salu(x, a, b, kernel=kernel)
 
 
 class SALU(LearnedPair):

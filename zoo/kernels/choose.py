@@ -1,0 +1,137 @@
+"""Whether a fused kernel evaluates a call: it must fit the inputs, and be known to be faster than the definition."""
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from zoo.errors import ConfigurationError
+from zoo.kernels._layout import varying
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+SCALARS = {"salu", "swalu", "galu", "salu_swalu", "salu_add_swalu", "salu_add_salu_swalu"}
+"""Operators whose coefficients are one number each."""
+SHORTCUT = 3
+"""Where those that add a shortcut take it."""
+
+WORTH_ON_CPU = 2**16
+"""Elements from which on the CPU's kernels pay [ours, measured]: below, a call costs more than the passes it saves."""
+
+
+class KernelWarning(UserWarning):
+    """The fused kernels of this device cannot be had; the definitions are evaluated instead."""
+
+
+def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[..., Tensor] | None:
+    """The fused operator for these inputs, or None.
+
+    Args:
+        name: of the operator.
+        inputs: x and its coefficients.
+        required: whether anything but a fused operator is an error.
+
+    Raises:
+        ConfigurationError: it is required and does not fit.
+    """
+    reason = _misfit(name, inputs)
+    if reason is None and not required and not _worth(name, inputs):
+        return None
+    reason = reason or unavailable(inputs[0].device.type, not required)
+    if reason is None:
+        from zoo.kernels.ops import operator
+
+        return operator(name)
+    if required:
+        raise ConfigurationError(f'{name}(kernel="fused"): no fused kernel fits, {reason}. Use kernel="auto".')
+    return None
+
+
+def _worth(name: str, inputs: Sequence[Tensor]) -> bool:
+    """Whether a kernel that fits is to be preferred to the definition."""
+    x = inputs[0]
+    if x.device.type == "cpu" and x.numel() < WORTH_ON_CPU:
+        return False
+    if x.device.type == "cuda" and torch.compiler.is_compiling():
+        return False  # Inductor's own kernels: ours have not been measured against them on a GPU
+    # A fresh FleS is torch's SiLU to the last bit, which conversion promises; only training gives that up for speed.
+    return name != "fles" or (torch.is_grad_enabled() and any(value.requires_grad for value in inputs))
+
+
+def _misfit(name: str, inputs: Sequence[Tensor]) -> str | None:
+    """Why the kernels do not compute this call, as the end of a sentence; None where they do."""
+    if torch.compiler.is_compiling():
+        return _misfit_of_tensors(name, inputs)
+    if any(type(value) not in (Tensor, torch.nn.Parameter) for value in inputs):
+        return "a tensor is of a subclass"
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "torch.func or forward-mode differentiation is at work"
+    if is_in_torch_dispatch_mode():
+        return "a dispatch mode watches the operators"
+    return _misfit_of_tensors(name, inputs)
+
+
+def _misfit_of_tensors(name: str, inputs: Sequence[Tensor]) -> str | None:
+    x = inputs[0]
+    if x.dtype not in DTYPES:
+        return f"x is {x.dtype} and they take float32, float16 and bfloat16"
+    if x.device.type not in ("cpu", "cuda") or any(value.device != x.device for value in inputs):
+        return f"the tensors are on {', '.join(sorted({str(value.device) for value in inputs}))}"
+    if name in SCALARS:
+        return _misfit_of_scalars(inputs)
+    if name == "fles" and varying(x, inputs[1:]) is None:
+        return "the coefficients vary along more than two axes of x"
+    return None
+
+
+def _misfit_of_scalars(inputs: Sequence[Tensor]) -> str | None:
+    x = inputs[0]
+    shortcut = inputs[SHORTCUT] if len(inputs) > 5 else None
+    if any(value.ndim for value in inputs[1:] if value is not shortcut):
+        return "a coefficient is no scalar"
+    if shortcut is not None and (shortcut.shape != x.shape or shortcut.dtype != x.dtype):
+        return "the shortcut has another shape or dtype than x"
+    return None
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def unavailable(device: str, warn: bool) -> str | None:
+    """Why there are no kernels for a kind of device, "cpu" or "cuda"; None where there are.
+
+    Args:
+        device: its type.
+        warn: whether to say once what keeps the CPU's kernels from being compiled.
+    """
+    if device == "cuda":
+        return None if _triton() else "Triton is not installed"
+    reason = _cpu()
+    if reason is not None and warn:
+        _warn_once(reason)
+    return reason
+
+
+@functools.cache
+def _triton() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("triton") is not None
+
+
+@functools.cache
+def _cpu() -> str | None:
+    from zoo.kernels.cpu import available
+
+    return available()
+
+
+@functools.cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(
+        f"The fused CPU kernels are not used: {reason}. The definitions are evaluated instead, which is slower and "
+        'gives the same. zoo.activations.kernel("plain") silences this.',
+        KernelWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,132 @@
+"""The compiled kernels: for which processors, how they are called, and on whose threads they run."""
+
+import ctypes
+import functools
+import sys
+from pathlib import Path
+
+import torch
+
+from zoo.errors import NativeError
+from zoo.native import Sources, find_compiler, library, processor
+from zoo.native.cache import find
+
+# Contraction is off, so that only the explicit multiply-adds are fused: every compiler rounds alike. -ffast-math is
+# out: linked in, it would switch the whole process to flushing denormal numbers to zero.
+_COMMON = (
+    *("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"),
+    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+)
+_AVX2 = ("-mavx2", "-mfma", "-mf16c")
+_AVX512 = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl")
+_FLAGS = {"AVX512": _AVX512, "AVX2": _AVX2, "NEON": ()}
+"""By the widest vectors that torch itself uses here."""
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+"""In the order in which the library counts them."""
+
+_POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+_POINTWISE = {
+    "salu_zoo_forward": (_INT, _INT, *[_POINTER] * 3, _SIZE, _POINTER, _SIZE, _POINTER),
+    "salu_zoo_backward": (_INT, _INT, *[_POINTER] * 5, _SIZE, _POINTER, _POINTER, _SIZE, _POINTER),
+}
+_CHANNELWISE = ("salu_zoo_fles", "salu_zoo_fles_backward", "salu_zoo_positive_sums", "salu_zoo_positive_shares")
+
+_SHARED = 2**15
+"""Elements from which on threads share the work, as in torch: below, waking them costs more than it saves."""
+
+
+def vectors() -> str | None:
+    """The widest vectors the kernels use here, or None where they have none for this processor."""
+    if processor() == "aarch64":
+        return "NEON"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return capability if processor() == "x86_64" and capability in _FLAGS else None
+
+
+def sources(instructions: str) -> Sources:
+    """What the library is made from: for "AVX512", "AVX2" or "NEON"."""
+    flags = (*_COMMON, *_FLAGS[instructions])
+    return Sources(
+        what="The CPU kernels",
+        instead='use the plain definitions: zoo.activations.kernel("plain")',
+        folder=Path(__file__).parent / "cpp",
+        units={"pointwise": flags, "channels": flags},
+        file="libsalu_zoo_kernels.so",
+    )
+
+
+@functools.cache
+def available() -> str | None:
+    """None where the kernels can run, else the reason, for messages; nothing is compiled to find out.
+
+    They need Linux or macOS, x86-64 with AVX2 or 64-bit ARM, and a C++ compiler, or a library compiled before.
+    """
+    if sys.platform == "win32":
+        return "they are not built on Windows"
+    if sys.byteorder != "little":
+        return "they read 16-bit numbers of little-endian processors only"
+    instructions = vectors()
+    if instructions is None:
+        found = f"{processor()} with torch's capability {torch.backends.cpu.get_cpu_capability()}"
+        return f"they need x86-64 with AVX2, or 64-bit ARM, and this is {found}"
+    made_from = sources(instructions)
+    try:
+        find_compiler(made_from)
+    except NativeError as error:
+        return None if find(made_from, None) is not None else str(error).rstrip(".")
+    return None
+
+
+@functools.cache
+def kernels() -> ctypes.CDLL:
+    """The library, compiled by the first call ever, which takes some seconds.
+
+    Raises:
+        NativeError: `available` says why, or the compiler refuses, or the library does not load.
+    """
+    instructions = vectors()
+    if instructions is None:
+        raise NativeError(f"The CPU kernels cannot be compiled: {available()}.")
+    return load(instructions)
+
+
+def load(instructions: str) -> ctypes.CDLL:
+    """The library for these instructions, with the types of its functions.
+
+    Raises:
+        NativeError: it cannot be compiled, or does not load.
+    """
+    built = library(sources(instructions))
+    try:
+        loaded = ctypes.CDLL(str(built.path))
+    except OSError as error:
+        raise NativeError(f"{built.path} does not load: {error}. Remove its folder; it is built again.") from error
+    for name, types in _POINTWISE.items():
+        getattr(loaded, name).argtypes = types
+    for name in _CHANNELWISE:
+        getattr(loaded, name).argtypes = (_INT, _POINTER, _SIZE, _POINTER)
+    for name in (*_POINTWISE, *_CHANNELWISE):
+        getattr(loaded, name).restype = None
+    return loaded
+
+
+def threads(size: int) -> tuple[int, int | None]:
+    """How many threads take part for this many elements, and the function that starts them.
+
+    The threads are torch's: as many as `torch.get_num_threads()` says, from the OpenMP runtime that torch is linked
+    with. Where torch has none, as some builds for macOS, the kernels run on one.
+    """
+    count = torch.get_num_threads()
+    return (1, None) if count == 1 or size < _SHARED else (count, _team())
+
+
+@functools.cache
+def _team() -> int | None:
+    """The address of GOMP_parallel as libtorch_cpu sees it; every OpenMP runtime for C exports it."""
+    for path in sorted((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*")):
+        try:
+            return ctypes.cast(ctypes.CDLL(str(path)).GOMP_parallel, ctypes.c_void_p).value
+        except (OSError, AttributeError):
+            continue
+    return None

@@ -1,0 +1,167 @@
+"""Launches of the Triton kernels for SALU, its gates and their composites."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ShapeError
+from zoo.kernels import _tiles
+from zoo.kernels._launch import OPTIONS, on_device, require_dtype
+from zoo.kernels._layout import FLAT, Walk, walk
+from zoo.kernels.triton_pointwise import (
+    GALU_GATE,
+    NO_GATE,
+    NO_SKIP,
+    RAW_SKIP,
+    STABLE_SKIP,
+    SWALU_GATE,
+    backward_kernel,
+    finish_kernel,
+    forward_kernel,
+)
+
+WIDE = 2**31
+"""From here on elements are counted in 64 bits."""
+FINISH = 1024
+"""Partial sums that the last kernel reads at a time."""
+SHORTCUT = 3
+"""Where an operator that has one takes the shortcut: after x, a and b."""
+
+
+class Parts(NamedTuple):
+    """What an operator is made of, and so what its kernel compiles in."""
+
+    stabilise: bool
+    skip: int
+    gate: int
+
+
+PARTS = {
+    "salu": Parts(True, NO_SKIP.value, NO_GATE.value),
+    "swalu": Parts(False, NO_SKIP.value, SWALU_GATE.value),
+    "galu": Parts(False, NO_SKIP.value, GALU_GATE.value),
+    "salu_swalu": Parts(True, NO_SKIP.value, SWALU_GATE.value),
+    "salu_add_swalu": Parts(True, RAW_SKIP.value, SWALU_GATE.value),
+    "salu_add_salu_swalu": Parts(True, STABLE_SKIP.value, SWALU_GATE.value),
+}
+
+
+class Call(NamedTuple):
+    """The inputs of one call as its kernel takes them, all but x in the memory order of `like`."""
+
+    parts: Parts
+    x: Tensor
+    like: Tensor
+    walk: Walk
+    skip: Tensor | None
+    pairs: tuple[Tensor | None, ...]
+
+    @property
+    def flags(self) -> dict[str, bool | int]:
+        """What is compiled in, and how large a program's piece is."""
+        return {
+            "STABILISE": self.parts.stabilise,
+            "SKIP": self.parts.skip,
+            "GATE": self.parts.gate,
+            "STRIDED": self.walk is not FLAT,
+            "WIDE": self.x.numel() >= WIDE,
+            "BLOCK": self.tile.block,
+            "num_warps": self.tile.warps,
+            **OPTIONS,
+        }
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of elements, the blocks of a program, the sizes of all axes but the outermost, and the strides."""
+        return self.x.numel(), self.tile.steps, *self.walk.sizes[1:], *self.walk.strides
+
+    @property
+    def programs(self) -> int:
+        """How many there are."""
+        return self.tile.programs(self.x.numel())
+
+    @property
+    def tile(self) -> _tiles.Flat:
+        """What each works on."""
+        return _tiles.flat(self.x.numel())
+
+
+def forward(name: str, inputs: Sequence[Tensor]) -> Tensor:
+    """The operator `name`, in the dtype of x; the result lies as `torch.empty_like(x)` does.
+
+    Raises:
+        ConfigurationError: x has no dtype the kernels compute in.
+        ShapeError: a coefficient is not one number, or the shortcut has another shape than x.
+    """
+    y = torch.empty_like(inputs[0])
+    call = _call(name, inputs, y)
+    if y.numel():
+        with on_device(y):
+            forward_kernel[(call.programs,)](call.x, call.skip, y, *call.pairs, *call.numbers, **call.flags)
+    return y
+
+
+def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
+    """The gradients of those inputs that need one, None for the others; `grad` is that of the result.
+
+    Raises:
+        ConfigurationError: as `forward`.
+        ShapeError: as `forward`.
+    """
+    x = inputs[0]
+    results = [
+        None if not need else torch.empty_like(x, dtype=p.dtype) if _is_shortcut(name, i) else torch.empty_like(p)
+        for i, (p, need) in enumerate(zip(inputs, needs, strict=True))
+    ]
+    like = results[0] if results[0] is not None else torch.empty_like(x, device="meta")
+    call = _call(name, inputs, like)
+    scalars = [result for i, result in enumerate(results) if i and not _is_shortcut(name, i)]
+    if not x.numel():
+        for result in scalars:
+            _ = result is None or result.zero_()
+        return results
+    summed = any(result is not None for result in scalars)
+    sums = torch.empty(len(scalars) if summed else 0, call.programs, dtype=torch.float32, device=x.device)
+    dskip = results[SHORTCUT] if call.skip is not None else None
+    tensors = _arranged(grad, like), call.x, call.skip, results[0], dskip, sums
+    flags = {**call.flags, "GATE_ROW": len(scalars) - 2, "SUMS": summed}
+    with on_device(x):
+        backward_kernel[(call.programs,)](*tensors, *call.pairs, *call.numbers, **flags)
+        if summed:
+            outs = [*scalars, *[None] * (6 - len(scalars))]
+            finish_kernel[(len(scalars),)](sums, call.programs, *outs, BLOCK=FINISH, num_warps=4, **OPTIONS)
+    return results
+
+
+def _is_shortcut(name: str, position: int) -> bool:
+    return position == SHORTCUT and PARTS[name].skip != NO_SKIP.value
+
+
+def _call(name: str, inputs: Sequence[Tensor], like: Tensor) -> Call:
+    parts, x = PARTS[name], inputs[0]
+    require_dtype(name, x)
+    scalars = [p for i, p in enumerate(inputs) if i and not _is_shortcut(name, i)]
+    for p in scalars:
+        if p.numel() != 1 or p.ndim > x.ndim:
+            raise ShapeError(f"{name}: a coefficient has shape {tuple(p.shape)}; the kernel takes one number each.")
+    skip = inputs[SHORTCUT] if parts.skip != NO_SKIP.value else None
+    if skip is not None and skip.shape != x.shape:
+        raise ShapeError(f"{name}: the shortcut has shape {tuple(skip.shape)} and x has {tuple(x.shape)}.")
+    steps = FLAT if x.stride() == like.stride() else walk(x, like)
+    if steps is None:
+        x, steps = _arranged(x, like), FLAT
+    first = scalars[:2] if parts.stabilise else [None, None]
+    second = scalars[2:4] if parts.skip == STABLE_SKIP.value else [None, None]
+    third = scalars[-2:] if parts.gate != NO_GATE.value else [None, None]
+    if skip is not None:
+        skip = _arranged(skip, like)
+    return Call(parts, x, like, steps, skip, (*first, *second, *third))
+
+
+def _arranged(value: Tensor, like: Tensor) -> Tensor:
+    """`value` in the memory order of `like`, copied only where it lies otherwise."""
+    if value.stride() == like.stride():
+        return value
+    return torch.empty_like(like, dtype=value.dtype, device=value.device).copy_(value)
