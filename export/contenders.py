@@ -6,13 +6,13 @@ from typing import Any
 
 import zoo
 from export.bench.files import Contender
-from export.bench.twins import twin_of
 from export.parity.shipped import shipped_images
 from export.pipeline import export
 from export.quantize.request import ANY_ACCURACY
 from export.random_weights import stir
 from export.runtime.engine import engine_here
 from export.targets import ExportTarget, get_precision, get_target, list_targets
+from zoo.benchmarks.twins import twin_of
 from zoo.errors import ConfigurationError
 from zoo.models.build import find_spec
 

@@ -66,6 +66,11 @@ LINES = {
     "zoo export x --target edge_": "edge_int8",
     "zoo export fles_vit_t": "fles_vit_tiny_patch16",
     "zoo bench salunet_c34_": "salunet_c34_cifar",
+    "zoo bench salunet_c50 --target edge_": "edge_cpu",
+    "zoo bench --targ": "--target",
+    "zoo bench ke": "kernels",
+    "zoo bench kernels --op salu_add_sw": "salu_add_swalu",
+    "zoo bench train salunet_c34_": "salunet_c34_cifar",
     "zoo list we": "weights",
     "zoo card fles_m": "fles_minilm_l6.sst2",
 }

@@ -17,9 +17,10 @@ MAX_FUNCTION_LINES = 40
 # A module imports from its own row and from the rows above it, never from one below.
 LAYERS = {
     "zoo": [
-        {"errors", "_registry", "_files", "_environment", "_devices"},
+        {"errors", "_registry", "_files", "_environment", "_devices", "_memory"},
         {"native"},
         {"activations"},
+        {"kernels"},
         {"models"},
         {"data"},
         {"analysis"},
@@ -30,6 +31,7 @@ LAYERS = {
         {"training"},
         {"finetuning"},
         {"studies"},
+        {"benchmarks"},
         {"commands"},
         {"cli"},
         {"__main__"},
@@ -52,8 +54,11 @@ LAYERS = {
         {"commands"},
     ],
 }
-# The one way back up: timm asks the model it registered for pretrained weights.
-EXCEPTIONS = {("zoo/models/timm_bridge.py", "zoo.pretrained.create")}
+# The ways back up: timm asks the model it registered for pretrained weights; an activation asks for a fused kernel.
+EXCEPTIONS = {
+    ("zoo/models/timm_bridge.py", "zoo.pretrained.create"),
+    ("zoo/activations/_fused.py", "zoo.kernels.choose"),
+}
 # What `import zoo` must leave alone: each of these loads where it is used.
 LATE = {"onnx", "onnxruntime", "triton", "transformers", "datasets", "accelerate", "torchmetrics", "matplotlib"}
 # What the modules of the command line may import before a command runs.

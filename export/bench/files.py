@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from export.bench.feeds import random_feeds
-from export.bench.latency import USUAL_TOKENS, Percentiles, alternate, passed_report
+from export.bench.latency import USUAL_TOKENS, Percentiles, passed_report
 from export.bench.memory import peak_memory
 from export.errors import OnnxFileError
 from export.runtime.engine import Engine, engine_in_file
 from export.runtime.session import Session, run_session
 from zoo._environment import hardware, library_versions
+from zoo.benchmarks.turns import alternate, always
 from zoo.errors import ConfigurationError
 
 
@@ -125,7 +127,7 @@ def bench_files(
             raise ConfigurationError(
                 f"{file.label} takes {_inputs(session)}, {files[0].label} takes {_inputs(sessions[0])}."
             )
-    sides = tuple(lambda session=session: run_session(session, feeds) for session in sessions)  # type: ignore[misc]
+    sides = [always(partial(run_session, session, feeds)) for session in sessions]
     times = [Percentiles.of(taken) for taken in alternate(sides, runs, warmup)]
     medians = {file.label: taken.p50_ms for file, taken in zip(files, times, strict=True)}
     rows = tuple(

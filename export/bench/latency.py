@@ -1,7 +1,5 @@
 """Latency of one image or text, PyTorch against an exported file, taken in turns so that both see the same machine."""
 
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from export.runtime.session import open_session
 from export.source import read_source
 from zoo._environment import hardware, library_versions
 from zoo._files import sha256_of
+from zoo.benchmarks.turns import alternate, always
 from zoo.errors import ConfigurationError
 
 USUAL_TOKENS = 128
@@ -116,7 +115,8 @@ def measure_latency(
     torch.set_num_threads(count)
     try:
         with torch.inference_mode():
-            times = alternate((lambda: source.model(*feeds.values()), lambda: predictor(given)), runs, warmup)
+            sides = (always(lambda: source.model(*feeds.values())), always(lambda: predictor(given)))
+            times = alternate(sides, runs, warmup)
         cpu = hardware(torch.device("cpu"))
     finally:
         torch.set_num_threads(before)
@@ -163,15 +163,3 @@ def passed_report(file: Path) -> ParityReport:
             f"zoo validate {file} {report.model} --report {report_path(file)}."
         )
     return report
-
-
-def alternate(sides: tuple[Callable[[], object], ...], runs: int, warmup: int) -> list[list[float]]:
-    """Seconds of each run of each side; the sides take turns."""
-    times: list[list[float]] = [[] for _ in sides]
-    for run in range(warmup + runs):
-        for taken, side in zip(times, sides, strict=True):
-            start = time.perf_counter()
-            side()
-            if run >= warmup:
-                taken.append(time.perf_counter() - start)
-    return times

@@ -13,11 +13,11 @@ from export.commands.page import page_command
 from export.commands.validate import validate_command
 from export.commands.warm import warm_command
 from export.targets import list_targets
+from zoo.commands._bench_group import USUAL, bench_group
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "export": export_command,
     "validate": validate_command,
-    "bench": bench_command,
     "page": page_command,
     "warm": warm_command,
 }
@@ -33,3 +33,4 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the `zoo` command."""
     for name, command in COMMANDS.items():
         app.command(name, epilog=TARGETS_HELP if command is export_command else None)(command)
+    bench_group(app).command(USUAL)(bench_command)

@@ -1,4 +1,4 @@
-"""`zoo bench`: a model's exported files against its twin."""
+"""`zoo bench MODEL` or `zoo bench files MODEL`: a model's exported files against its twin."""
 
 from contextlib import ExitStack
 from pathlib import Path

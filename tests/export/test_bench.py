@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from export import ModelMismatchError, ParityError
 from export.bench.files import Contender, bench_files
-from export.bench.twins import twin_of
 from export.contenders import timed_targets
 from export.parity.report import report_path
 from export.targets import get_target, list_targets
+from zoo.benchmarks.twins import twin_of
 from zoo.cli import build_app
 from zoo.errors import ConfigurationError, UnknownNameError
 from zoo.models import list_models

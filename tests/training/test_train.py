@@ -224,13 +224,13 @@ def test_decoding_is_shown(tiny_data, tmp_path, monkeypatch):
 
 
 def test_attention_in_its_plain_form_is_the_same_function():
-    from zoo.training.run import _unfuse_attention
+    from zoo.training.run import unfuse_attention
 
     model = build_model("salunet_t_cifar").eval()
     image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         fused = model(image)
-        _unfuse_attention(model)
+        unfuse_attention(model)
         plain = model(image)
     assert not any(block.attn.fused_attn for block in model.blocks)
     torch.testing.assert_close(plain, fused, rtol=1e-4, atol=1e-4)

@@ -150,7 +150,7 @@ def _prepare(
     m, train = recipe.model, splits["train"]
     model = build_model(m.name, num_classes=train.num_classes, norm=m.norm, act=m.act, **m.args)
     if not recipe.runtime.fused_attention:
-        _unfuse_attention(model)
+        unfuse_attention(model)
     preprocess = Preprocess.of(model)
     images = [_open_images(use, split, recipe, preprocess, devices.rank, show) for use, split in splits.items()]
     about = {
@@ -165,7 +165,7 @@ def _prepare(
     return model, images, about
 
 
-def _unfuse_attention(model: nn.Module) -> None:
+def unfuse_attention(model: nn.Module) -> None:
     """Let timm's attention modules use their plain form, for this model only."""
     for module in model.modules():
         if hasattr(module, "fused_attn"):

@@ -1,0 +1,1 @@
+"""Speed and memory of training: operators against a plain copy of memory, whole steps against a model's twin."""
