@@ -126,7 +126,45 @@ def bench_table() -> list[str]:
     return rows
 
 
+def train_speed_table() -> list[str]:
+    """What `zoo bench train --memory --output` stored."""
+    names = {"eager": "eager", "plain": "eager, definitions", "compiled": "compiled"}
+    rows = []
+    for file in sorted((ROOT / "reports").glob("train_*.json")):
+        for found in json.loads(file.read_text("utf-8"))["rows"]:
+            setting, ratio = found["setting"], found["ratio"]
+            images = f"{setting['batch_size']} x {setting['size']} px"
+            sides = (found["memory"], found["twin_memory"])
+            memory = [
+                "" if None in sides else " / ".join(f"{side[kind] / 1e6:.0f}" for side in sides)
+                for kind in ("saved_bytes", "peak_bytes")
+            ]
+            own, twin = (found[key]["median_ms"] for key in ("times", "twin_times"))
+            quotient = f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+            cells = (f"`{found['model']}`", images, names[found["mode"]], f"{own:.0f}", f"{twin:.0f}", quotient)
+            rows.append(row(*cells, *memory))
+    return rows
+
+
+def kernel_speed_table() -> list[str]:
+    """What `zoo bench kernels --output` stored: parts of a copy's bandwidth, and times over ours."""
+    steps = {"forward": "forward", "both": "forward + backward"}
+    rows = []
+    for file in sorted((ROOT / "reports").glob("kernels_*.json")):
+        cases: dict[tuple[str, str], dict[str, Any]] = {}
+        for found in json.loads(file.read_text("utf-8"))["rows"]:
+            cases.setdefault((found["operator"], found["step"]), {})[found["side"]] = found
+        for (operator, step), sides in cases.items():
+            ours = sides["fused"]
+            others = [sides[side]["ratio"]["median"] for side in ("compiled", "eager", "batchnorm_relu")]
+            cells = (f"`{operator}`", steps[step], f"{ours['times']['median_ms']:.1f}", f"{ours['copy_fraction']:.2f}")
+            rows.append(row(*cells, *(f"{other:.2f}" for other in others)))
+    return rows
+
+
 TABLES = {
+    "kernel speed": kernel_speed_table,
+    "train speed": train_speed_table,
     "bench": bench_table,
     "models": models_table,
     "weights": partial(weights_table, percentages),
