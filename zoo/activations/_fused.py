@@ -48,7 +48,12 @@ def current() -> Kernel:
 
 def recorded() -> bool:
     """Whether torch.compile, torch.export or torch.jit.trace records the operators that are called now."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return]
+    return torch.compiler.is_compiling() or exported()
+
+
+def exported() -> bool:
+    """Whether torch.export or torch.jit.trace records them, for others to read: standard operators are wanted."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return]
 
 
 def fused(name: str, inputs: Sequence[Tensor], which: Kernel | None) -> Callable[..., Tensor] | None:
@@ -63,7 +68,7 @@ def fused(name: str, inputs: Sequence[Tensor], which: Kernel | None) -> Callable
         ConfigurationError: "fused" is wanted and no kernel fits these inputs; or `which` is no choice.
     """
     choice = current() if which is None else _checked(which)
-    if choice == "plain" or torch.compiler.is_exporting() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+    if choice == "plain" or exported():
         return None
     from zoo.kernels.choose import find
 

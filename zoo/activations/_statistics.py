@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.activations._fused import fused
+from zoo.activations._fused import fused, recorded
 from zoo.activations._lean import overridable, wide_dtype
 from zoo.errors import ShapeError
 
@@ -84,7 +84,7 @@ def plain_mean(x: Tensor, channel_axis: int, channels: int, mask: Tensor | None 
 
 def _positive(x: Tensor) -> Tensor:
     """relu(x); in eager mode in the form whose backward pass keeps x itself and no copy of it."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+    if recorded():
         return x.relu()
     return F.threshold(x, 0.0, 0.0)
 

@@ -11,15 +11,12 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from zoo.errors import ConfigurationError
 from zoo.kernels._layout import varying
+from zoo.kernels._signatures import SCALAR, SHORTCUT, WITH_SHORTCUT
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-SCALARS = {"salu", "swalu", "galu", "salu_swalu", "salu_add_swalu", "salu_add_salu_swalu"}
-"""Operators whose coefficients are one number each."""
-SHORTCUT = 3
-"""Where those that add a shortcut take it."""
-
 WORTH_ON_CPU = 2**16
-"""Elements from which on the CPU's kernels pay [ours, measured]: below, a call costs more than the passes it saves."""
+"""Elements from which on the CPU's kernels are used [ours]: they are faster from a few hundred on, but who computes
+with small tensors only need not wait for the compiler."""
 
 
 class KernelWarning(UserWarning):
@@ -37,10 +34,9 @@ def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[...
     Raises:
         ConfigurationError: it is required and does not fit.
     """
-    reason = _misfit(name, inputs)
-    if reason is None and not required and not _worth(name, inputs):
+    if not required and not _worth(name, inputs):
         return None
-    reason = reason or unavailable(inputs[0].device.type, not required)
+    reason = _misfit(name, inputs) or unavailable(inputs[0].device.type, not required)
     if reason is None:
         from zoo.kernels.ops import operator
 
@@ -51,7 +47,7 @@ def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[...
 
 
 def _worth(name: str, inputs: Sequence[Tensor]) -> bool:
-    """Whether a kernel that fits is to be preferred to the definition."""
+    """Whether a kernel, if it fits, is to be preferred to the definition."""
     x = inputs[0]
     if x.device.type == "cpu" and x.numel() < WORTH_ON_CPU:
         return False
@@ -80,16 +76,16 @@ def _misfit_of_tensors(name: str, inputs: Sequence[Tensor]) -> str | None:
         return f"x is {x.dtype} and they take float32, float16 and bfloat16"
     if x.device.type not in ("cpu", "cuda") or any(value.device != x.device for value in inputs):
         return f"the tensors are on {', '.join(sorted({str(value.device) for value in inputs}))}"
-    if name in SCALARS:
-        return _misfit_of_scalars(inputs)
+    if name in SCALAR:
+        return _misfit_of_scalars(name, inputs)
     if name == "fles" and varying(x, inputs[1:]) is None:
         return "the coefficients vary along more than two axes of x"
     return None
 
 
-def _misfit_of_scalars(inputs: Sequence[Tensor]) -> str | None:
+def _misfit_of_scalars(name: str, inputs: Sequence[Tensor]) -> str | None:
     x = inputs[0]
-    shortcut = inputs[SHORTCUT] if len(inputs) > 5 else None
+    shortcut = inputs[SHORTCUT] if name in WITH_SHORTCUT else None
     if any(value.ndim for value in inputs[1:] if value is not shortcut):
         return "a coefficient is no scalar"
     if shortcut is not None and (shortcut.shape != x.shape or shortcut.dtype != x.dtype):

@@ -15,23 +15,10 @@ from zoo.activations._lean import PLAIN, wide_dtype
 from zoo.kernels import _batching
 from zoo.kernels._backend import backward, forward
 from zoo.kernels._derivatives import through
+from zoo.kernels._signatures import ARGUMENTS, SHORTCUT, WITH_SHORTCUT
 from zoo.kernels.mean_op import positive_mean
 
 Operator = Callable[..., Tensor]
-
-SHORTCUT = 3
-"""Where the operators that take one take the shortcut."""
-
-_ARGUMENTS = {
-    "salu": "x, a, b",
-    "swalu": "x, a, b",
-    "galu": "x, a, b",
-    "salu_swalu": "x, a, b, c, d",
-    "salu_add_swalu": "x, a, b, skip, c, d",
-    "salu_add_salu_swalu": "x, a, b, skip, e, f, c, d",
-    "fles": "x, vertical, horizontal",
-}
-"""Those of each operator, in the order of its definition; all are tensors."""
 
 
 def operator(name: str) -> Operator:
@@ -56,7 +43,7 @@ def plain_gradients(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Se
 
 def _define(name: str) -> Operator:
     """Register `salu_zoo::NAME`, which is differentiated through `salu_zoo::NAME_backward`."""
-    tensors = ", ".join(f"Tensor {argument}" for argument in _ARGUMENTS[name].split(", "))
+    tensors = ", ".join(f"Tensor {argument}" for argument in ARGUMENTS[name].split(", "))
 
     def run(*inputs: Tensor) -> Tensor:
         return forward(name, inputs)
@@ -89,7 +76,7 @@ def _define_backward(name: str, tensors: str) -> Callable[..., list[Tensor]]:
         return [result for result in backward(name, grad, values, needs) if result is not None]
 
     # Their gradients lie as x does.
-    tensors_of_shape = (0, SHORTCUT) if "skip" in _ARGUMENTS[name] else (0,)
+    tensors_of_shape = (0, SHORTCUT) if name in WITH_SHORTCUT else (0,)
 
     def fake(grad: Tensor, *inputs: Any) -> list[Tensor]:
         *values, needs = inputs
@@ -125,4 +112,4 @@ def _define_backward(name: str, tensors: str) -> Callable[..., list[Tensor]]:
     return made
 
 
-_OPERATORS: dict[str, Operator] = {**{name: _define(name) for name in _ARGUMENTS}, "positive_mean": positive_mean}
+_OPERATORS: dict[str, Operator] = {**{name: _define(name) for name in ARGUMENTS}, "positive_mean": positive_mean}

@@ -10,6 +10,7 @@ from zoo.errors import ShapeError
 from zoo.kernels import _tiles
 from zoo.kernels._launch import OPTIONS, on_device, require_dtype
 from zoo.kernels._layout import FLAT, Walk, walk
+from zoo.kernels._signatures import SHORTCUT
 from zoo.kernels.triton_pointwise import (
     GALU_GATE,
     NO_GATE,
@@ -26,8 +27,6 @@ WIDE = 2**31
 """From here on elements are counted in 64 bits."""
 FINISH = 1024
 """Partial sums that the last kernel reads at a time."""
-SHORTCUT = 3
-"""Where an operator that has one takes the shortcut: after x, a and b."""
 
 
 class Parts(NamedTuple):

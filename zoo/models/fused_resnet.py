@@ -5,13 +5,12 @@ timm's own forward pass: torch.export, torch.fx, torch.jit, a hook on one of the
 the place of one, drop-block, anti-aliasing, attention, or `zoo.activations.kernel("plain")`.
 """
 
-import torch
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from zoo.activations import SALU, SWALU, salu_add_salu_swalu, salu_add_swalu, salu_swalu
-from zoo.activations._fused import current
+from zoo.activations._fused import current, exported
 
 
 class FusedBasicBlock(BasicBlock):  # type: ignore[misc]
@@ -57,8 +56,7 @@ FUSED = {BasicBlock: FusedBasicBlock, Bottleneck: FusedBottleneck}
 
 def _computes(x: object) -> bool:
     """Whether x is a tensor to compute with and no stand-in for one, in a graph that others are to read."""
-    recorded = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
-    return type(x) is Tensor and not recorded and current() != "plain"
+    return type(x) is Tensor and not exported() and current() != "plain"
 
 
 def _plain_block(block: BasicBlock | Bottleneck, x: object) -> bool:

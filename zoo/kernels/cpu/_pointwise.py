@@ -10,14 +10,12 @@ from torch import Tensor
 
 from zoo.activations._unit import FLOOR
 from zoo.errors import ShapeError
+from zoo.kernels._signatures import SHORTCUT, WITH_SHORTCUT
 from zoo.kernels.cpu._dense import arranged, dense, dtype_number
 from zoo.kernels.cpu._library import kernels, threads
 
 NAMES = ("salu", "swalu", "galu", "salu_swalu", "salu_add_swalu", "salu_add_salu_swalu")
 """In the order in which the library counts them."""
-_WITH_SHORTCUT = NAMES[4:]
-_SHORTCUT = 3
-"""Where an operator that has one takes the shortcut: after x, a and b."""
 _STEEPEST = 2.0**33
 """Of s₂·S₁ in salu_swalu, whose kernel squares its product with u <= 2³⁰: beyond all learned values."""
 
@@ -48,12 +46,12 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
     call = _call(name, inputs)
     grad = arranged(grad, call.x)
     results: list[Tensor | None] = [None] * len(inputs)
-    for i in (0, _SHORTCUT) if name in _WITH_SHORTCUT else (0,):
+    for i in (0, SHORTCUT) if name in WITH_SHORTCUT else (0,):
         results[i] = torch.empty_like(call.x) if needs[i] else None
     scalars = _scalars(name, inputs)
     wanted = [i for i in scalars if needs[i]]
     sums = (ctypes.c_double * len(scalars))()
-    dskip = results[_SHORTCUT] if name in _WITH_SHORTCUT else None
+    dskip = results[SHORTCUT] if name in WITH_SHORTCUT else None
     kernels().salu_zoo_backward(
         *(call.operator, call.dtype, grad.data_ptr(), call.x.data_ptr(), _address(call.skip)),
         *(_address(results[0]), _address(dskip), grad.numel(), call.values, sums if wanted else None),
@@ -66,13 +64,13 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
 
 
 def _scalars(name: str, inputs: Sequence[Tensor]) -> list[int]:
-    return [i for i in range(1, len(inputs)) if i != _SHORTCUT or name not in _WITH_SHORTCUT]
+    return [i for i in range(1, len(inputs)) if i != SHORTCUT or name not in WITH_SHORTCUT]
 
 
 def _call(name: str, inputs: Sequence[Tensor]) -> _Call:
     given = inputs[0]
     dtype, x = dtype_number(name, given), dense(given)
-    skip = inputs[_SHORTCUT] if name in _WITH_SHORTCUT else None
+    skip = inputs[SHORTCUT] if name in WITH_SHORTCUT else None
     if skip is not None and (skip.shape != given.shape or skip.dtype != given.dtype):
         found, wanted = (f"{tuple(t.shape)} in {t.dtype}" for t in (skip, given))
         raise ShapeError(f'{name}: the shortcut is {found} and x is {wanted}. Use kernel="plain", or make them alike.')
