@@ -8,14 +8,11 @@ from onnx_ir.tape import Tape
 
 from export.operators import DOMAIN, is_operator, values_of
 from export.passes.half_forms import HALF_FORMS
+from zoo.activations._constants import CUBIC, LIMIT, SCALE
 from zoo.activations.algebra import Pair, compose, geometry
-from zoo.activations.galu import CUBIC, SCALE
-
-LIMIT = 2.0**30
-"""Where sqrt(a·b)·x is clipped: SALU is ±S there to the last bit of float32, and the square does not overflow."""
 
 CUBIC_LIMIT = 2.0**36
-"""The same for the cubic argument of GALU, whose bound on x is rounded."""
+"""Where the cubic argument of GALU is clipped, whose bound on x is rounded; elsewhere it is LIMIT."""
 
 
 class WriteOut(ir.passes.InPlacePass):

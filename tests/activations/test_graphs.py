@@ -1,5 +1,6 @@
-"""What turns a model into a graph: torch.compile, torch.export, torch.fx, torch.jit.trace; and timm's models around."""
+"""What turns a model into a graph: torch.compile, torch.export, torch.fx, torch.jit; and timm's models around."""
 
+import io
 import pickle
 
 import pytest
@@ -9,7 +10,7 @@ from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from zoo.activations import GALU, SALU, SWALU, DyT
+from zoo.activations import GALU, SALU, SWALU, DyT, kernel
 
 from .cases import ALL, CHANNELS, DIRECT, FAMILY, OURS, example, float32_values, functional, make
 from .tolerances import CHAIN_FLOAT32, SUM_FLOAT32, TRACED_SLOPE_FLOAT32
@@ -107,6 +108,30 @@ def test_jit_trace_sees_plain_operators(name: str) -> None:
     torch.testing.assert_close(traced(x[:2]), module(x[:2]))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", ["salu", "swalu", "galu"])
+def test_jit_script_compiles_the_definition(name: str) -> None:
+    module, file = make(name), io.BytesIO()
+    torch.jit.save(torch.jit.script(module), file)
+    file.seek(0)
+    scripted = torch.jit.load(file)
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        x = torch.randn(3, CHANNELS, dtype=dtype)
+        x[0, :3] = torch.tensor([torch.inf, -torch.inf, torch.nan])
+        with kernel("plain"):
+            torch.testing.assert_close(scripted(x), module(x), rtol=0, atol=0, equal_nan=True)
+    x = torch.randn(3, CHANNELS, dtype=torch.float64)
+    for found, expected in zip(gradients(scripted, x), gradients(module, x), strict=True):
+        torch.testing.assert_close(found, expected)
+    with pytest.raises(torch.jit.Error, match="a floating-point tensor is needed"):
+        scripted(torch.ones(2, dtype=torch.int64))
+
+
+def gradients(module: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    x = x.clone().requires_grad_()
+    return [*torch.autograd.grad(module(x).square().sum(), [x, *module.parameters()])]
+
+
 @pytest.mark.parametrize(("build", "size"), [(small_resnet, 32), (small_vit, 16)])
 def test_timm_models_train_with_them(build, size: int) -> None:
     model = build()
@@ -114,6 +139,14 @@ def test_timm_models_train_with_them(build, size: int) -> None:
     x = torch.randn(1, 3, size, size)
     model(x).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(("build", "size"), [(small_resnet, 32), (small_vit, 16)])
+def test_timm_models_are_scripted_with_them(build, size: int) -> None:
+    model, x = build().eval(), torch.randn(2, 3, size, size)
+    with torch.no_grad(), kernel("plain"):
+        torch.testing.assert_close(torch.jit.script(model)(x), model(x), rtol=1e-5, atol=1e-6)
 
 
 def test_timm_models_accept_the_rivals() -> None:

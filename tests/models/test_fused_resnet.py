@@ -181,6 +181,16 @@ def test_a_jit_trace_holds_no_python(images: Tensor, calls: list[str]) -> None:
         torch.testing.assert_close(traced(images), model(images), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore:.torch.jit:DeprecationWarning")
+def test_a_jit_script_is_that_of_the_modules_one_by_one(model: nn.Module, images: Tensor, calls: list[str]) -> None:
+    scripted = torch.jit.script(model)
+    with torch.no_grad(), kernel("plain"):
+        torch.testing.assert_close(scripted(images), model(images), rtol=1e-5, atol=1e-6)
+    assert calls == []
+    assert "salu_zoo" not in str(scripted.inlined_graph)
+    assert {name for name, _ in scripted.named_parameters()} == {name for name, _ in model.named_parameters()}
+
+
 def test_compile_without_a_graph_break(images: Tensor) -> None:
     model = network("salunet_c18_cifar").eval()
     found: list[str] = []

@@ -31,6 +31,17 @@ def wide_dtype(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
 
 
+def floating(x: Tensor) -> Tensor:
+    """x itself.
+
+    Raises:
+        TypeError: x is not floating point.
+    """
+    if not x.is_floating_point():
+        raise TypeError(f"The input is {x.dtype}; a floating-point tensor is needed. Convert it with x.float().")
+    return x
+
+
 def overridable(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Let `__torch_function__` take the call over; `torch.fx` then records it as one node of the graph."""
 
@@ -50,9 +61,7 @@ def _tensors(x: Tensor, *coefficients: Tensor | float) -> tuple[Tensor, ...]:
     Raises:
         TypeError: x is not floating point.
     """
-    if not x.is_floating_point():
-        raise TypeError(f"The input is {x.dtype}; a floating-point tensor is needed. Convert it with x.float().")
-    kind = wide_dtype(x)
+    kind = wide_dtype(floating(x))
     return x, *(c if isinstance(c, Tensor) else torch.tensor(c, dtype=kind, device=x.device) for c in coefficients)
 
 

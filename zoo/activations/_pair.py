@@ -28,6 +28,7 @@ class LearnedPair(nn.Module):
     """
 
     start: ClassVar[tuple[float, float]]
+    __jit_unused_properties__: ClassVar = ["saturation", "width"]
 
     def __init__(
         self,

@@ -9,11 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-FLOOR = 1e-6
-"""The smallest effective a and b [ours]: s stays within float32's range, and far below any value a network learns."""
-
-LIMIT = 2.0**30
-"""Where u is clamped: 1 + u² = u² there in float32 and in float64, and u² is far from overflow in both."""
+from zoo.activations import _constants as constants
 
 
 def direction(p: Tensor) -> Tensor:
@@ -27,13 +23,13 @@ def guard(p: Tensor) -> Tensor:
     Below the floor the slope is passed straight through (`direction`), in eager mode and in a compiled graph alike.
     """
     if not torch.is_grad_enabled():
-        return p.abs().clamp_min(FLOOR)  # the same value in a third of the kernels
+        return p.abs().clamp_min(constants.FLOOR)  # the same value in a third of the kernels
     size = p * direction(p)
-    return torch.where(size < FLOOR, FLOOR + (size - size.detach()), size)
+    return torch.where(size < constants.FLOOR, constants.FLOOR + (size - size.detach()), size)
 
 
 class Unit(NamedTuple):
-    """t = u·r and r = 1 / sqrt(1 + u²) at each element, and the guarded a and b with their square roots."""
+    """t = u·r and r = 1 / sqrt(1 + u²) at each element; the guarded a and b, their square roots, and S = sqrt(a/b)."""
 
     t: Tensor
     r: Tensor
@@ -41,20 +37,17 @@ class Unit(NamedTuple):
     b: Tensor
     root_a: Tensor
     root_b: Tensor
-
-    @property
-    def saturation(self) -> Tensor:
-        """S = sqrt(a/b); the quotient of roots cannot overflow where a/b would."""
-        return self.root_a / self.root_b
+    saturation: Tensor
 
 
 def unit(z: Tensor, a: Tensor, b: Tensor) -> Unit:
     """Evaluate the unit at `z`, which is in the wide dtype already; a and b are guarded and cast to it."""
     a, b = guard(a.to(z.dtype)), guard(b.to(z.dtype))
     root_a, root_b = a.sqrt(), b.sqrt()
-    u = (z * (root_a * root_b)).clamp(-LIMIT, LIMIT)
+    u = (z * (root_a * root_b)).clamp(-constants.LIMIT, constants.LIMIT)
     r = torch.rsqrt(1 + u * u)
-    return Unit(u * r, r, a, b, root_a, root_b)
+    # S as a quotient of roots, which cannot overflow where a/b would.
+    return Unit(u * r, r, a, b, root_a, root_b, root_a / root_b)
 
 
 def parameter_slopes(at: Unit, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,5 +68,5 @@ def gated(x: Tensor, at: Unit) -> Tensor:
     and x stays as it is. The bound is a scalar that an exporter folds to a constant.
     """
     saturation = at.saturation
-    lowest = torch.full_like(saturation, -torch.inf).masked_fill(saturation == 1, torch.finfo(x.dtype).min)
+    lowest = torch.full_like(saturation, -torch.inf).masked_fill(saturation == 1, constants.LOWEST)
     return torch.maximum(x / 2, lowest) * (1 + saturation * at.t)

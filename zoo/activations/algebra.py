@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.activations.galu import CUBIC, SCALE
+from zoo.activations._constants import CUBIC, SCALE
 from zoo.activations.salu import salu
 from zoo.errors import ConfigurationError
 

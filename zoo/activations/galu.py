@@ -7,28 +7,21 @@ Source: arXiv 2606.02927, section 3.2, equation 11. The initial values (0.5, 0.5
 overflow-free evaluation are ours.
 """
 
-import math
-
+import torch
 from torch import Tensor
 
+from zoo.activations import _constants as constants
 from zoo.activations._fused import Kernel
-from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._lean import floating, lean, overridable, wide_dtype
 from zoo.activations._pair import LearnedPair
 from zoo.activations._unit import gated, parameter_slopes, unit
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
 
-SCALE = math.sqrt(2 / math.pi)
-CUBIC = 0.044715
-
-# ψ(2²⁰) is 4.1e16, so that s·ψ is beyond the unit's LIMIT = 2³⁰ even for the smallest s = FLOOR: the gate is the same
-# at ±2²⁰ as at ±inf, and the cube of 2²⁰ is far from overflow.
-BOUND = 2.0**20
-
 
 def psi(x: Tensor) -> Tensor:
     """ψ(x) = sqrt(2/π)·(x + 0.044715·x³), with x clamped to ±2²⁰, where every gate is saturated."""
-    x = x.clamp(-BOUND, BOUND)
-    return SCALE * x * (1 + CUBIC * x * x)
+    x = x.clamp(-constants.BOUND, constants.BOUND)
+    return constants.SCALE * x * (1 + constants.CUBIC * x * x)
 
 
 def _formula(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -44,7 +37,7 @@ def _gradients(x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]
     wide = x.to(wide_dtype(x))
     at = unit(psi(wide), a, b)
     da, db = parameter_slopes(at, a, b)
-    square = CUBIC * wide.clamp(-BOUND, BOUND).square()
+    square = constants.CUBIC * wide.clamp(-constants.BOUND, constants.BOUND).square()
     q = (1 + 3 * square) / (1 + square)
     return (1 + at.saturation * at.t * (1 + q * at.r * at.r)) / 2, wide / 2 * da, wide / 2 * db
 
@@ -90,6 +83,8 @@ class GALU(LearnedPair):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `galu(x)`: the shape and dtype of x, computed in float32 at least."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return _formula(floating(x), self.a, self.b)
         return galu(x, self.a, self.b)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._unit import FLOOR
+from zoo.activations._constants import FLOOR
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 

@@ -6,10 +6,11 @@ W = 1/sqrt(a·b). Two learned scalars a, b > 0 per module, shared by every eleme
 Source: arXiv 2606.02927, section 2.1, equation 2. The initial values (1, 1) and the overflow-free evaluation are ours.
 """
 
+import torch
 from torch import Tensor
 
 from zoo.activations._fused import Kernel
-from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._lean import floating, lean, overridable, wide_dtype
 from zoo.activations._pair import LearnedPair
 from zoo.activations._unit import parameter_slopes, unit
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
@@ -68,6 +69,8 @@ class SALU(LearnedPair):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `salu(x)`: the shape and dtype of x, computed in float32 at least."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return _formula(floating(x), self.a, self.b)
         return salu(x, self.a, self.b)
 
 

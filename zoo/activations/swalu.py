@@ -9,10 +9,11 @@ Source: arXiv 2606.02927, section 3.1, equation 9. The initial values (0.5, 0.5)
 ours: tanh(x/2) in Swish's gate has the same slope and bound.
 """
 
+import torch
 from torch import Tensor
 
 from zoo.activations._fused import Kernel
-from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._lean import floating, lean, overridable, wide_dtype
 from zoo.activations._pair import LearnedPair
 from zoo.activations._unit import gated, parameter_slopes, unit
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
@@ -72,6 +73,8 @@ class SWALU(LearnedPair):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `swalu(x)`: the shape and dtype of x, computed in float32 at least."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return _formula(floating(x), self.a, self.b)
         return swalu(x, self.a, self.b)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from zoo.activations._constants import CUBIC, SCALE
 from zoo.activations.algebra import lipschitz_galu, lipschitz_salu, lipschitz_swalu
-from zoo.activations.galu import CUBIC, SCALE
 from zoo.analysis.geometry import LayerGeometry
 from zoo.analysis.signals import LayerSignal
 

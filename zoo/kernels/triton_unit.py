@@ -7,16 +7,15 @@ A hardware root is off by a unit in the last place. Where t must be exactly ±1 
 import triton
 import triton.language as tl
 
-from zoo.activations import _unit
-from zoo.activations.galu import BOUND, CUBIC, SCALE
+from zoo.activations import _constants as constants
 
-FLOOR = tl.constexpr(_unit.FLOOR)
-LIMIT = tl.constexpr(_unit.LIMIT)
+FLOOR = tl.constexpr(constants.FLOOR)
+LIMIT = tl.constexpr(constants.LIMIT)
 SATURATED = tl.constexpr(2.0**13)
-LOWEST = tl.constexpr(-3.4028234663852886e38)
-PSI_BOUND = tl.constexpr(BOUND)
-PSI_CUBIC = tl.constexpr(CUBIC)
-PSI_SCALE = tl.constexpr(SCALE)
+LOWEST = tl.constexpr(constants.LOWEST)
+PSI_BOUND = tl.constexpr(constants.BOUND)
+PSI_CUBIC = tl.constexpr(constants.CUBIC)
+PSI_SCALE = tl.constexpr(constants.SCALE)
 # What tl.sum reduces with. tl.sum itself, like tl.zeros, is decorated when Triton is first imported, which may
 # have been before the interpreter was chosen.
 ADD = tl.standard._sum_combine

@@ -2,11 +2,15 @@
 
 The parameters, their names and the values are those of timm's blocks. Whatever wants to see the modules one by one gets
 timm's own forward pass: torch.export, torch.fx, torch.jit, a hook on one of them, another module in
-the place of one, drop-block, anti-aliasing, attention, or `zoo.activations.kernel("plain")`.
+the place of one, drop-block, anti-aliasing, attention, or `zoo.activations.kernel("plain")`. torch.jit.script compiles
+the source of what `wraps` names, which is timm's method, with the names of this module, `torch` among them.
 """
 
+from functools import wraps
+
+import torch
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules import module as torch_module
 
 from zoo.activations import SALU, SWALU, salu_add_salu_swalu, salu_add_swalu, salu_swalu
@@ -16,7 +20,8 @@ from zoo.activations._fused import current, exported
 class FusedBasicBlock(BasicBlock):  # type: ignore[misc]
     """`BasicBlock` with SALU and SWALU; see the module docstring."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    @wraps(BasicBlock.forward)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (n, c, h, w) as timm's block does."""
         if not _plain_block(self, x) or not _untouched(self.bn1, self.act1, self.bn2, self.act2):
             return super().forward(x)  # type: ignore[no-any-return]
@@ -27,7 +32,8 @@ class FusedBasicBlock(BasicBlock):  # type: ignore[misc]
 class FusedBottleneck(Bottleneck):  # type: ignore[misc]
     """`Bottleneck` with SALU and SWALU; see the module docstring."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    @wraps(Bottleneck.forward)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (n, c, h, w) as timm's block does."""
         sites = (self.bn1, self.act1, self.bn2, self.act2, self.bn3, self.act3)
         if not _plain_block(self, x) or not _untouched(*sites):
@@ -40,7 +46,8 @@ class FusedBottleneck(Bottleneck):  # type: ignore[misc]
 class FusedResNet(ResNet):  # type: ignore[misc]
     """`ResNet` whose stem's SALU and SWALU are evaluated together; see the module docstring."""
 
-    def forward_features(self, x: Tensor) -> Tensor:
+    @wraps(ResNet.forward_features)
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """Map images to the last feature map, as timm's network does."""
         if self.grad_checkpointing or not _computes(x) or not _untouched(self.bn1, self.act1):
             return super().forward_features(x)  # type: ignore[no-any-return]
@@ -56,7 +63,7 @@ FUSED = {BasicBlock: FusedBasicBlock, Bottleneck: FusedBottleneck}
 
 def _computes(x: object) -> bool:
     """Whether x is a tensor to compute with and no stand-in for one, in a graph that others are to read."""
-    return type(x) is Tensor and not exported() and current() != "plain"
+    return type(x) is torch.Tensor and not exported() and current() != "plain"
 
 
 def _plain_block(block: BasicBlock | Bottleneck, x: object) -> bool:
@@ -76,17 +83,17 @@ def _watched(module: nn.Module) -> bool:
     return any(hooks) or "forward" in vars(module)
 
 
-def _pair(norm: SALU, act: SWALU, x: Tensor) -> Tensor:
+def _pair(norm: SALU, act: SWALU, x: torch.Tensor) -> torch.Tensor:
     return salu_swalu(x, norm.a, norm.b, act.a, act.b)
 
 
-def _end(block: BasicBlock | Bottleneck, y: Tensor, x: Tensor, norm: SALU, act: SWALU) -> Tensor:
+def _end(block: BasicBlock | Bottleneck, y: torch.Tensor, x: torch.Tensor, norm: SALU, act: SWALU) -> torch.Tensor:
     """act(norm(y) + shortcut(x))."""
     a, b, c, d = norm.a, norm.b, act.a, act.b
     down, drop = block.downsample, block.drop_path
     dropping = drop is not None and not isinstance(drop, nn.Identity)
     if dropping:
-        z: Tensor = act(drop(norm(y)) + (x if down is None else down(x)))
+        z: torch.Tensor = act(drop(norm(y)) + (x if down is None else down(x)))
         return z
     if down is None:
         return salu_add_swalu(y, a, b, x, c, d)

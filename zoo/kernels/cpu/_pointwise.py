@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.activations._unit import FLOOR
+from zoo.activations._constants import FLOOR
 from zoo.errors import ShapeError
 from zoo.kernels._signatures import SHORTCUT, WITH_SHORTCUT
 from zoo.kernels.cpu._dense import arranged, dense, dtype_number
