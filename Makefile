@@ -25,7 +25,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Real images, a trained SaluNet, ONNX Runtime: about a minute, no network
 	HF_HUB_OFFLINE=1 $(BIN)/python demo/demo.py
 
-# Two processes, because most of the tests compute on one core. Lint and types are tests too (tests/test_style.py); `make lint` is the quick way to them alone.
+# Two processes: most tests compute on one core. Lint and types are tests too (tests/test_style.py); `make lint` is the
+# quick way to them alone.
 test: $(STAMP) ## All default tests, lint and types included
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 

@@ -3,25 +3,47 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-_CACHE = pytest.StashKey[tuple[Path, str | None]]()
+_FOLDER, _BEFORE = pytest.StashKey[Path](), pytest.StashKey[dict[str, str | None]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Never the user's cache: set before anything imports the library, so that started processes have it as well."""
-    config.stash[_CACHE] = Path(tempfile.mkdtemp(prefix="salu_zoo_datasets_")), os.environ.get("HF_DATASETS_CACHE")
-    os.environ["HF_DATASETS_CACHE"] = str(config.stash[_CACHE][0])
+    """Neither the user's cache nor a terminal's width: set before the library is imported, for processes as well."""
+    folder = Path(tempfile.mkdtemp(prefix="salu_zoo_datasets_"))
+    config.stash[_FOLDER] = folder
+    config.stash[_BEFORE] = _put({"HF_DATASETS_CACHE": str(folder), "COLUMNS": None})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the cache, and put the variable back as it was."""
-    folder, before = config.stash[_CACHE]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.environ.pop("HF_DATASETS_CACHE") if before is None else os.environ.update(HF_DATASETS_CACHE=before)
+    """Remove the cache, and put the variables back as they were."""
+    shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
+    _put(config.stash[_BEFORE])
+
+
+def _put(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Set each variable of the environment, or remove it for None; returns what they were."""
+    before = {name: os.environ.get(name) for name in variables}
+    for name, value in variables.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    return before
+
+
+@pytest.fixture
+def run_zoo(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, str]]:
+    """Run `zoo` in this process; returns exit status, stdout and stderr."""
+    from zoo import cli
+
+    def call(*arguments: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as left:
+            cli.main([str(value) for value in arguments])
+        return left.value.code, *capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture(scope="session")

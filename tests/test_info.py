@@ -1,11 +1,11 @@
 """`zoo info`: true facts about every kind of name, and near names for a wrong one."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from zoo import cli
 from zoo.activations import list_activations
 from zoo.models import build_model
 
@@ -13,17 +13,12 @@ NAME = "salunet_c18_cifar"
 
 
 @pytest.fixture
-def zoo(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as left:
-            cli.main(["info", *map(str, arguments)])
-        return left.value.code, *capsys.readouterr()
-
-    return call
+def info(run_zoo):
+    return partial(run_zoo, "info")
 
 
-def test_a_model(zoo):
-    code, out, _ = zoo(NAME, "--json")
+def test_a_model(info):
+    code, out, _ = info(NAME, "--json")
     found = json.loads(out)
     model = build_model(NAME, device="meta")
     assert (code, found["kind"], found["input_size"]) == (0, "model", [3, 32, 32])
@@ -35,21 +30,21 @@ def test_a_model(zoo):
     assert found["next"][0] == f"zoo info {found['weights'][0]['name']}"
 
 
-def test_weights_by_name_and_by_folder(zoo, repository: Path):
+def test_weights_by_name_and_by_folder(info, repository: Path):
     folder = repository / "model_cards" / f"{NAME}.cifar10"
-    found = json.loads(zoo(f"{NAME}.cifar10", "--json")[1])
+    found = json.loads(info(f"{NAME}.cifar10", "--json")[1])
     stored = json.loads((folder / "results.json").read_text())
     config = json.loads((folder / "config.json").read_text())
     assert [row["top1"] for row in found["results"]] == [row["top1"] for row in stored["evaluations"]]
     assert [row["label"] for row in found["comparisons"]] == [row["label"] for row in stored["comparisons"]]
     assert found["file"]["size_bytes"] == (folder / "model.safetensors").stat().st_size
     assert (found["file"]["sha256"], found["license"]) == (config["sha256"], config["license"])
-    by_path = json.loads(zoo(folder, "--json")[1])
+    by_path = json.loads(info(folder, "--json")[1])
     assert {key: by_path[key] for key in by_path if key != "next"} == {k: found[k] for k in found if k != "next"}
 
 
-def test_a_text_model_counts_its_parts(zoo):
-    found = json.loads(zoo("fles_minilm_l6", "--json")[1])
+def test_a_text_model_counts_its_parts(info):
+    found = json.loads(info("fles_minilm_l6", "--json")[1])
     assert (found["norms"], found["activations"], found["multiply_adds"]) == ({"LayerNorm": 13}, {"fles": 6}, None)
 
 
@@ -63,14 +58,14 @@ def test_a_text_model_counts_its_parts(zoo):
         ("edge_cpu", "target", "precisions"),
     ],
 )
-def test_every_other_kind_of_name(zoo, name, kind, fact):
-    code, out, _ = zoo(name, "--json")
+def test_every_other_kind_of_name(info, name, kind, fact):
+    code, out, _ = info(name, "--json")
     assert (code, json.loads(out)["kind"], bool(json.loads(out)[fact])) == (0, kind, True)
 
 
 @pytest.mark.parametrize("name", [f"{NAME}.cifar10", NAME, "fles_minilm_l6.sst2", *list_activations()[:1]])
-def test_for_people(zoo, name, monkeypatch):
-    code, out, _ = zoo(name)
+def test_for_people(info, name, monkeypatch):
+    code, out, _ = info(name)
     assert code == 0
     assert name in out
     assert "None" not in out
@@ -80,8 +75,8 @@ def test_for_people(zoo, name, monkeypatch):
     ("name", "near"),
     [("salunet_c18_cifr", NAME), (f"{NAME}.cifar11", f"{NAME}.cifar10"), ("edgecpu", "edge_cpu"), ("SALU", "salu")],
 )
-def test_a_wrong_name_offers_the_nearest(zoo, name, near):
-    code, out, err = zoo(name)
+def test_a_wrong_name_offers_the_nearest(info, name, near):
+    code, out, err = info(name)
     assert (code, out) == (1, "")
     assert near in err
     assert "Traceback" not in err

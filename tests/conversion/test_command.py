@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from tiny_images import CIFAR10_NAMES, write_cifar10
 from transformers import BertConfig, BertModel
 
 import zoo
-from zoo import cli
 from zoo.commands import _output
 from zoo.data.preprocess import Preprocess
 from zoo.models import MODELS, build_model
@@ -22,7 +22,7 @@ SILU, GELU = "test_efficientnet", "test_vit"
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, run_zoo):
     """Run `zoo convert` in a folder of its own; returns exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_output.console_out, "_width", 200)
@@ -30,12 +30,7 @@ def run(tmp_path, monkeypatch, capsys):
         torch.manual_seed(0)
         save_file(timm.create_model(name).state_dict(), tmp_path / f"{name}.safetensors")
 
-    def invoke(*arguments):
-        with pytest.raises(SystemExit) as left:
-            cli.main(["convert", *map(str, arguments)])
-        return (left.value.code, *capsys.readouterr())
-
-    return invoke
+    return partial(run_zoo, "convert")
 
 
 def test_a_timm_model_from_a_file(run, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -9,7 +10,6 @@ from PIL import Image
 from rich.console import Console
 from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, make_images
 
-from zoo import cli
 from zoo.commands import _output
 from zoo.errors import ConfigurationError, WeightsMismatchError
 from zoo.evaluation.predict import open_model, predict
@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def zoo(monkeypatch, capsys):
+def zoo(monkeypatch, run_zoo):
     """Run `zoo predict` with the tiny classifier in the place of any model."""
     import zoo.evaluation.predict as module
 
@@ -32,12 +32,7 @@ def zoo(monkeypatch, capsys):
 
     monkeypatch.setattr(module, "open_model", create)
 
-    def call(*arguments):
-        with pytest.raises(SystemExit) as left:
-            cli.main(["predict", *map(str, arguments)])
-        return left.value.code, *capsys.readouterr()
-
-    return call
+    return partial(run_zoo, "predict")
 
 
 def test_guesses_are_the_sorted_softmax(folder):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from zoo import cli
 from zoo._files import write_tensors
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
@@ -51,18 +50,6 @@ def write_run(folder, state=None, top1=44.0, **model):
 @pytest.fixture
 def finished(tmp_path, state):
     return write_run(tmp_path / "run", state)
-
-
-@pytest.fixture
-def zoo(capsys):
-    """Run `zoo` in this process; returns exit status, stdout and stderr."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as left:
-            cli.main([str(value) for value in arguments])
-        return left.value.code, *capsys.readouterr()
-
-    return call
 
 
 def evaluation(tag, **fields):
@@ -146,37 +133,37 @@ def test_a_baseline_from_an_evaluated_card(finished, tmp_path, state):
         baseline(card, {"recipe": {"data": {"dataset": "cifar100"}}})
 
 
-def test_from_a_run_to_a_whole_card_on_the_command_line(zoo, finished, tmp_path, cards):
+def test_from_a_run_to_a_whole_card_on_the_command_line(run_zoo, finished, tmp_path, cards):
     other = write_run(tmp_path / "bn", top1=41.5, norm="layernorm", act="gelu")
-    code, out, err = zoo("adopt", finished, "--tag", "pets", "--baseline", other, "--note", "One seed.")
+    code, out, err = run_zoo("adopt", finished, "--tag", "pets", "--baseline", other, "--note", "One seed.")
     assert (code, NAME in out) == (0, True), err
     tag = read_tag(cards / NAME)
     (tmp_path / "result.json").write_text(json.dumps(evaluation(tag)))
-    assert zoo("card", NAME, "--evaluation", tmp_path / "result.json")[0] == 0
+    assert run_zoo("card", NAME, "--evaluation", tmp_path / "result.json")[0] == 0
     page = (cards / NAME / "README.md").read_text()
     for part in ("| **80.00** | **100.00** |", "| LayerNorm + GELU, same recipe | 41.50 | - |", "- One seed."):
         assert part in page
     assert {path.name for path in (cards / NAME).glob("*.png")} == {"classes.png", "curve.png", "geometry.png"}
-    assert zoo("card", "--check")[0] == 0
+    assert run_zoo("card", "--check")[0] == 0
     newer = evaluation(tag) | {"date": "later"}
     (tmp_path / "result.json").write_text(json.dumps(newer))
-    zoo("card", NAME, "--evaluation", tmp_path / "result.json", "--baseline", other)
+    run_zoo("card", NAME, "--evaluation", tmp_path / "result.json", "--baseline", other)
     results = read_tag(cards / NAME).results
     assert ([row["date"] for row in results["evaluations"]], len(results["comparisons"])) == (["later"], 1)
 
 
-def test_results_of_other_weights_are_refused(zoo, finished, tmp_path, cards):
+def test_results_of_other_weights_are_refused(run_zoo, finished, tmp_path, cards):
     tag = adopt(finished, tag="pets").tag
     before = (cards / NAME / "README.md").read_bytes()
     for wrong, said in (({"sha256": "0" * 64}, "other weights"), ({"top1": 90.0}, "do not follow from the counts")):
         (tmp_path / "result.json").write_text(json.dumps(evaluation(tag) | wrong))
-        code, _, err = zoo("card", NAME, "--evaluation", tmp_path / "result.json")
+        code, _, err = run_zoo("card", NAME, "--evaluation", tmp_path / "result.json")
         assert (code, said in err) == (1, True)
     assert (cards / NAME / "README.md").read_bytes() == before
-    assert zoo("card", "--evaluation", tmp_path / "result.json")[0] == 2
+    assert run_zoo("card", "--evaluation", tmp_path / "result.json")[0] == 2
 
 
-def test_places_on_this_machine_stay_here(zoo, finished, tmp_path, cards):
+def test_places_on_this_machine_stay_here(run_zoo, finished, tmp_path, cards):
     place = tmp_path / "someone" / "data" / "cifar10"
     summary = json.loads((finished / "summary.json").read_text())
     summary["data"]["train_source"] = {"kind": "parquet", "folder": str(place)}
@@ -185,17 +172,17 @@ def test_places_on_this_machine_stay_here(zoo, finished, tmp_path, cards):
     command = f"zoo evaluate {cards / NAME} --dataset cifar10 --data {place}"
     result = evaluation(tag, model=str(cards / NAME), command=command, source={"folder": str(place)})
     (tmp_path / "result.json").write_text(json.dumps(result))
-    assert zoo("card", NAME, "--evaluation", tmp_path / "result.json")[0] == 0
+    assert run_zoo("card", NAME, "--evaluation", tmp_path / "result.json")[0] == 0
     stored = (cards / NAME / "results.json").read_text()
     assert "someone" not in stored
     assert str(tmp_path) not in stored
     assert f"zoo evaluate {NAME} --dataset cifar10 --data data/cifar10" in (cards / NAME / "README.md").read_text()
 
 
-def test_check_names_the_card_that_differs(zoo, finished, cards):
+def test_check_names_the_card_that_differs(run_zoo, finished, cards):
     adopt(finished, tag="pets")
     (cards / NAME / "README.md").write_text("# Better than it is\n")
-    code, out, _ = zoo("card", "--check", "--json")
+    code, out, _ = run_zoo("card", "--check", "--json")
     assert code == 1
     assert "differs from the stored" in json.loads(out)[0]["problem"]
-    assert zoo("card")[0] == zoo("card", NAME, "--check")[0] == 0
+    assert run_zoo("card")[0] == run_zoo("card", NAME, "--check")[0] == 0
