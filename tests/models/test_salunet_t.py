@@ -107,6 +107,15 @@ def test_dynamic_image_size_takes_what_divides_into_patches() -> None:
     assert model(torch.empty(1, 3, 48, 40, device="meta")).shape == (1, 10)
 
 
+def test_a_model_of_any_size_computes_the_same_at_its_own() -> None:
+    growing = small_model("salunet_t_cifar", dynamic_img_size=True).eval()
+    fixed = small_model("salunet_t_cifar").eval()
+    fixed.load_state_dict(growing.state_dict())
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(fixed(x), growing(x))
+
+
 def test_weights_move_to_another_image_size() -> None:
     source, target = small_model("salunet_t_cifar"), meta_model("salunet_t_cifar", img_size=48)
     state = fit_positions(source.state_dict(), target)

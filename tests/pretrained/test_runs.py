@@ -95,6 +95,8 @@ def test_parts_of_the_network_are_recorded_and_others_refused(tmp_path):
     net = build_model(MODEL, num_classes=3, act="gelu").state_dict()
     run = write_run(tmp_path / "gelu", net, act="gelu", args={"drop_rate": 0.1})
     assert adopt(run).tag.model_args == {"act": "gelu"}
+    growing = write_run(tmp_path / "growing", net, act="gelu", args={"dynamic_img_size": True})
+    assert adopt(growing, tag="growing").tag.model_args == {"act": "gelu"}
     other = write_run(tmp_path / "pooled", net, args={"global_pool": "max"})
     with pytest.raises(ConfigurationError, match="global_pool, which a card cannot record"):
         adopt(other)

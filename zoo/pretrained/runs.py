@@ -19,9 +19,10 @@ TRAINING_ARGS = frozenset(
     [
         *("salu_init", "gate_init", "quasi_linear_shortcut", "zero_init_last", "weight_init", "pretrained_cfg"),
         *("drop_rate", "drop_path_rate", "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate"),
+        *("dynamic_img_size", "dynamic_img_pad"),  # other sizes as well, and the same at the model's own
     ]
 )
-"""Builder arguments that decide how training starts or goes, or what the preprocessing says; not what is computed."""
+"""Builder arguments that decide how training starts or goes, or what goes in; not what is computed of it."""
 # What a fine-tuning run's summary says besides recipe and log, and what its log says of speed.
 _FACTS = ("seconds", "texts", "data", "device", "hardware", "environment", "results", "finished", "versions")
 _SPEEDS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
