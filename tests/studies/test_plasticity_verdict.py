@@ -36,7 +36,7 @@ def test_movement_by_hand():
 def test_the_papers_picture():
     found = judge([*runs("batchnorm", *FLAT), *runs("none", *WILD), *runs("salu", *SETTLED)])
     assert answers(found) == ["holds"] * 3
-    assert found["sentence"].startswith("Of the paper's three observations 3 of 3 held here")
+    assert found["sentence"].startswith("Of the paper's three observations 3 held here")
     assert "0.300 ±" not in found["points"][0]["found"].split("behind BatchNorm")[0]
 
 
@@ -45,7 +45,10 @@ def test_the_opposite_picture():
     assert answers(found)[:2] == ["does not hold", "does not hold"]
     restless = judge([*runs("batchnorm", *FLAT), *runs("none", *FLAT), *runs("salu", *WILD)])
     assert answers(restless)[2] == "does not hold"
-    assert "0 of 3 held" in judge([*runs("batchnorm", *WILD), *runs("none", *FLAT), *runs("salu", *FLAT)])["sentence"]
+    assert (
+        "observations 0 held"
+        in judge([*runs("batchnorm", *WILD), *runs("none", *FLAT), *runs("salu", *FLAT)])["sentence"]
+    )
 
 
 def test_equal_runs_and_single_runs_decide_nothing():

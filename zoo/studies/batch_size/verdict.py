@@ -44,7 +44,7 @@ def judge(rows: Sequence[Mapping[str, Any]], chance: float) -> dict[str, Any]:
     sentence = _SENTENCES[outcome].format(
         size=size, baseline=BASELINE.label, salunet=SALUNET.label, idle=" and ".join(idle)
     )
-    details = " ".join(_describe(name, size, rows) for name in networks)
+    details = " ".join(_describe(name, size, rows, chance) for name in networks)
     return {
         "outcome": outcome,
         "batch_size": size,
@@ -71,7 +71,7 @@ def _fails(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], chance: fl
     return bool(row["diverged"]) or row["top1"] - chance < SHARE * (_best(row["network"], rows) - chance)
 
 
-def _describe(network: str, size: int, rows: Sequence[Mapping[str, Any]]) -> str:
+def _describe(network: str, size: int, rows: Sequence[Mapping[str, Any]], chance: float) -> str:
     own = {row["batch_size"]: row for row in rows if row["network"] == network}
     known = [row for row in own.values() if row["top1"] is not None]
     if not known:
@@ -80,7 +80,11 @@ def _describe(network: str, size: int, rows: Sequence[Mapping[str, Any]]) -> str
     here = own[size]
     lost = f", {here['diverged']} of {here['runs']} runs diverged" if here["diverged"] else ""
     reached = "reaches no result" if here["top1"] is None else f"reaches {here['top1']:.2f} %"
-    return f"{network} {reached} there{lost}; its best is {best['top1']:.2f} % at batch size {best['batch_size']}."
+    level = f"{network} {reached} there{lost}; its best is {best['top1']:.2f} % at batch size {best['batch_size']}"
+    if here["top1"] is None or best["top1"] <= chance:
+        return f"{level}."
+    kept = max(0.0, here["top1"] - chance) / (best["top1"] - chance)
+    return f"{level}, of whose lead over chance it keeps {100 * kept:.0f} %."
 
 
 def _diagnosis(

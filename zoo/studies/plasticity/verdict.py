@@ -59,7 +59,7 @@ def judge(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         _adaptive(moved),
     ]
     held = [point["answer"] for point in points]
-    head = f"Of the paper's three observations {held.count('holds')} of 3 held here"
+    head = f"Of the paper's three observations {held.count('holds')} held here"
     body = "; ".join(f"{point['claim']}: {point['answer']} ({point['found']})" for point in points)
     return {"points": points, "sentence": f"{head}. {body}.{ending}"}
 
