@@ -25,10 +25,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Real images, a trained SaluNet, ONNX Runtime: about a minute, no network
 	HF_HUB_OFFLINE=1 $(BIN)/python demo/demo.py
 
-# Two processes: most tests compute on one core. Lint and types are tests too (tests/test_style.py); `make lint` is the
-# quick way to them alone.
+# Two processes of one thread each: most tests compute on one core, and more threads would wait for each other. Lint and
+# types are tests too (tests/test_style.py); `make lint` is the quick way to them alone.
 test: $(STAMP) ## All default tests, lint and types included
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check

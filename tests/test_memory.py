@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from fresh_memory import fresh_memory
 
 from zoo import _memory
 from zoo._memory import last_line, peak_resident_bytes, reset_peak, resident_bytes, run_fresh
@@ -17,9 +18,8 @@ def test_the_peak_goes_up_and_can_be_reset():
     reset_peak()
     before = resident_bytes()
     assert 10 * MIB < before <= peak_resident_bytes() < before + 8 * MIB
-    block = bytearray(b"\1") * (64 * MIB)  # written to: untouched zeros need not be resident
-    assert resident_bytes() >= before + 60 * MIB
-    del block
+    with fresh_memory(64 * MIB):
+        assert resident_bytes() >= before + 60 * MIB
     assert resident_bytes() < before + 8 * MIB
     assert peak_resident_bytes() >= before + 60 * MIB
     reset_peak()

@@ -1,10 +1,10 @@
-import mmap
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from fresh_memory import fresh_memory
 from torch import nn
 
 from zoo.activations import SALU, SWALU, kernel, salu_swalu
@@ -65,9 +65,8 @@ def test_tensors_of_the_forward_pass_do_not_share_an_address():
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 def test_the_peak_is_what_is_needed_for_a_while():
     def work():
-        with mmap.mmap(-1, 64 * MIB) as fresh:  # torch.ones could be given memory that an earlier test made resident
-            for page in range(0, len(fresh), mmap.PAGESIZE):
-                fresh[page] = 1
+        with fresh_memory(64 * MIB):
+            pass
 
     cpu = torch.device("cpu")
     assert 63 * MIB < _peak_of(work, cpu) < 80 * MIB

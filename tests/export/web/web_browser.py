@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -73,20 +74,25 @@ def run_steps(
     browser = find_browser()
     for name in ("driver.html", "driver.js"):
         shutil.copy(HERE / name, root / name)
-    with _served(root, headers or {}) as (port, results), tempfile.TemporaryDirectory(prefix="salu_zoo_web_") as home:
+    # A process of the browser may still write to its profile while it is being ended.
+    own = tempfile.TemporaryDirectory(prefix="salu_zoo_web_", ignore_cleanup_errors=True)
+    with _served(root, headers or {}) as (port, results), own as home:
         (root / "steps.json").write_text(json.dumps(steps).replace("{port}", str(port)), "utf-8")
         flags = ["--headless=new", "--no-first-run", "--disable-dev-shm-usage", f"--user-data-dir={home}/profile"]
         if os.geteuid() == 0:
             flags.append("--no-sandbox")  # which Chromium refuses to use as root
         command = [browser, *flags, *GPU_FLAGS, f"http://127.0.0.1:{port}/driver.html"]
-        with (Path(home) / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        with (
+            (Path(home) / "log").open("wb") as log,
+            subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process,
+        ):
             try:
                 return dict(json.loads(results.get(timeout=timeout_s)))
             except queue.Empty:
                 said = (Path(home) / "log").read_text("utf-8", "replace")[-2000:]
                 pytest.fail(f"the browser gave no answer within {timeout_s} s; it said: {said}")
             finally:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def value_of(results: Mapping[str, Any], name: str) -> Any:
