@@ -1,11 +1,11 @@
-"""The operators as `torch.library` sees them: registration, compilation, `vmap`, gradients of gradients."""
+"""The operators as PyTorch's dispatcher sees them: registration, compilation, `vmap`, gradients of gradients."""
 
 import re
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from zoo.activations._lean import PLAIN
 from zoo.errors import ConfigurationError
@@ -33,11 +33,11 @@ def made(name: str, shape: tuple[int, ...] = (3, 5)) -> list[Tensor]:
 @pytest.mark.parametrize("name", quick(ALL, "salu_add_swalu", "fles"))
 def test_registration(name: str) -> None:
     found = made(name)
-    torch.library.opcheck(getattr(torch.ops.salu_zoo, name).default, found)
+    library.opcheck(getattr(torch.ops.salu_zoo, name).default, found)
     backward = getattr(torch.ops.salu_zoo, f"{name}_backward").default
     grad = torch.randn(3, 5, requires_grad=True)
-    torch.library.opcheck(backward, (grad, *found, [True] * len(found)))
-    torch.library.opcheck(backward, (grad, *found, [i != 1 for i in range(len(found))]))
+    library.opcheck(backward, (grad, *found, [True] * len(found)))
+    library.opcheck(backward, (grad, *found, [i != 1 for i in range(len(found))]))
 
 
 @opcheck
@@ -46,16 +46,16 @@ def test_registration_of_other_layouts(name: str) -> None:
     for layout in ("channels-last", "sliced"):
         found = made(name, (2, 3, 4, 5))
         found[0] = arranged(found[0], layout).requires_grad_()
-        torch.library.opcheck(getattr(torch.ops.salu_zoo, name).default, found)
+        library.opcheck(getattr(torch.ops.salu_zoo, name).default, found)
 
 
 @opcheck
 def test_registration_of_the_mean() -> None:
     x, mask = torch.randn(2, 3, 4, requires_grad=True), torch.rand(2, 3, 1) > 0.5
-    torch.library.opcheck(torch.ops.salu_zoo.positive_mean.default, (x, 2, mask))
+    library.opcheck(torch.ops.salu_zoo.positive_mean.default, (x, 2, mask))
     mean, count = torch.ops.salu_zoo.positive_mean(x, 2, None)
     share = torch.randn_like(mean, requires_grad=True)
-    torch.library.opcheck(torch.ops.salu_zoo.positive_mean_backward.default, (share, x, count, 2, None))
+    library.opcheck(torch.ops.salu_zoo.positive_mean_backward.default, (share, x, count, 2, None))
 
 
 @pytest.mark.parametrize("name", quick(ALL, "salu_add_swalu", "fles"))

@@ -7,7 +7,6 @@ import tiny_texts
 import torch
 from safetensors.torch import load_file
 
-from zoo import cli
 from zoo.errors import (
     ConfigurationError,
     OutputError,
@@ -132,16 +131,12 @@ def test_damaged_weights_and_a_card_that_exists(finetuned):
         adopt(finetuned, tiny_texts.NAME, "other")
 
 
-def test_on_the_command_line(finetuned, cards, capsys):
+def test_on_the_command_line(finetuned, cards, run_zoo):
     arguments = ["adopt", finetuned, "--model", tiny_texts.NAME, "--tag", "sst2", "--max-length", 10, "--json"]
-    with pytest.raises(SystemExit) as left:
-        cli.main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    assert left.value.code == 0, err
+    code, out, err = run_zoo(*arguments)
+    assert code == 0, err
     done = json.loads(out)
     assert done["config"]["preprocess"]["max_length"] == 10
     assert (cards / TEXT_NAME / "tokenizer.json").is_file()
-    with pytest.raises(SystemExit) as left:
-        cli.main(["list", "weights", "--json"])
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(run_zoo("list", "weights", "--json")[1])
     assert [(row["name"], row["trained_on"], row["top1"]) for row in rows] == [(TEXT_NAME, "sst2", None)]

@@ -14,15 +14,12 @@ pytestmark = UPLOADS
 
 
 @pytest.fixture
-def run(capsys):
+def run(run_zoo):
     """Run `zoo push` in this process; returns exit status, stdout and stderr."""
-    from zoo import cli
 
     def call(*arguments: object) -> SimpleNamespace:
-        with pytest.raises(SystemExit) as left:
-            cli.main(["push", *(str(value) for value in arguments)])
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=left.value.code, out=out, err=err)
+        code, out, err = run_zoo("push", *arguments)
+        return SimpleNamespace(code=code, out=out, err=err)
 
     return call
 

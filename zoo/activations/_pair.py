@@ -28,6 +28,7 @@ class LearnedPair(nn.Module):
     """
 
     start: ClassVar[tuple[float, float]]
+    # torch.jit.script would compile them for C++, which has no use for them.
     __jit_unused_properties__: ClassVar = ["saturation", "width"]
 
     def __init__(
