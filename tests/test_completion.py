@@ -58,7 +58,7 @@ LINES = {
     "zoo evaluate salunet_c18_cifar.": "salunet_c18_cifar.cifar10",
     "zoo info salunet_c5": "salunet_c50",
     "zoo predict x.png --model fles_p": "fles_poolformer_cifar.cifar10",
-    "zoo train c18_cifar10_": "c18_cifar10_short",
+    "zoo train c18_cifar10_s": "c18_cifar10_short",
     "zoo finetune glue --task ss": "sst2",
     "zoo adopt x --model salunet_t": "salunet_t_tiny",
     "zoo convert x --to fles_d": "fles_dg",
@@ -111,7 +111,7 @@ def test_bash_completes_once_it_is_installed(repository: Path, tmp_path: Path) -
     (tmp_path / "zoo").chmod(0o755)
     code = """
     . "$HOME/.bashrc"
-    COMP_WORDS=(zoo train c18_cifar10_); COMP_CWORD=2; _zoo_completion "$HOME/zoo"; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(zoo train c18_cifar10_s); COMP_CWORD=2; _zoo_completion "$HOME/zoo"; echo "${COMPREPLY[@]}"
     """
     done = subprocess.run(["bash", "-c", code], cwd=repository, env=env, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["c18_cifar10_short"], done.stderr

@@ -153,6 +153,7 @@ def test_override_must_be_an_assignment(override):
 
 BASELINES = {
     "c18_cifar10_short": {"BatchNorm2d", "ReLU"},
+    "c18_cifar10_30epochs": {"BatchNorm2d", "ReLU"},
     "c18_cifar100_short": {"BatchNorm2d", "ReLU"},
     "c50_cifar100_short": {"BatchNorm2d", "ReLU"},
     "t_cifar10_short": {"LayerNorm", "GELU"},
