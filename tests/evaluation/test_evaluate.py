@@ -176,6 +176,17 @@ def test_bad_arguments(folder, options, error, message):
         evaluate(Linear(), "cifar10", **({"data": folder} | options))
 
 
+def test_a_mistyped_model_is_told_before_the_dataset_is_looked_for(monkeypatch):
+    monkeypatch.setattr("zoo.evaluation.run.load_vision", lambda *args: pytest.fail("the dataset was opened"))
+    with pytest.raises(UnknownNameError, match=r"'salunet_c81_cifar'.*salunet_c18_cifar"):
+        evaluate("salunet_c81_cifar.cifar10", "cifar10", device="cpu")
+
+
+def test_a_mistyped_dataset_is_told_before_the_model_is_loaded():
+    with pytest.raises(UnknownNameError, match="dataset 'cifar11'"):
+        evaluate("salunet_c81_cifar.cifar10", "cifar11", device="cpu")
+
+
 def test_result_refuses_edited_figures(folder):
     values = evaluate(Linear(), "cifar10", data=folder, limit=5).to_dict()
     with pytest.raises(ConfigurationError, match="top1 do not follow"):

@@ -204,6 +204,12 @@ def test_bad_arguments(folder, model, options, error, said):
         evaluate_text(model, **({"task": "sst2", "data": folder} | options))
 
 
+def test_a_mistyped_model_is_told_before_the_task_is_looked_for(monkeypatch):
+    monkeypatch.setattr("zoo.evaluation.run_text.load_glue", lambda *args: pytest.fail("the task was opened"))
+    with pytest.raises(UnknownNameError, match=r"'fles_minilm_l7'.*fles_minilm_l6"):
+        evaluate_text("fles_minilm_l7.sst2", "sst2", device="cpu")
+
+
 def test_a_real_task(shared_dir, model):
     """Unknown words and cut texts: figures are those of a guess, of every text."""
     result = evaluate_text(model, "sst2", data=shared_dir / "data" / "glue", limit=200)

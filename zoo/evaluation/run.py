@@ -9,7 +9,7 @@ from zoo._devices import choose_device, join_processes
 from zoo.data.labels import check_same_order
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import ImageDataset, load_vision
+from zoo.data.vision import DATASETS, ImageDataset, load_vision
 from zoo.errors import ConfigurationError
 from zoo.evaluation import _work
 from zoo.evaluation.classification import Classification
@@ -66,13 +66,15 @@ def evaluate(
         ZooError: one of its kinds for each thing that can be wrong: an unknown name, missing data or weights, an input
             size or number of classes that does not fit, labels in another order, scores that are not finite.
     """
+    DATASETS.get(dataset)
     _work.check_numbers(batch_size=batch_size, img_size=img_size, limit=limit, workers=workers)
     place = choose_device(default_device(model) if device is None else device)
     processes = join_processes(place)
-    images = load_vision(dataset, split, data)
     task = Classification()
     threads = _work.threads_of(place, processes.count)
+    # The model is opened first: a mistyped name is not answered after a download of the whole dataset.
     with open_subject(model, Setting(place, precision, img_size, preprocess, threads), IMAGES) as subject:
+        images = load_vision(dataset, split, data)
         check_same_order(subject.name, subject.labels, f"dataset {dataset}", images.labels)
         batches = _work.cut(_work.choose(len(images), limit, "images"), batch_size)
         own = processes.share(list(enumerate(batches)))

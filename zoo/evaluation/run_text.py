@@ -67,10 +67,11 @@ def evaluate_text(
     _work.check_numbers(batch_size=batch_size, limit=limit)
     place = choose_device(default_device(model) if device is None else device)
     processes = join_processes(place)
-    whole = load_glue(task, split, data)
-    texts = whole.select(_work.choose(len(whole), limit, "texts"))
     threads = _work.threads_of(place, processes.count)
+    # The model is opened first: a mistyped name is not answered after a download of the whole task.
     with open_subject(model, Setting(place, precision, None, preprocess, threads), TEXTS) as subject:
+        whole = load_glue(task, split, data)
+        texts = whole.select(_work.choose(len(whole), limit, "texts"))
         _check_labels(subject, spec)
         own = processes.share(list(enumerate(_by_length(texts, batch_size))))
         with _work.bar(progress if processes.main else None, task, sum(len(b) for _, b in own)) as advance:
