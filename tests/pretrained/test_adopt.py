@@ -22,6 +22,7 @@ from zoo.errors import (
 from zoo.models import build_model
 from zoo.pretrained import check_card, create_model
 from zoo.pretrained.adopt import adopt
+from zoo.pretrained.locate import resolve
 
 from .cases import LABELS, MODEL, NAME
 
@@ -182,6 +183,18 @@ def test_a_card_that_exists_is_kept_unless_forced(checkpoint, cards):
     second = adopt(checkpoint, MODEL, "pets", ema=False, force=True)
     assert second.tag.sha256 != first.tag.sha256
     assert [path.name for path in cards.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_weights_that_replace_the_default_are_the_default(checkpoint, cards, damaged):
+    config = adopt(checkpoint, MODEL, "pets").folder / "config.json"
+    values = json.loads(config.read_text("utf-8"))
+    assert values["default"] is False
+    config.write_text("{" if damaged else json.dumps(values | {"default": True}), encoding="utf-8")
+    assert adopt(checkpoint, MODEL, "pets", force=True).tag.default is not damaged
+    adopt(checkpoint, MODEL, "others")
+    if not damaged:
+        assert resolve(MODEL).name == NAME
 
 
 def test_a_folder_of_something_else_is_never_replaced(checkpoint, tmp_path):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from zoo._files import Fill, write_json, write_together
 from zoo.analysis.geometry import geometry, learned_pairs
-from zoo.errors import OutputError
+from zoo.errors import OutputError, ZooError
 from zoo.pretrained.architecture import build_tagged
 from zoo.pretrained.load import load_weights, read_weights, save_weights
 from zoo.pretrained.pictures import FILES, Picture, draw_stamped, pictures_of
@@ -46,7 +46,7 @@ def write_card(
         results: what was measured, see `zoo.pretrained.results`; None for nothing. The geometry of a model with SALU
             is added to it. What can be drawn becomes a picture.
         dtype: how matrices and kernels are stored; vectors and scalars stay float32.
-        force: replace a folder that exists.
+        force: replace a folder that exists. Whether its tag is the model's default stays as it was.
         tokenizer: for a text model, the folder with its tokenizer.json and tokenizer_config.json.
 
     Returns:
@@ -64,6 +64,7 @@ def write_card(
     load_weights(model, state, "The state to store")
 
     known = _with_geometry(results or {}, model)
+    tag = replace(tag, default=tag.default or (force and _is_default(Path(folder))))
 
     def fill(place: Path) -> None:
         stored = replace(tag, sha256=save_weights(place / tag.file, state, dtype), results=known)
@@ -73,6 +74,14 @@ def write_card(
         _write_rendered(stored, place)
 
     return read_tag(_write_folder(Path(folder), fill, force))
+
+
+def _is_default(folder: Path) -> bool:
+    """Whether the card there is its model's default. A damaged one cannot tell, and may be replaced all the same."""
+    try:
+        return read_tag(folder).default
+    except ZooError:
+        return False
 
 
 def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -> Path:
