@@ -15,7 +15,7 @@ FOLDER = os.environ.get("SALU_ZOO_CIFAR10")
 
 @pytest.mark.slow
 def test_top1_within_half_a_point_of_float32(tmp_path):
-    """Measured: 9,044 right in integers, 9,041 in float32."""
+    """Measured: 9,347 right in integers, 9,338 in float32."""
     try:
         training, test = load_vision("cifar10", "train", FOLDER), load_vision("cifar10", "test", FOLDER)
     except ZooError as error:
@@ -29,8 +29,8 @@ def test_top1_within_half_a_point_of_float32(tmp_path):
         budget=0.5,
     )
     report = result.accuracy
-    assert (report.measure, report.n, report.float32_right) == ("Top-1", 10_000, 9041)
+    assert (report.measure, report.n, report.float32_right) == ("Top-1", 10_000, 9338)
     assert report.last.left_in_float32 == ()
-    assert report.last.right >= 9041 - 50
+    assert report.last.right >= 9338 - 50
     again = evaluate(result.path, "cifar10", data=FOLDER, limit=1000)
     assert again.correct1 >= 850
