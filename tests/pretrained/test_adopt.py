@@ -185,16 +185,26 @@ def test_a_card_that_exists_is_kept_unless_forced(checkpoint, cards):
     assert [path.name for path in cards.iterdir()] == [NAME]
 
 
-@pytest.mark.parametrize("damaged", [False, True])
-def test_weights_that_replace_the_default_are_the_default(checkpoint, cards, damaged):
-    config = adopt(checkpoint, MODEL, "pets").folder / "config.json"
-    values = json.loads(config.read_text("utf-8"))
-    assert values["default"] is False
-    config.write_text("{" if damaged else json.dumps(values | {"default": True}), encoding="utf-8")
-    assert adopt(checkpoint, MODEL, "pets", force=True).tag.default is not damaged
+def mark_default(folder):
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"default": True}), encoding="utf-8")
+
+
+def test_weights_that_replace_the_default_are_the_default(checkpoint, cards):
+    first = adopt(checkpoint, MODEL, "pets")
+    assert first.tag.default is False
+    mark_default(first.folder)
+    assert adopt(checkpoint, MODEL, "pets", force=True).tag.default is True
     adopt(checkpoint, MODEL, "others")
-    if not damaged:
-        assert resolve(MODEL).name == NAME
+    assert resolve(MODEL).name == NAME
+
+
+def test_weights_in_the_place_of_another_card_or_a_damaged_one_are_no_default(checkpoint, cards):
+    folder = adopt(checkpoint, MODEL, "pets").folder
+    mark_default(folder)
+    assert adopt(checkpoint, MODEL, "others", output=folder, force=True).tag.default is False
+    (folder / "config.json").write_text("{", encoding="utf-8")
+    assert adopt(checkpoint, MODEL, "others", output=folder, force=True).tag.default is False
 
 
 def test_a_folder_of_something_else_is_never_replaced(checkpoint, tmp_path):

@@ -46,7 +46,7 @@ def write_card(
         results: what was measured, see `zoo.pretrained.results`; None for nothing. The geometry of a model with SALU
             is added to it. What can be drawn becomes a picture.
         dtype: how matrices and kernels are stored; vectors and scalars stay float32.
-        force: replace a folder that exists. Whether its tag is the model's default stays as it was.
+        force: replace a folder that exists. If it held the model's default under the same name, these weights are it.
         tokenizer: for a text model, the folder with its tokenizer.json and tokenizer_config.json.
 
     Returns:
@@ -64,24 +64,17 @@ def write_card(
     load_weights(model, state, "The state to store")
 
     known = _with_geometry(results or {}, model)
-    tag = replace(tag, default=tag.default or (force and _is_default(Path(folder))))
+    default = tag.default or _is_default(Path(folder).expanduser(), tag.name)
 
     def fill(place: Path) -> None:
-        stored = replace(tag, sha256=save_weights(place / tag.file, state, dtype), results=known)
+        sha256 = save_weights(place / tag.file, state, dtype)
+        stored = replace(tag, sha256=sha256, default=default, results=known)
         if tag.is_text:
             copy_tokenizer(tokenizer, place, stored)
         write_json(place / CONFIG_FILE, text_config(stored, model) if tag.is_text else stored.to_dict())
         _write_rendered(stored, place)
 
     return read_tag(_write_folder(Path(folder), fill, force))
-
-
-def _is_default(folder: Path) -> bool:
-    """Whether the card there is its model's default. A damaged one cannot tell, and may be replaced all the same."""
-    try:
-        return read_tag(folder).default
-    except ZooError:
-        return False
 
 
 def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -> Path:
@@ -110,6 +103,15 @@ def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -
         load_weights(model, read_weights(place / tag.file, tag.sha256), str(place / tag.file))
         given = _with_geometry(given, model)
     return _write_rendered(replace(tag, results=given), place)
+
+
+def _is_default(folder: Path, name: str) -> bool:
+    """Whether a card of that name is there and its model's default. A damaged one cannot tell, and may be replaced."""
+    try:
+        there = read_tag(folder)
+    except ZooError:
+        return False
+    return there.name == name and there.default
 
 
 def _with_geometry(results: Mapping[str, Any], model: nn.Module) -> dict[str, Any]:
