@@ -6,7 +6,7 @@ Beside the mean it returns how many elements were positive, which is all that th
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from zoo.activations._statistics import along_positions, split_axes
 from zoo.kernels._backend import load_triton, on_triton
@@ -112,13 +112,13 @@ def _merged(value: Tensor | None, dim: int | None, size: int) -> Tensor | None:
 
 
 _ARGUMENTS = "Tensor x, int channel_axis, Tensor? keep"
-_mean = torch.library.custom_op(
+_mean = library.custom_op(
     "salu_zoo::positive_mean", _run, mutates_args=(), schema=f"({_ARGUMENTS}) -> (Tensor, Tensor)"
 )
 _mean.register_fake(_fake)
 _mean.register_autograd(_differentiate, setup_context=_setup)
 _mean.register_vmap(_batched)
-_mean_backward = torch.library.custom_op(
+_mean_backward = library.custom_op(
     "salu_zoo::positive_mean_backward",
     _run_backward,
     mutates_args=(),

@@ -1,4 +1,4 @@
-"""The fused operators, as operators of `torch.library` named `salu_zoo::NAME`, and their gradients.
+"""The fused operators, as custom operators of PyTorch named `salu_zoo::NAME`, and their gradients.
 
 A call on CUDA launches Triton, one on the CPU compiled C++; with TRITON_INTERPRET=1 set, as in the tests, Triton's
 interpreter runs Triton's kernels on CPU tensors. Only the inputs are kept for the backward pass. What
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from zoo.activations._lean import PLAIN, wide_dtype
 from zoo.kernels import _batching
@@ -61,7 +61,7 @@ def _define(name: str) -> Operator:
     def batched(info: object, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
         return _batching.values(name, in_dims, inputs), 0
 
-    made = torch.library.custom_op(f"salu_zoo::{name}", run, mutates_args=(), schema=f"({tensors}) -> Tensor")
+    made = library.custom_op(f"salu_zoo::{name}", run, mutates_args=(), schema=f"({tensors}) -> Tensor")
     made.register_fake(lambda *inputs: torch.empty_like(inputs[0]))
     made.register_autograd(differentiate, setup_context=setup)
     made.register_vmap(batched)
@@ -105,7 +105,7 @@ def _define_backward(name: str, tensors: str) -> Callable[..., list[Tensor]]:
         return results, [0] * len(results)
 
     schema = f"(Tensor grad, {tensors}, bool[] needs) -> Tensor[]"
-    made = torch.library.custom_op(f"salu_zoo::{name}_backward", run, mutates_args=(), schema=schema)
+    made = library.custom_op(f"salu_zoo::{name}_backward", run, mutates_args=(), schema=schema)
     made.register_fake(fake)
     made.register_autograd(differentiate, setup_context=setup)
     made.register_vmap(batched)
