@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd.functional import jacobian
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, stack_module_state, vmap
 
 from zoo.activations import ACTIVATIONS
@@ -47,6 +48,15 @@ def test_forward_and_reverse_mode_agree_in_both_orders(name: str) -> None:
         return op(x, a, b).sum()
 
     torch.testing.assert_close(hessian(total, every)(x, a, b), jacrev(jacrev(total, every), every)(x, a, b))
+
+
+@forward_mode
+@pytest.mark.parametrize("name", ALL)
+def test_jacobian_vectorised_over_its_columns(name: str) -> None:
+    module, x = make(name).double(), example(name, 2, dtype=torch.float64)
+    expected = jacobian(module, x)
+    for strategy in ("forward-mode", "reverse-mode"):
+        torch.testing.assert_close(jacobian(module, x, vectorize=True, strategy=strategy), expected)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if ACTIVATIONS.get(name).parameters])

@@ -160,6 +160,16 @@ def test_funnel() -> None:
         FReLU(4, -1)
 
 
+def test_funnel_starts_he_normal_by_fan_out() -> None:
+    gate = FReLU(4096)
+    for _ in range(2):
+        weight = gate.conv.weight
+        assert weight.std().item() == pytest.approx((2 / (9 * 4096)) ** 0.5, rel=0.02)  # four standard errors
+        assert weight.abs().max() > 3 * weight.std()  # of no uniform distribution
+        assert gate.conv.bias.abs().max() <= 1 / 3
+        gate.reset_parameters()
+
+
 def test_meta_acon_learns_its_statistics_in_training_only() -> None:
     gate = MetaACON(6, reduction=2)
     before = gate.bn1.running_mean.clone()

@@ -132,6 +132,6 @@ def _input_keeping(formula: Formula, gradients: Gradients) -> Formula:
             x = ctx.saved_tensors[0]
             slopes = gradients(*ctx.saved_tensors)
             terms = [slope * v for slope, v in zip(slopes, tangents, strict=True) if v is not None]
-            return torch.stack(torch.broadcast_tensors(*terms)).sum(0).to(x.dtype)
+            return functools.reduce(torch.add, terms).to(x.dtype)
 
     return Lean.apply  # type: ignore[no-any-return]

@@ -76,10 +76,12 @@ class FReLU(ChannelGate):
         place: dict[str, Any] = {"device": device, "dtype": dtype}
         self.conv = nn.Conv2d(self.num_features, self.num_features, 3, padding=1, groups=self.num_features, **place)
         self.bn = nn.BatchNorm2d(self.num_features, **place)
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Reset the convolution and the batch normalisation."""
+        """He-normal weights by fan_out, as the networks of the repository start all convolutions; bias within ±1/3."""
         self.conv.reset_parameters()
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
         self.bn.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 The smaller |μ|, the closer to max(x, α·x). α is fixed.
 
 Source: "Smooth Maximum Unit", CVPR 2022, arXiv 2111.04682. α = 0.01 and the initial μ are those of the public
-implementation github.com/iFe1er/SMU_pytorch; the paper's text was not at hand to check.
+implementation github.com/iFe1er/SMU_pytorch, which follows the later version of the paper (the first one had α = 0.25);
+the paper's text was not at hand to check.
 """
 
 from torch import Tensor
