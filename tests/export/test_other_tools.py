@@ -1,0 +1,85 @@
+"""What the tools of onnx and ONNX Runtime make of our files."""
+
+import numpy as np
+import onnx
+import pytest
+from edge_models import SPEC, residual
+from made import STANDARD, make, traced_once
+from onnxruntime import quantization
+from tiny_text_model import text_model
+
+from export.runtime.session import open_session
+
+
+@pytest.fixture(scope="module")
+def images():
+    return traced_once(residual(), SPEC)
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return traced_once(text_model())
+
+
+@pytest.mark.parametrize(("target", "precision"), [*STANDARD, ("edge_cpu", "float32")])
+def test_stored_weights_describe_themselves(images, target, precision):
+    graph = make(images, target, precision).graph
+    described = {value.name for value in graph.value_info}
+    assert described
+    assert not described & {weight.name for weight in graph.initializer}
+
+
+@pytest.mark.parametrize(("target", "precision"), STANDARD)
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_onnx_accepts_them_strictly(kind, target, precision, request):
+    proto = make(request.getfixturevalue(kind), target, precision)
+    onnx.checker.check_model(proto, full_check=True)
+    inferred = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
+    assert len(inferred.graph.value_info) >= len(proto.graph.value_info)
+
+
+class Few(quantization.CalibrationDataReader):
+    """Two batches for calibration."""
+
+    def __init__(self, session):
+        random, self.left = np.random.default_rng(0), []
+        for _ in range(2):
+            self.left.append({
+                given.name: random.normal(size=(2, *given.shape[1:])).astype(np.float32)
+                if given.type == "tensor(float)"
+                else np.ones((2, 5), np.int64)
+                for given in session.get_inputs()
+            })  # fmt: skip
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+def quantised(proto, folder, read):
+    """The file by the dynamic and by the static quantiser."""
+    onnx.save(proto, folder / "given.onnx")
+    static, dynamic = folder / "static.onnx", folder / "dynamic.onnx"
+    quantization.quantize_dynamic(folder / "given.onnx", dynamic)
+    quantization.quantize_static(folder / "given.onnx", static, read)
+    return dynamic, static
+
+
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_onnxruntime_quantises_them(kind, request, tmp_path):
+    proto = make(request.getfixturevalue(kind), "portable")
+    session = open_session(proto.SerializeToString(), threads=1)
+    feeds = Few(session).get_next()
+    expected = session.run(None, feeds)[0]
+    for path in quantised(proto, tmp_path, Few(session)):
+        assert any("Linear" in node.op_type or "Integer" in node.op_type for node in onnx.load(path).graph.node)
+        found = open_session(path, threads=1).run(None, feeds)[0]
+        assert np.isfinite(found).all()
+        if kind == "images":  # the texts are one token over and over, of which the static ranges mean little
+            assert 0 < np.abs(found - expected).max() < 0.2 * np.abs(expected).max()
+
+
+def test_a_float16_file_is_calibrated_as_well(images, tmp_path):
+    proto = make(images, "gpu_cuda", "float16")
+    session = open_session(proto.SerializeToString(), threads=1)
+    _, static = quantised(proto, tmp_path, Few(session))
+    assert open_session(static, threads=1).run(None, Few(session).get_next())[0].shape == (2, 10)
