@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
+from math import gcd
 
 import numpy as np
 import onnx
@@ -19,7 +21,7 @@ from zoo.data.preprocess import Preprocess
 PERCENTILES = (100.0, 99.99, 99.9)
 """Shares of a tensor's values that its range holds, half of the rest cut off on either side; 100 is its extremes."""
 
-# A percentile is taken of so many values of a tensor per batch, evenly spaced.
+# A percentile is taken of about so many values of a tensor per batch.
 _VALUES = 2**18
 
 
@@ -110,9 +112,14 @@ def _ends(name: str, value: NDArray[np.float32]) -> dict[float, tuple[float, flo
             "images like those the model was trained on."
         )
     shares = [share for p in PERCENTILES[1:] for share in ((100 - p) / 2, (100 + p) / 2)]
-    cut = np.percentile(flat[:: max(1, flat.size // _VALUES)], shares)
+    cut = np.percentile(flat[:: _stride(flat.size)], shares)
     pairs = zip(PERCENTILES[1:], cut[::2].tolist(), cut[1::2].tolist(), strict=True)
     return {100.0: (low, high)} | {p: (a, b) for p, a, b in pairs}
+
+
+def _stride(size: int) -> int:
+    """From one value to the next; prime to every axis, or some rows, columns or channels would never be seen."""
+    return next(stride for stride in count(max(1, size // _VALUES)) if gcd(stride, size) == 1)
 
 
 def _extremes(ends: list[tuple[float, float]]) -> tuple[float, float]:

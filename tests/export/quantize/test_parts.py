@@ -19,7 +19,7 @@ from export.passes.merge_salu import MergeSalu
 from export.passes.name_nodes import NameNodes
 from export.passes.to_tables import ToTables
 from export.quantize.images import evaluation_images
-from export.quantize.ranges import measure
+from export.quantize.ranges import PERCENTILES, _ends, measure
 from export.quantize.running import signal_to_noise_db
 from export.quantize.sensitivity import rank
 from export.quantize.sites import find_sites
@@ -58,6 +58,20 @@ def test_ranges_are_extremes_and_percentiles(graph, pictures):
     assert found[100.0][name] == pytest.approx((value.min(), value.max()), rel=1e-5)
     assert found[99.9][name] == pytest.approx(np.percentile(value, [0.05, 99.95]).tolist(), rel=1e-4)
     assert value.min() < found[99.99][name][0] < found[99.9][name][0]
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_a_percentile_sees_every_channel_row_and_column(axis):
+    """Every fourth of a million values is looked at; every fourth column would give the narrow ones alone."""
+    shape = (16, 64, 32, 32)
+    value = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    wide = np.arange(shape[axis]) % 4 != 0
+    value *= np.where(wide, 3.0, 1.0).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(4)])
+    found = _ends("x", value)
+    assert found[100.0] == (value.min(), value.max())
+    for percentile in PERCENTILES[1:]:
+        expected = np.percentile(value, [(100 - percentile) / 2, (100 + percentile) / 2])
+        assert found[percentile] == pytest.approx(expected.tolist(), rel=0.05)
 
 
 def test_a_range_that_is_not_finite_is_refused(graph):
