@@ -27,6 +27,10 @@ class OnnxFileError(ExportError):
     """A file is missing, is not ONNX, is truncated, or was not written by this package."""
 
 
+class ChangedFileError(OnnxFileError):
+    """A file that this package wrote no longer holds what was exported, or says what its graph contradicts."""
+
+
 class ModelMismatchError(ExportError):
     """An ONNX file was exported from another model, or from other weights, than the one it is held against."""
 

@@ -11,6 +11,8 @@ from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
 
 PREFIX = "salu_zoo."
+DIGEST = f"{PREFIX}digest"
+"""The property that holds what `export.digest.graph_digest` gives for the file."""
 # Files of images are of format 1, files of texts of format 2: older versions do not read those, and say so.
 IMAGES, TEXTS = 1, 2
 # Properties that files of images do not have.
@@ -92,12 +94,18 @@ class FileMetadata:
         if not ours:
             raise OnnxFileError(
                 f"{file} was not written by `zoo export`: it holds no {PREFIX}* metadata, so its labels and "
-                "preprocessing are unknown. Export the model again, or run the file with `export.open_session`."
+                "preprocessing are unknown, and nothing says whether it was changed. Export the model again, or run "
+                "the file with `export.open_session`."
             )
         if ours.get("format") not in (str(IMAGES), str(TEXTS)):
             raise OnnxFileError(
                 f"{file} has metadata of format {ours.get('format')!r}, this version reads {IMAGES} and {TEXTS}. "
                 "Update salu-zoo."
+            )
+        if DIGEST not in props:
+            raise OnnxFileError(
+                f"{file} has no digest: it was exported by an earlier release, or another program took it out, so "
+                "nothing says whether it was changed. Export the model again."
             )
         names = [*_names(int(ours["format"])), *(_USUAL.keys() & set(ours))]
         missing = sorted(set(names) - set(ours))

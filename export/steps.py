@@ -9,6 +9,7 @@ import onnx_ir as ir
 import torch
 
 from export._versions import version_of
+from export.digest import seal
 from export.errors import ExportError, ParityError
 from export.job import Job
 from export.lower.to_onnx import lower
@@ -84,7 +85,7 @@ def stamp(job: Job) -> None:
 
 
 def check(job: Job) -> None:
-    """Check the graph, then serialise it; see `CheckGraph`.
+    """Check the graph, then seal and serialise it; see `CheckGraph` and `export.digest.seal`.
 
     Raises:
         LoweringError: the graph is not portable.
@@ -97,6 +98,7 @@ def check(job: Job) -> None:
     described = [value for value in proto.graph.value_info if value.name not in stored]
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(described)
+    seal(proto)
     job.file = proto.SerializeToString()
 
 

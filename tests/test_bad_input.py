@@ -16,6 +16,7 @@ from pretrained.cases import MODEL, make_tag
 from safetensors.torch import load_file, save_file
 from tiny_images import CIFAR10_NAMES
 
+from export.digest import seal
 from export.metadata import FileMetadata
 from zoo import cli
 from zoo.data.preprocess import Preprocess
@@ -120,6 +121,7 @@ def _fill(folder: Path) -> None:
         **texts,
     )
     helper.set_model_props(other, record.to_props())
+    seal(other)
     onnx.save(other, folder / "other.onnx")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 
+from export.digest import check_unchanged
 from export.errors import OnnxFileError
 from export.metadata import FileMetadata
 from export.parity.report import ParityReport, report_path
@@ -65,8 +66,8 @@ class ExportedFile:
         """Read a file and its report.
 
         Raises:
-            OnnxFileError: the file or its report is missing or damaged, it was not written by `zoo export`, or the
-                report is about other bytes.
+            OnnxFileError: the file or its report is missing or damaged, it was not written by `zoo export`, it was
+                changed since, or the report is about other bytes.
         """
         file = Path(path)
         try:
@@ -76,6 +77,7 @@ class ExportedFile:
             raise OnnxFileError(f"Cannot read {file.absolute()}: {error.strerror}. Run: zoo export MODEL.") from error
         except Exception as error:  # protobuf's errors differ between its releases
             raise OnnxFileError(f"{file} is no ONNX file, or truncated: {error}. Export the model again.") from error
+        check_unchanged(file)
         record = FileMetadata.from_props({p.key: p.value for p in model.metadata_props}, str(file))
         parity = ParityReport.load(report_path(file))
         found = cls(file, content, record, _ports(model.graph.input), _ports(model.graph.output), parity)

@@ -15,6 +15,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+from export.digest import unseal
 from export.inputs import Feeds
 from export.parity.sides import run_torch, widen
 from export.passes.name_nodes import module_of
@@ -91,6 +92,7 @@ class Edges:
             graph = ir.from_proto(proto).graph
             names = {path: _entering(graph, path) for path in self.sites}
             extra = sorted({name for found in names.values() for name in found})
+            unseal(proto)
             proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in extra)
             self._opened = self._opener(proto.SerializeToString(), threads=self.threads, spin=False), names
         return self._opened

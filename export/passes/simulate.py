@@ -5,6 +5,7 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from export.digest import seal
 from export.passes._names import Names
 
 FLOAT = ir.DataType.FLOAT
@@ -34,7 +35,9 @@ def simulated(file: bytes, precision: str) -> bytes:
     _type_outputs(proto.graph)
     model = ir.from_proto(proto)
     (RoundProducts() if precision == "tf32" else RoundValues())(model)
-    return bytes(ir.to_proto(model).SerializeToString())
+    made = ir.to_proto(model)
+    seal(made)  # it keeps the record of the file, which is read from the session on it
+    return bytes(made.SerializeToString())
 
 
 def _type_outputs(graph: onnx.GraphProto) -> None:

@@ -8,6 +8,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from torch import Tensor
 
+from export.digest import unseal
+from export.metadata import DIGEST
 from export.quantize.running import open_plain
 from export.runtime.session import Session, open_session, run_session
 
@@ -91,6 +93,7 @@ def _uint8_tensors(file: bytes) -> list[str]:
 
 def _with_outputs(file: bytes, names: list[str]) -> bytes:
     proto = onnx.load_from_string(file)
+    unseal(proto)
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     return bytes(proto.SerializeToString())
 
@@ -110,6 +113,7 @@ def _cut_run(
 def cut(file: bytes, shapes: dict[str, tuple[int, ...]]) -> ir.Model:
     """The graph in pieces: each of these uint8 tensors is an output, and `<name>/given` an input in its place."""
     model = ir.from_proto(onnx.load_from_string(file))
+    model.metadata_props.pop(DIGEST, None)
     values = {value.name: value for node in model.graph for value in node.outputs}
     for name, shape in shapes.items():
         value = values[name]

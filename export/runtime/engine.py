@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from export._versions import runtime_distributions
+from export.digest import check_unchanged
 from export.errors import ProviderError
 from export.metadata import PREFIX
 from export.runtime import openvino
@@ -57,13 +58,14 @@ class Engine:
 
         Raises:
             ProviderError: what the target names does not start.
-            OnnxFileError: the file does not load.
+            OnnxFileError: the file does not load, or was changed since it was exported.
         """
         if not self.providers:
             return openvino.OpenVinoSession(model, precision=self.precision, threads=threads)
         if self.not_run and self.precision in ROUNDED:
             from export.passes.simulate import simulated  # with onnx_ir, for checks only
 
+            check_unchanged(model)
             content = model if isinstance(model, bytes) else Path(model).read_bytes()
             model = simulated(content, self.precision)
         return open_session(

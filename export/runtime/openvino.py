@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export._versions import version_of
+from export.digest import check_unchanged
 from export.errors import ExportError, OnnxFileError, ProviderError
 
 INSTALL = "pip install openvino"
@@ -54,7 +55,7 @@ class OpenVinoSession:
 
     Raises:
         ProviderError: OpenVINO is not installed, does not compile the file, or the processor lacks the precision.
-        OnnxFileError: the file is missing, is not ONNX or is truncated.
+        OnnxFileError: the file is missing, is not ONNX, is truncated, or was changed since it was exported.
     """
 
     def __init__(self, model: str | Path | bytes, *, precision: str = "float32", threads: int | None = None) -> None:
@@ -174,6 +175,7 @@ def _core() -> Any:
 def _read(core: Any, model: str | Path | bytes) -> Any:
     if isinstance(model, str | Path) and not Path(model).is_file():
         raise OnnxFileError(f"There is no file {Path(model).absolute()}. Run: zoo export MODEL --output FILE.onnx.")
+    check_unchanged(model)
     content = model if isinstance(model, bytes) else Path(model).read_bytes()
     name = "The model" if isinstance(model, bytes) else str(model)
     try:

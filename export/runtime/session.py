@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from export.digest import check_unchanged
 from export.errors import ExportError, OnnxFileError, ProviderError
 from export.metadata import PREFIX
 from export.native import DOMAIN, register
@@ -79,12 +80,14 @@ def open_session(
     Raises:
         ProviderError: a provider is unknown, not installed, does not start or does not take its options.
         OnnxFileError: the file is missing, is not ONNX, is truncated, or too new for this ONNX Runtime.
+        ChangedFileError: the file was changed since it was exported; a file without our digest runs.
         NativeError: the file needs our operators, and they cannot be compiled or loaded.
     """
     wanted = provider_options(providers or CPU, tf32)
     usable = available(wanted, allow_fallback)
     if isinstance(model, str | Path) and not Path(model).is_file():
         raise OnnxFileError(f"There is no file {Path(model).absolute()}. Run: zoo export MODEL --output FILE.onnx.")
+    check_unchanged(model)
     options = _options(threads, spin, optimize, log_severity)
     try:
         session = _create(model, options, usable)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 
+from export.digest import seal
 from export.metadata import PREFIX
 from export.parity.report import ParityReport, report_path
 from zoo._files import sha256_of
@@ -34,6 +35,7 @@ def retargeted(file: Path, folder: Path, target: str, precision: str = "float32"
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, stored)
     copy = folder / "model_for.onnx"
+    seal(model)
     onnx.save(model, copy)
     report = ParityReport.load(report_path(file)).to_dict()
     report |= {"file_sha256": sha256_of(copy), "target": target, "precision": precision}

@@ -13,6 +13,7 @@ from edge_models import SPEC, Tokens, export_edge, residual, seeded
 
 import export.runtime.machine as machine
 from export import export, load_predictor, open_session, validate
+from export.digest import seal
 from export.errors import BlockedLayoutError
 from export.metadata import PREFIX
 from export.native import library
@@ -149,6 +150,7 @@ def test_a_file_of_other_operators_is_refused(edge, tmp_path):
         if prop.key == f"{PREFIX}operators":
             prop.value = json.dumps(json.loads(prop.value) | {"version": 2})
     other = tmp_path / "other.onnx"
+    seal(proto)
     onnx.save(proto, other)
     with pytest.raises(NativeError, match=r"version 2 there, 1 here.*Export the model again"):
         open_session(other, threads=1)

@@ -8,6 +8,7 @@ from tiny_images import CIFAR10_NAMES, Linear, write_cifar10
 
 import zoo
 from export import OnnxFileError, export
+from export.digest import seal
 from zoo.errors import ConfigurationError, ShapeError
 
 
@@ -46,6 +47,7 @@ def test_file_with_other_labels_is_refused(file, data, tmp_path):
     content = onnx.load(file)
     labels = next(p for p in content.metadata_props if p.key == "salu_zoo.labels")
     labels.value = json.dumps(CIFAR10_NAMES[::-1])
+    seal(content)
     onnx.save(content, tmp_path / "other.onnx")
     with pytest.raises(ConfigurationError, match="truck"):
         zoo.evaluate(tmp_path / "other.onnx", "cifar10", data=data, device="cpu")

@@ -11,6 +11,7 @@ from tiny_model import SIZE, Tiny
 from tiny_model import tiny as naive
 
 from export import ParityError, ProviderError, export, load_predictor, open_session, validate
+from export.digest import seal
 from export.parity.report import ParityReport
 from export.parity.tolerances import TOLERANCES
 from export.runtime import engine as engine_module
@@ -188,6 +189,7 @@ def test_a_wrong_weight_fails_in_every_precision(files, spec, tmp_path):
         weight = next(w for w in proto.graph.initializer if w.name.startswith("stem.weight"))
         values = onnx.numpy_helper.to_array(weight)
         weight.CopyFrom(onnx.numpy_helper.from_array((values * 1.5).astype(values.dtype), weight.name))
+        seal(proto)
         onnx.save(proto, tmp_path / f"{precision}.onnx")
         report = validate(tmp_path / f"{precision}.onnx", tiny(), input_spec=spec, threads=1)
         assert not report.passed, precision

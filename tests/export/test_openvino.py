@@ -18,6 +18,7 @@ from export import (
     open_session,
     validate,
 )
+from export.digest import seal
 from export.errors import TargetError
 from export.job import Job
 from export.plan import make_plan
@@ -90,6 +91,7 @@ def test_a_wrong_file_is_found_and_located(file, spec):
     bias = next(value for value in proto.graph.initializer if value.name == "conv.bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.05), bias.name))
     changed = file.path.with_name("changed.onnx")
+    seal(proto)
     onnx.save(proto, changed)
     report = validate(changed, tiny(), input_spec=spec, threads=1)
     assert not report.passed

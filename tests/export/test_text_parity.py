@@ -12,6 +12,7 @@ from torch import nn
 
 import export.steps
 from export import ParityError, ParityReport, TextInputSpec
+from export.digest import seal
 from export.job import Job
 from export.parity.edges import Edges
 from export.parity.probes import EXTREME, TEXTS
@@ -83,6 +84,7 @@ def test_wrong_weight_is_located(text_exported):
     weight = next(t for t in model.graph.initializer if t.name.endswith("pooler.dense.weight"))
     values = onnx.numpy_helper.to_array(weight) * 0.5
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    seal(model)
     target = get_target("portable")
     report = check_parity(read_source(text_model()), model.SerializeToString(), target, samples=["good"], threads=1)
     assert not report.passed
@@ -166,6 +168,7 @@ def shifted(file: bytes, by: float) -> bytes:
     values = onnx.numpy_helper.to_array(offset).copy()
     values[0] = by
     offset.CopyFrom(onnx.numpy_helper.from_array(values, offset.name))
+    seal(model)
     return model.SerializeToString()
 
 

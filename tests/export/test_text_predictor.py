@@ -11,6 +11,7 @@ from tiny_text_model import LABELS, POSITIONS, some_tokens, text_model
 
 import zoo.evaluation
 from export import ModelMismatchError, OnnxFileError, load_predictor, measure_latency, validate
+from export.digest import seal
 from export.metadata import FileMetadata
 from zoo.errors import ConfigurationError, ShapeError
 
@@ -91,6 +92,7 @@ def test_text_record_on_an_image_graph(text_exported, copy_of):
     model, record = onnx.load(path), onnx.load(text_exported.path).metadata_props
     del model.metadata_props[:]
     model.metadata_props.extend(record)
+    seal(model)
     onnx.save(model, path)
     with pytest.raises(OnnxFileError, match=r"exported text classifier has input_ids, attention_mask, token_type_ids"):
         load_predictor(path)

@@ -12,6 +12,7 @@ from web_browser import find_browser, run_steps
 from web_images import pictures, preprocesses
 
 from export import export
+from export.digest import seal
 from export.errors import WebRuntimeError
 from export.web import find_ort_web, write_page
 from export.web.record import tall_first
@@ -94,6 +95,7 @@ def _cpu_only(file: Path, copy: Path) -> Path:
     del model.graph.node[:], model.graph.initializer[:], model.graph.value_info[:]
     model.graph.node.append(onnx.helper.make_node("Det", ["image"], ["logits"]))
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 3
+    seal(model)
     onnx.save(model, copy)
     return copy
 

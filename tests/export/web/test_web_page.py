@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import export.web
 import export.web.page
 from export.commands import register
+from export.digest import seal
 from export.errors import WebPageError
 from export.metadata import PREFIX
 from export.parity.shipped import shipped_images
@@ -46,6 +47,7 @@ def with_record(file: Path, copy: Path, **changes: str) -> Path:
     model = onnx.load(file)
     for prop in model.metadata_props:
         prop.value = changes.get(prop.key.removeprefix(PREFIX), prop.value)
+    seal(model)
     onnx.save(model, copy)
     return copy
 
