@@ -66,14 +66,12 @@ def register(options: "onnxruntime.SessionOptions") -> NativeLibrary:
             a set of instructions this processor lacks.
     """
     found = library()
+    found.load()  # where it does not load, that says more than ONNX Runtime
     try:
         options.register_custom_ops_library(str(found.path))
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise NativeError(
-            f"ONNX Runtime does not load the salu_zoo operators from {found.path}: {reason} If the file is of another "
-            "machine, remove its folder; it is built again."
-        ) from error
+        raise NativeError(f"ONNX Runtime does not take the salu_zoo operators from {found.path}: {reason}") from error
     return found
 
 
@@ -83,10 +81,7 @@ def instruction_set(of: NativeLibrary) -> str:
     Raises:
         NativeError: the library does not load, or SALU_ZOO_ISA names what this processor lacks.
     """
-    try:
-        ask = ctypes.CDLL(str(of.path)).salu_zoo_isa
-    except (OSError, AttributeError) as error:
-        raise NativeError(f"{of.path} does not load: {error}. Remove its folder; it is built again.") from error
+    ask = of.load().salu_zoo_isa
     ask.restype = ctypes.c_char_p
     name = ask()
     if name is None:

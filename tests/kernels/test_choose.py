@@ -1,5 +1,8 @@
 """Which calls get a fused kernel, which the definition, and what is said where a kernel is demanded in vain."""
 
+import importlib
+import subprocess
+
 import pytest
 import torch
 from torch import Tensor
@@ -125,6 +128,28 @@ def test_a_machine_that_cannot_compile_says_so_once_and_computes(monkeypatch) ->
     choose._warn_once.cache_clear()
 
 
-def test_cuda_without_triton(monkeypatch) -> None:
-    monkeypatch.setattr(choose, "_triton", lambda: False)
-    assert unavailable("cuda", False) == "Triton is not installed"
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'triton'", name="triton"),
+        RuntimeError("Failed to find C compiler"),
+        PermissionError(13, "Permission denied", "/.triton"),
+        subprocess.CalledProcessError(1, ["cc", "main.c"]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_triton_that_does_not_start_is_a_reason(error: Exception, monkeypatch) -> None:
+    """Its launcher is compiled C, kept in a folder: what the CPU's kernels may lack, it may lack too."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    choose._triton.cache_clear()
+    choose._warn_once.cache_clear()
+    with pytest.warns(KernelWarning, match="Triton does not run here"):
+        reason = unavailable("cuda", True)
+    assert unavailable("cuda", True) == reason  # and no second warning, which would raise
+    assert {"triton": "not installed"}.get(getattr(error, "name", ""), str(error).rstrip(".")) in str(reason)
+    choose._triton.cache_clear()
+    choose._warn_once.cache_clear()

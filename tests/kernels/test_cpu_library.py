@@ -86,8 +86,8 @@ def test_small_tensors_take_one_thread() -> None:
     ("where", "name", "value", "reason"),
     [
         (sys, "platform", "win32", "Windows"),
-        (sys, "byteorder", "big", "little-endian"),
-        (_library, "processor", lambda: "riscv64", "this is riscv64"),
+        (sys, "byteorder", "big", "this is big-endian"),
+        (_library, "processor", lambda: "riscv64", "little-endian riscv64"),
         (torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT", "capability DEFAULT"),
     ],
     ids=["system", "byte order", "processor", "vectors"],

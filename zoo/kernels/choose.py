@@ -1,6 +1,7 @@
 """Whether a fused kernel evaluates a call: it must fit the inputs, and be known to be faster than the definition."""
 
 import functools
+import subprocess
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -20,7 +21,7 @@ with small tensors only need not wait for the compiler."""
 
 
 class KernelWarning(UserWarning):
-    """The fused kernels of this device cannot be had; the definitions are evaluated instead."""
+    """The fused kernels of this device cannot be had; the definitions are evaluated instead. Said once per process."""
 
 
 def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[..., Tensor] | None:
@@ -97,23 +98,29 @@ def _misfit_of_scalars(name: str, inputs: Sequence[Tensor]) -> str | None:
 def unavailable(device: str, warn: bool) -> str | None:
     """Why there are no kernels for a kind of device, "cpu" or "cuda"; None where there are.
 
+    The first call compiles one: with half a compiler, or where nothing can be written, only that shows it.
+
     Args:
         device: its type.
-        warn: whether to say once what keeps the CPU's kernels from being compiled.
+        warn: whether to say once what keeps the kernels from being used.
     """
-    if device == "cuda":
-        return None if _triton() else "Triton is not installed"
-    reason = _cpu()
+    reason = _cpu() if device == "cpu" else _triton(device)
     if reason is not None and warn:
         _warn_once(reason)
     return reason
 
 
 @functools.cache
-def _triton() -> bool:
-    from importlib.util import find_spec
+def _triton(device: str) -> str | None:
+    from zoo.kernels._backend import load_triton
 
-    return find_spec("triton") is not None
+    try:
+        launch = load_triton("pointwise").forward
+        one = torch.ones((), device=device)
+        launch("salu", (one, one, one))
+    except (ConfigurationError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+        return f"Triton does not run here, {type(error).__name__}: {str(error).rstrip('.')}"
+    return None
 
 
 @functools.cache
@@ -126,7 +133,7 @@ def _cpu() -> str | None:
 @functools.cache
 def _warn_once(reason: str) -> None:
     warnings.warn(
-        f"The fused CPU kernels are not used: {reason}. The definitions are evaluated instead, which is slower and "
+        f"The fused kernels are not used: {reason}. The definitions are evaluated instead, which is slower and "
         'gives the same. zoo.activations.kernel("plain") silences this.',
         KernelWarning,
         stacklevel=2,

@@ -1,5 +1,6 @@
 """Compiled libraries, kept per user: found again by what they were made from, and checked before they are used."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ from zoo.native.compiler import Compiler, compile_library, find_compiler
 from zoo.native.sources import Sources
 
 _RECORD = "library.json"
+_ROOM = 2**22
+"""Bytes of a file that must find room beside what a compiler left: more than any it writes [ours]."""
 
 
 class NativeCacheWarning(UserWarning):
@@ -41,31 +44,55 @@ class NativeLibrary:
     version: int
     compiler: str
 
+    def load(self) -> ctypes.CDLL:
+        """Load it into this process.
+
+        Raises:
+            NativeError: it does not load.
+        """
+        try:
+            return ctypes.CDLL(str(self.path))
+        except OSError as error:
+            todo = "Remove its folder; it is built again"
+            if self.path.exists() and os.statvfs(self.path).f_flag & getattr(os, "ST_NOEXEC", 0):
+                todo = "Its file system is mounted noexec: set SALU_ZOO_CACHE to a folder that programs may run from"
+            raise NativeError(f"{self.path} does not load: {error}. {todo}.") from error
+
 
 def cache_folder() -> Path:
-    """Where libraries are kept: SALU_ZOO_CACHE, or `salu-zoo` in XDG_CACHE_HOME or in ~/.cache."""
+    """Where libraries are kept: SALU_ZOO_CACHE, or `salu-zoo` in XDG_CACHE_HOME or in ~/.cache.
+
+    Raises:
+        NativeError: there is no home directory to name.
+    """
     own, shared = os.environ.get("SALU_ZOO_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    root = Path(own) if own else Path(shared or Path.home() / ".cache") / "salu-zoo"
-    return root.expanduser().absolute() / "native"
+    root = Path(own) if own else Path(shared or "~/.cache") / "salu-zoo"
+    try:
+        return root.expanduser().absolute() / "native"
+    except RuntimeError as error:
+        raise NativeError(
+            f"{root} has no place: HOME is not set, and the system knows no home directory of user {os.getuid()}. Set "
+            "SALU_ZOO_CACHE to a folder you may write to."
+        ) from error
 
 
 def library(sources: Sources) -> NativeLibrary:
     """The compiled library for this machine; the first call ever compiles it.
 
     Kept in the folder `native` of SALU_ZOO_CACHE, or of `salu-zoo` in the user's cache, by a hash of sources, flags,
-    platform and compiler. A machine without a compiler uses what is kept there.
+    platform and compiler. A machine that cannot compile uses what another compiler made.
 
     Raises:
         NativeError: nothing is kept and there is no compiler, it refuses, or the cache cannot be written.
     """
     try:
         compiler = find_compiler(sources)
+        return find(sources, compiler) or build(sources, compiler)
     except NativeError:
         kept = find(sources, None)
         if kept is None:
             raise
         return kept
-    return find(sources, compiler) or build(sources, compiler)
 
 
 def find(sources: Sources, compiler: Compiler | None) -> NativeLibrary | None:
@@ -75,7 +102,10 @@ def find(sources: Sources, compiler: Compiler | None) -> NativeLibrary | None:
     """
     if compiler is not None:
         return _read(_folder(sources, compiler), sources)
-    folders = sorted(cache_folder().glob(f"{sources.key()[:24]}-*"))
+    try:
+        folders = sorted(cache_folder().glob(f"{sources.key()[:24]}-*"))
+    except PermissionError:
+        return None
     return next((library for folder in folders if (library := _read(folder, sources))), None)
 
 
@@ -87,7 +117,11 @@ def build(sources: Sources, compiler: Compiler) -> NativeLibrary:
     """
     folder = _folder(sources, compiler)
     with _workplace(sources) as work:
-        compile_library(sources, compiler, work / sources.file)
+        try:
+            compile_library(sources, compiler, work / sources.file)
+        except NativeError:
+            (work / "room").write_bytes(bytes(_ROOM))  # what fails here is the cause, whatever the compiler made of it
+            raise
         for left in work.glob("*.o"):
             left.unlink()
         record = {
@@ -106,14 +140,19 @@ def build(sources: Sources, compiler: Compiler) -> NativeLibrary:
 
 def _put(work: Path, folder: Path, sources: Sources) -> None:
     """Rename the finished folder into place, unless another builder was first; a damaged one makes way."""
+    try:
+        work.rename(folder)
+        return
+    except OSError:
+        if not folder.exists():
+            raise
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NativeCacheWarning)  # said when it was looked for
         if _read(folder, sources) is not None:
             return
     aside = Path(tempfile.mkdtemp(dir=cache_folder(), prefix=".damaged-"))
     try:
-        if folder.exists():
-            folder.rename(aside / folder.name)
+        folder.rename(aside / folder.name)
         work.rename(folder)
     except OSError:
         if not folder.exists():  # a builder that came first is as good
@@ -124,12 +163,14 @@ def _put(work: Path, folder: Path, sources: Sources) -> None:
 
 def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
     path = folder / sources.file
-    if not folder.is_dir():
-        return None
     try:
+        if not folder.is_dir():
+            return None
         record = json.loads((folder / _RECORD).read_text("utf-8"))
         library = NativeLibrary(path, **record)
         intact = library.source_sha256 == sources.key() and sha256_of(path) == library.sha256
+    except PermissionError:
+        return None  # another user's; where it is built again the system says what is not allowed
     except (OSError, ValueError, TypeError):
         intact = False
     if intact:
@@ -164,5 +205,5 @@ def _workplace(sources: Sources) -> Iterator[Path]:
 def _refused(sources: Sources, cache: Path, error: OSError) -> NativeError:
     return NativeError(
         f"{sources.what} are compiled into {cache}, which cannot be written: {error.strerror or error}. "
-        "Set SALU_ZOO_CACHE to a folder you may write to."
+        "Set SALU_ZOO_CACHE to a folder with room that you may write to."
     )

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def find_compiler(sources: Sources) -> Compiler:
     """
     if sys.platform == "win32":
         raise NativeError(f"{sources.what} are not built on Windows. Use WSL, or {sources.instead}.")
-    named = shlex.split(os.environ.get("CXX", ""))
+    try:
+        named = shlex.split(os.environ.get("CXX", ""))
+    except ValueError as error:
+        raise NativeError(f"CXX={os.environ['CXX']} is no command: {error}. Correct CXX.") from error
     for command in [named] if named else [["c++"], ["g++"], ["clang++"]]:
         program = shutil.which(command[0])
         if program:
@@ -53,7 +57,7 @@ def compile_library(sources: Sources, compiler: Compiler, output: Path) -> None:
         NativeError: the compiler refuses; the message holds the first lines of what it says.
     """
     objects = compile_objects(sources, compiler, output.parent)
-    run_compiler(sources, compiler, (*map(str, objects), *sources.link_flags(), "-o", str(output)))
+    run_compiler(sources, compiler, (*map(str, objects), *sources.link_flags(), "-o", str(output)), output.parent)
 
 
 def compile_objects(sources: Sources, compiler: Compiler, folder: Path, extra: tuple[str, ...] = ()) -> list[Path]:
@@ -65,37 +69,47 @@ def compile_objects(sources: Sources, compiler: Compiler, folder: Path, extra: t
     objects = []
     for name, flags in sources.units.items():
         objects.append(folder / f"{name}.o")
-        run_compiler(sources, compiler, (*flags, *extra, "-c", f"{name}.cpp", "-o", str(objects[-1])))
+        run_compiler(sources, compiler, (*flags, *extra, "-c", f"{name}.cpp", "-o", str(objects[-1])), folder)
     return objects
 
 
-def run_compiler(sources: Sources, compiler: Compiler, arguments: tuple[str, ...]) -> None:
-    """Run the compiler in the folder of the sources.
+def run_compiler(sources: Sources, compiler: Compiler, arguments: tuple[str, ...], scratch: Path) -> None:
+    """Run the compiler in the folder of the sources; what it writes in between goes to `scratch`.
 
     Raises:
         NativeError: it fails; the message holds the first lines of what it says.
     """
-    done = _run((*compiler.command, *arguments), sources.folder)
+    done = _run((*compiler.command, *arguments), sources.folder, {"TMPDIR": str(scratch)})
     if done.returncode:
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[:12])
         raise NativeError(
             f"{compiler.command[0]} ({compiler.version}) could not build {sources.what[0].lower()}"
-            f"{sources.what[1:]}:\n{said}\nPoint CXX to a newer compiler, or {sources.instead}."
+            f"{sources.what[1:]}:\n{said}\nInstall it completely (Debian: apt install g++; macOS: xcode-select "
+            f"--install), point CXX to a newer one, or {sources.instead}."
         )
 
 
 def _version(command: tuple[str, ...]) -> str:
-    done = _run((*command, "--version"), None)
+    done = _run((*command, "--version"))
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         raise NativeError(f"{shlex.join(command)} --version failed, so it is no C++ compiler. Correct CXX.")
     return lines[0]
 
 
-def _run(command: tuple[str, ...], folder: Path | None) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: tuple[str, ...], folder: Path | None = None, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **(variables or {})}
     try:
         return subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
         )
     except OSError as error:
         raise NativeError(f"{command[0]} does not start: {error.strerror}. Point CXX to a C++ compiler.") from error

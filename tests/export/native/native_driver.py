@@ -25,9 +25,10 @@ def build_driver(
     sources[str(Path(__file__).with_name("driver.cpp"))] = ("-std=c++17", "-O1")
     for source, own in sources.items():
         objects.append(str(folder / f"{Path(source).stem}.o"))
-        run_compiler(operator_sources(), compiler, (*own, *flags, f"-I{SOURCES}", "-c", source, "-o", objects[-1]))
+        arguments = (*own, *flags, f"-I{SOURCES}", "-c", source, "-o", objects[-1])
+        run_compiler(operator_sources(), compiler, arguments, folder)
     driver = folder / "driver"
-    run_compiler(operator_sources(), compiler, (*flags, *link, *objects, "-o", str(driver)))
+    run_compiler(operator_sources(), compiler, (*flags, *link, *objects, "-o", str(driver)), folder)
     return driver
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from zoo.errors import NativeError
-from zoo.native import Sources, find_compiler, library, processor
-from zoo.native.cache import find
+from zoo.native import Sources, library, processor
 
 # Contraction is off, so that only the explicit multiply-adds are fused: every compiler rounds alike. -ffast-math is
 # out: linked in, it would switch the whole process to flushing denormal numbers to zero.
@@ -58,23 +57,15 @@ def sources(instructions: str) -> Sources:
 
 @functools.cache
 def available() -> str | None:
-    """None where the kernels can run, else the reason, for messages; nothing is compiled to find out.
+    """None where the kernels run, else the reason, for messages; the first call ever compiles them.
 
-    They need Linux or macOS, x86-64 with AVX2 or 64-bit ARM, and a C++ compiler, or a library compiled before.
+    They need Linux or macOS, x86-64 with AVX2 or 64-bit ARM, and a C++ compiler with a cache that can be written, or a
+    library compiled before.
     """
-    if sys.platform == "win32":
-        return "they are not built on Windows"
-    if sys.byteorder != "little":
-        return "they read 16-bit numbers of little-endian processors only"
-    instructions = vectors()
-    if instructions is None:
-        found = f"{processor()} with torch's capability {torch.backends.cpu.get_cpu_capability()}"
-        return f"they need x86-64 with AVX2, or 64-bit ARM, and this is {found}"
-    made_from = sources(instructions)
     try:
-        find_compiler(made_from)
+        kernels()
     except NativeError as error:
-        return None if find(made_from, None) is not None else str(error).rstrip(".")
+        return str(error).rstrip(".")
     return None
 
 
@@ -83,11 +74,14 @@ def kernels() -> ctypes.CDLL:
     """The library, compiled by the first call ever, which takes some seconds.
 
     Raises:
-        NativeError: `available` says why, or the compiler refuses, or the library does not load.
+        NativeError: there is none for this machine, it cannot be compiled, or it does not load.
     """
     instructions = vectors()
-    if instructions is None:
-        raise NativeError(f"The CPU kernels cannot be compiled: {available()}.")
+    if instructions is None or sys.byteorder != "little":
+        found = (
+            f"{sys.byteorder}-endian {processor()} with torch's capability {torch.backends.cpu.get_cpu_capability()}"
+        )
+        raise NativeError(f"The CPU kernels are for x86-64 with AVX2 and 64-bit ARM, little-endian; this is {found}.")
     return load(instructions)
 
 
@@ -97,11 +91,7 @@ def load(instructions: str) -> ctypes.CDLL:
     Raises:
         NativeError: it cannot be compiled, or does not load.
     """
-    built = library(sources(instructions))
-    try:
-        loaded = ctypes.CDLL(str(built.path))
-    except OSError as error:
-        raise NativeError(f"{built.path} does not load: {error}. Remove its folder; it is built again.") from error
+    loaded = library(sources(instructions)).load()
     for name, types in _POINTWISE.items():
         getattr(loaded, name).argtypes = types
     for name in _CHANNELWISE:
