@@ -37,7 +37,7 @@ LAYERS = {
         {"__main__"},
     ],
     "export": [
-        {"errors", "metadata", "cost", "_versions", "edge"},
+        {"errors", "metadata", "digest", "cost", "_versions", "edge"},
         {"targets"},
         {"native"},
         {"inputs", "source", "operators", "random_weights", "shared"},
