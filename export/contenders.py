@@ -15,6 +15,7 @@ from export.targets import ExportTarget, get_precision, get_target, list_targets
 from zoo.benchmarks.twins import twin_of
 from zoo.errors import ConfigurationError
 from zoo.models.build import find_spec
+from zoo.pretrained.identity import identity_of
 
 
 def timed_targets(asked: Sequence[str] | None = None) -> list[ExportTarget]:
@@ -63,7 +64,7 @@ def export_contenders(
     spec = find_spec(model.partition(".")[0])
     changes = twin_of(spec.name) | changes
     twin = zoo.create_model(spec.name, pretrained=False, **changes)  # type: ignore[arg-type]
-    if getattr(network, "pretrained_tag", None) is None:
+    if identity_of(network).tag is None:
         stir(network)
     folder.mkdir(parents=True, exist_ok=True)
     found = []

@@ -18,7 +18,7 @@ IMAGES, TEXTS = 1, 2
 # Properties that files of images do not have.
 _TEXT_FIELDS = {"limits"}
 # Properties that only some files have, left out at these values.
-_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32", "not_run": ""}
+_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32", "changed_since": "", "not_run": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class FileMetadata:
         labels: class names in the order of the logits; empty if unknown.
         preprocess: `Preprocess.to_dict()` or `TextPreprocess.to_dict()`, or {"kind": "tokens"} for a text model that
             came without a tokenizer.
-        weights_sha256: digest of the parameters and buffers, see `export.source.weights_digest`.
+        weights_sha256: digest of the parameters and buffers, see `zoo.pretrained.identity.state_digest`.
         source_sha256: digest of the weights file the tag pins; empty without a tag.
         license: licence of the weights; empty if unknown.
         target: name of the export target.
@@ -41,6 +41,7 @@ class FileMetadata:
         limits: largest inputs of a text model: "max_length", "vocab_size", "type_vocab_size"; empty for images.
         operators: domain, version and digest of the operators of ours that the file holds; empty if it holds none.
         precision: what it computes in.
+        changed_since: name of the weights the model was loaded from, if it was changed after; empty if not.
         not_run: why it was not proven where the target says, and what stood in; empty if it was.
     """
 
@@ -58,6 +59,7 @@ class FileMetadata:
     limits: dict[str, int] = field(default_factory=dict)
     operators: dict[str, Any] = field(default_factory=dict)
     precision: str = "float32"
+    changed_since: str = ""
     not_run: str = ""
 
     @property

@@ -1,7 +1,6 @@
 """What is exported: a model of the zoo by name, or anybody's module plus a description of its input."""
 
 import copy
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from export.inputs import ModelInput, input_of
 from export.shared import Shared
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, WeightsMismatchError
+from zoo.pretrained.identity import identity_of, weights_digest
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Source:
     """A model ready to be traced: a float32 copy in evaluation mode on the CPU, with where it comes from.
 
     `model` takes the tensors of a `Feeds` by position and returns logits. `shared` keeps what several exports of the
-    source have in common; None computes it each time.
+    source have in common; None computes it each time. `changed_since` names the weights the model was loaded from, if
+    it no longer is what they make; then it has no tag.
     """
 
     model: nn.Module
@@ -30,6 +31,7 @@ class Source:
     license: str
     source_sha256: str
     weights_sha256: str
+    changed_since: str = ""
     shared: Shared | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -66,32 +68,19 @@ def read_source(
     created = model if isinstance(model, nn.Module) else _created(model, pretrained, img_size)
     spec = input_spec or input_of(created, img_size)
     copied = _prepare(created)
-    tag, cfg = getattr(created, "pretrained_tag", None), config_of(created)
-    text = getattr(created, "text_spec", None)
-    own_name = cfg.get("architecture") or getattr(text, "name", None) or type(created).__name__
+    identity = identity_of(copied)
+    tag, text = identity.tag, getattr(created, "text_spec", None)
+    name = config_of(created).get("architecture") or getattr(text, "name", None) or type(created).__name__
     return Source(
         model=spec.wrap(copied).eval(),
         input=spec,
-        name=own_name if tag is None else tag.model,
-        tag=tag.tag if tag is not None else cfg.get("tag") or "",
-        license=tag.license if tag is not None else "",
-        source_sha256=tag.sha256 if tag is not None else "",
+        name=name,
+        tag=tag.tag if tag else "",
+        license=identity.origin.license if identity.origin else "",
+        source_sha256=tag.sha256 if tag else "",
         weights_sha256=weights_digest(copied),
+        changed_since=identity.changed_since,
     )
-
-
-def weights_digest(model: nn.Module) -> str:
-    """Sha256 over the names, types, shapes and bytes of a model's parameters and persistent buffers.
-
-    It depends on the values alone, not on the file format they were stored in.
-    """
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        if isinstance(value, torch.Tensor):
-            plain = value.detach().cpu().contiguous()
-            digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
-            digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _created(name: str | Path, pretrained: bool, img_size: int | None) -> nn.Module:

@@ -73,6 +73,7 @@ def stamp(job: Job) -> None:
         weights_sha256=source.weights_sha256,
         source_sha256=source.source_sha256,
         license=source.license,
+        changed_since=source.changed_since,
         target=target.name,
         precision=job.precision,
         not_run=engine_here(target, job.precision).not_run,

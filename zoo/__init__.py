@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.activations import list_activations
     from zoo.conversion import convert, load_converted
+    from zoo.data.labels import labels_of
     from zoo.data.preprocess import Preprocess
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate, evaluate_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.models import list_models
     from zoo.pretrained.adopt import adopt
     from zoo.pretrained.create import create_model
+    from zoo.pretrained.identity import identity_of
     from zoo.pretrained.locate import list_pretrained
     from zoo.training import load_recipe, train
 
@@ -36,6 +38,8 @@ _LAZY = {
     "evaluate": "zoo.evaluation",
     "evaluate_text": "zoo.evaluation",
     "finetune": "zoo.finetuning",
+    "identity_of": "zoo.pretrained.identity",
+    "labels_of": "zoo.data.labels",
     "list_activations": "zoo.activations",
     "list_models": "zoo.models",
     "list_pretrained": "zoo.pretrained.locate",
@@ -53,6 +57,8 @@ __all__ = [
     "evaluate",
     "evaluate_text",
     "finetune",
+    "identity_of",
+    "labels_of",
     "list_activations",
     "list_models",
     "list_pretrained",

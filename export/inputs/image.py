@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from export.inputs._spec import Feeds
-from zoo.data.preprocess import Preprocess, config_of, labels_of, resized
+from zoo.data.labels import labels_of
+from zoo.data.preprocess import Preprocess, config_of, resized
 from zoo.errors import ConfigurationError
 
 IMAGE = "image"

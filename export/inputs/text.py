@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from export.inputs._spec import Feeds
+from zoo.data.labels import labels_of
 from zoo.data.tokenize import INPUT_NAMES, TextPreprocess
 from zoo.errors import ConfigurationError
-from zoo.evaluation.texts import TEXTS
 
 IDS, MASK, TYPES = INPUT_NAMES
 # What a file without a tokenizer records in place of a preprocessing.
@@ -70,7 +70,7 @@ class TextInputSpec:
             positions,
             vocabulary,
             preprocess=getattr(model, "text_preprocess", None),
-            labels=TEXTS.labels(model),
+            labels=labels_of(model),
             type_vocab_size=getattr(config, "type_vocab_size", None) or 1,
         )
 

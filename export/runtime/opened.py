@@ -67,6 +67,7 @@ class OpenFile:
             "target": self.metadata.target,
             "weights_sha256": self.metadata.weights_sha256,
             "source_sha256": self.metadata.source_sha256,
+            **({"changed_since": self.metadata.changed_since} if self.metadata.changed_since else {}),
             "precision": self.metadata.precision,
             "runtime": getattr(self.session, "runtime", f"onnxruntime {onnxruntime.__version__}"),
             "providers": self.session.get_providers(),

@@ -1,6 +1,5 @@
 import json
 import pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from timm.data import create_transform
 from torch import nn
 
 from zoo.data import Preprocess
-from zoo.data.preprocess import config_of, labels_of, resized
+from zoo.data.preprocess import config_of, resized
 from zoo.errors import ConfigurationError, ShapeError
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -146,12 +145,10 @@ def test_bad_values_are_named(name, value):
 
 def test_what_a_model_says_about_itself():
     plain, given = nn.Identity(), nn.Identity()
-    assert (config_of(plain), labels_of(plain)) == ({}, ())
+    assert config_of(plain) == {}
     assert config_of(timm.create_model("resnet18"))["first_conv"] == "conv1"
     given.pretrained_cfg = {"label_names": ["cat", "dog"]}
-    assert (config_of(given), labels_of(given)) == ({"label_names": ["cat", "dog"]}, ("cat", "dog"))
-    given.pretrained_tag = SimpleNamespace(labels=("owl", "fox"))
-    assert labels_of(given) == ("owl", "fox")
+    assert config_of(given) == {"label_names": ["cat", "dog"]}
 
 
 def test_another_size_takes_the_crop_published_for_it():

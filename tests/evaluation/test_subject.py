@@ -168,13 +168,6 @@ def test_a_module_is_not_moved():
         pass
 
 
-def test_tag_of_a_module_is_taken_over():
-    model = Linear(labels=("old",))
-    model.pretrained_tag = SimpleNamespace(name="tiny.test", sha256="0" * 64, labels=CIFAR10_NAMES)
-    with open_subject(model, Setting(CPU), IMAGES) as subject:
-        assert (subject.tag, subject.sha256, subject.labels) == ("tiny.test", "0" * 64, CIFAR10_NAMES)
-
-
 def test_module_predictor_computes_without_gradients_and_in_its_precision():
     model, batch = Linear().eval(), torch.randn(2, 3, 8, 8)
     exact, rounded = (ModulePredictor(model, CPU, p)(batch) for p in ("float32", "float16"))

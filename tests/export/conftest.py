@@ -99,7 +99,7 @@ def tiny_by_name(monkeypatch, preprocess):
         assert name == "tiny.test"
         model = tiny()
         cfg = {"architecture": "tiny", "tag": "test", "label_names": LABELS} | preprocess.to_dict()
-        model.pretrained_cfg, model.pretrained_tag = cfg, None
+        model.pretrained_cfg = cfg
         return model
 
     monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)

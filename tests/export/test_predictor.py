@@ -9,8 +9,8 @@ from tiny_model import LABELS, SIZE, tiny
 from export import OnnxFileError, load_predictor
 from export.digest import seal
 from export.metadata import DIGEST, FileMetadata
-from export.source import weights_digest
 from zoo.errors import ShapeError
+from zoo.pretrained.identity import weights_digest
 
 
 def test_gives_torch_logits_labels_and_preprocessing(exported, preprocess):

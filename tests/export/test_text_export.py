@@ -18,11 +18,12 @@ from export.parity.edges import Edges
 from export.passes.name_nodes import module_of
 from export.plan import make_plan
 from export.runtime.session import run_session
-from export.source import read_source, weights_digest
+from export.source import read_source
 from export.targets import get_target
 from zoo.activations import FleS
 from zoo.models.text import TEXT_MODELS
 from zoo.pretrained import PretrainedTag, write_card
+from zoo.pretrained.identity import weights_digest
 
 NAMES = ["input_ids", "attention_mask", "token_type_ids"]
 

@@ -22,6 +22,7 @@ from zoo.errors import (
 from zoo.models import build_model
 from zoo.pretrained import check_card, create_model
 from zoo.pretrained.adopt import adopt
+from zoo.pretrained.identity import identity_of
 from zoo.pretrained.locate import resolve
 
 from .cases import LABELS, MODEL, NAME
@@ -49,7 +50,7 @@ def test_a_checkpoint_becomes_a_card(checkpoint, cards, state):
     assert [line.split(":")[0] for line in done.ignored] == ["epoch", "args", "best_acc", "state_dict"]
     model = create_model(NAME, pretrained=True)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
-    assert (model.pretrained_tag.dataset, model.pretrained_tag.source) == ("pet photos", "a friend")
+    assert (identity_of(model).tag.dataset, identity_of(model).tag.source) == ("pet photos", "a friend")
     assert sorted(path.name for path in done.folder.iterdir()) == [
         "README.md", "config.json", "geometry.png", "model.safetensors", "results.json"
     ]  # fmt: skip
@@ -68,7 +69,7 @@ def test_safetensors_and_an_own_folder(tmp_path, state):
     assert done.folder == tmp_path / "out" / "card"
     assert done.tag.num_classes == 3
     assert done.renamed == {}
-    assert create_model(done.folder).pretrained_tag == done.tag
+    assert identity_of(create_model(done.folder)).tag == done.tag
 
 
 def test_another_number_of_channels_and_other_arguments(tmp_path):
@@ -179,7 +180,7 @@ def test_a_card_that_exists_is_kept_unless_forced(checkpoint, cards):
     first = adopt(checkpoint, MODEL, "pets")
     with pytest.raises(OutputError, match="--force"):
         adopt(checkpoint, MODEL, "pets", ema=False)
-    assert create_model(first.folder).pretrained_tag == first.tag
+    assert identity_of(create_model(first.folder)).tag == first.tag
     second = adopt(checkpoint, MODEL, "pets", ema=False, force=True)
     assert second.tag.sha256 != first.tag.sha256
     assert [path.name for path in cards.iterdir()] == [NAME]

@@ -17,6 +17,7 @@ from zoo.errors import (
 )
 from zoo.pretrained import check_card, create_model
 from zoo.pretrained.adopt import adopt
+from zoo.pretrained.identity import identity_of
 
 from .cases import MODEL, TEXT_NAME
 
@@ -31,7 +32,7 @@ def test_a_run_becomes_a_card(finetuned, cards):
     model = create_model(TEXT_NAME, pretrained=True)
     source = tiny_texts.make_model().state_dict()
     assert all(torch.equal(value, source[name]) for name, value in model.state_dict().items())
-    tag = model.pretrained_tag
+    tag = identity_of(model).tag
     assert (tag.dataset, tag.recipe, tag.labels, tag.preprocess.max_length) == ("sst2", "glue", tiny_texts.LABELS, 12)
     assert (tag.license, tag.source, tag.model_args) == ("apache-2.0", "fine-tuned here", {})
     assert load_file(done.folder / "model.safetensors")["classifier.weight"].dtype == torch.float16

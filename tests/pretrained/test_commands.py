@@ -7,6 +7,7 @@ import torch
 
 from zoo._files import write_tensors
 from zoo.pretrained import create_model
+from zoo.pretrained.identity import identity_of
 
 from .cases import LABELS, MODEL, NAME
 
@@ -91,7 +92,7 @@ def test_adopt_with_all_its_files(run_zoo, checkpoint, tmp_path):
     assert done["wrapper"] == "state_dict"
     assert done["ignored"] == ["epoch: beside the weights"]
     assert done["config"]["labels"] == list(LABELS)
-    assert create_model(done["folder"]).pretrained_tag.license == "mit"
+    assert identity_of(create_model(done["folder"])).tag.license == "mit"
 
 
 def test_adopt_for_people(run_zoo, checkpoint, cards):

@@ -7,6 +7,7 @@ import torch
 from huggingface_hub import constants
 
 import zoo
+from zoo.data.labels import labels_of
 from zoo.data.preprocess import Preprocess
 from zoo.errors import (
     ConfigurationError,
@@ -16,6 +17,7 @@ from zoo.errors import (
     WeightsNotFoundError,
 )
 from zoo.pretrained import create_model
+from zoo.pretrained.identity import Identity, identity_of
 
 from .cases import COMMIT, LABELS, MODEL, NAME, put_in_cache
 
@@ -27,7 +29,7 @@ def holds(model, state) -> bool:
 
 def test_a_bare_name_builds_fresh_weights(card, state):
     model = create_model(MODEL)
-    assert model.pretrained_tag is None
+    assert identity_of(model) == Identity()
     assert model.head.out_features == 10
     assert not holds(create_model(MODEL, num_classes=3), state)
 
@@ -36,9 +38,9 @@ def test_a_bare_name_builds_fresh_weights(card, state):
 def test_a_tag_loads_its_weights(card, state, pretrained, no_network):
     model = create_model(NAME, pretrained)
     assert holds(model, state)
-    assert model.pretrained_tag.name == NAME
-    assert model.pretrained_cfg["label_names"] == LABELS
-    assert Preprocess.of(model) == model.pretrained_tag.preprocess
+    assert identity_of(model).tag.name == NAME
+    assert model.pretrained_cfg["label_names"] == labels_of(model) == LABELS
+    assert Preprocess.of(model) == identity_of(model).tag.preprocess
     assert no_network == []
 
 
@@ -55,7 +57,7 @@ def test_pretrained_false_builds_the_architecture_of_the_tag(card, state):
     (card / "model.safetensors").unlink()
     model = create_model(NAME, pretrained=False)
     assert model.head.out_features == 3
-    assert model.pretrained_tag is None
+    assert identity_of(model) == Identity()
     assert not holds(model, state)
 
 
@@ -66,9 +68,11 @@ def test_other_classes_start_a_fresh_classifier_only(card, state):
     assert all(torch.equal(model.state_dict()[name], value) for name, value in rest.items())
     assert model.pretrained_cfg["label_names"] == ()
     assert model.pretrained_cfg["num_classes"] == 7
-    assert model.pretrained_tag is None
+    assert (identity_of(model).changed_since, labels_of(model)) == (NAME, ())
     assert create_model(NAME, num_classes=0)(torch.zeros(1, 3, 32, 32)).shape == (1, 8)
-    assert holds(create_model(NAME, num_classes=3), state)
+    same = create_model(NAME, num_classes=3)
+    assert holds(same, state)
+    assert identity_of(same).tag.name == NAME
 
 
 @pytest.mark.parametrize("channels", [1, 4])

@@ -9,6 +9,7 @@ from zoo.errors import WeightsMismatchError, WeightsNotFoundError
 from zoo.pretrained import create_model
 from zoo.pretrained.create import find_tag
 from zoo.pretrained.fetch import pinned
+from zoo.pretrained.identity import identity_of
 
 from .cases import LABELS
 from .hub_server import OWNER, STRANGER
@@ -40,7 +41,7 @@ def test_a_branch_a_tag_and_a_commit(hub, published, state, hub_cache):
     for revision in ("", "@main", "@v1.0", f"@{published.head.id}"):
         model = create_model(HUB + revision, pretrained=True)
         assert holds(model, state), revision
-        tag = model.pretrained_tag
+        tag = identity_of(model).tag
         assert (tag.repo, tag.revision) == (REPO, published.head.id)
         assert model.pretrained_cfg["label_names"] == LABELS
         assert Preprocess.of(model) == tag.preprocess
@@ -70,7 +71,7 @@ def test_card_and_weights_are_of_one_commit_though_main_moves_in_between(hub, pu
     moves = hub.faults.add(r"/resolve/.*safetensors", before=lambda: other_weights(published, card, state))
     model = create_model(HUB)
     assert moves.times == 0
-    assert model.pretrained_tag.revision == published.tags["v1.0"] != published.head.id
+    assert identity_of(model).tag.revision == published.tags["v1.0"] != published.head.id
     assert holds(model, state)
 
 

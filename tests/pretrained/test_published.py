@@ -11,6 +11,7 @@ from zoo.analysis.geometry import geometry, learned_pairs
 from zoo.data.preprocess import Preprocess
 from zoo.pretrained import check_card, create_model, read_tag
 from zoo.pretrained.architecture import build_tagged
+from zoo.pretrained.identity import identity_of
 from zoo.pretrained.pictures import pictures_of
 from zoo.pretrained.text_files import text_config
 
@@ -67,7 +68,7 @@ def test_what_a_card_must_have_is_there(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_weights_load_and_answer(folder):
     model = create_model(folder, pretrained=True).eval()
-    tag = model.pretrained_tag
+    tag = identity_of(model).tag
     with torch.inference_mode():
         if tag.is_text:
             logits = model(**model.text_preprocess.encode(["a text", "another text"])).logits

@@ -6,6 +6,7 @@ import pytest
 
 from zoo import evaluate
 from zoo.pretrained import create_model
+from zoo.pretrained.identity import identity_of
 from zoo.pretrained.publish import plan_push, push
 
 from .hub_server_client import UPLOADS, assert_sound
@@ -21,8 +22,8 @@ def test_every_published_card_there_and_back(owner, folder, hub_cache):
     """The cards of the repository, as they are."""
     done = push(plan_push(folder, f"org/{folder.name}", revision_tag="v1.0"))
     there, here = create_model(done.load, pretrained=True), create_model(folder)
-    assert there.pretrained_tag.sha256 == here.pretrained_tag.sha256
-    assert there.pretrained_tag.labels == here.pretrained_tag.labels
+    assert identity_of(there).tag.sha256 == identity_of(here).tag.sha256
+    assert identity_of(there).tag.labels == identity_of(here).tag.labels
     assert holds(there, here.state_dict())
     assert_sound(hub_cache, f"org/{folder.name}")
     assert plan_push(folder, f"org/{folder.name}", revision_tag="v1.0").is_done

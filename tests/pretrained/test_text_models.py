@@ -1,14 +1,13 @@
 """create_model for text models: one folder, read by this zoo and by transformers."""
 
 import json
-import shutil
 
 import pytest
 import tiny_texts
 import torch
 from huggingface_hub import constants
 
-import zoo
+from zoo.data.labels import labels_of
 from zoo.errors import (
     ConfigurationError,
     UnknownNameError,
@@ -18,6 +17,7 @@ from zoo.errors import (
 )
 from zoo.models import build_model, list_models
 from zoo.pretrained import check_card, create_model, read_tag, write_card
+from zoo.pretrained.identity import Identity, identity_of
 
 from .cases import COMMIT, MODEL, TEXT_NAME, make_tag, make_text_tag, put_in_cache
 
@@ -46,7 +46,7 @@ def test_a_tag_loads_its_weights(text_card, pretrained, no_network):
     assert holds(model, tiny_texts.make_model())
     assert {value.dtype for value in model.state_dict().values()} == {torch.float32}
     assert model.text_preprocess == tiny_texts.preprocess()
-    assert (model.pretrained_tag.name, model.training) == (TEXT_NAME, True)
+    assert (identity_of(model).tag.name, model.training) == (TEXT_NAME, True)
     assert model.config.id2label == dict(enumerate(tiny_texts.LABELS))
     assert no_network == []
 
@@ -92,10 +92,10 @@ def test_other_activations(cards, tmp_path, act):
 
 def test_bare_names_build_fresh_weights(text_card):
     model = create_model(tiny_texts.NAME, num_classes=3, hidden_dropout_prob=0.5)
-    assert (model.pretrained_tag, model.text_preprocess) == (None, None)
+    assert (identity_of(model), model.text_preprocess) == (Identity(), None)
     assert (model.classifier.out_features, model.config.hidden_dropout_prob) == (3, 0.5)
     fresh = create_model(TEXT_NAME, pretrained=False)
-    assert (fresh.pretrained_tag, fresh.text_preprocess) == (None, None)
+    assert (identity_of(fresh), fresh.text_preprocess) == (Identity(), None)
     assert not holds(fresh, tiny_texts.make_model())
 
 
@@ -111,7 +111,7 @@ def test_other_classes_start_a_fresh_classifier_only(text_card):
     model, source = create_model(TEXT_NAME, num_classes=4), tiny_texts.make_model()
     assert model.classifier.weight.shape == (4, 16)
     assert holds(model.bert, source.bert)
-    assert model.pretrained_tag is None
+    assert (identity_of(model).changed_since, labels_of(model)) == (TEXT_NAME, ())
     assert model.text_preprocess == tiny_texts.preprocess()
     assert "positive" not in model.config.id2label.values()
     assert holds(create_model(TEXT_NAME, num_classes=2), source)
@@ -162,16 +162,3 @@ def test_a_card_of_the_other_kind_is_refused(text_card):
     config.write_text(json.dumps(make_tag(model=tiny_texts.NAME, sha256="0" * 64).to_dict()))
     with pytest.raises(WeightsMismatchError, match="said to take images, but tiny_bert takes texts"):
         create_model(text_card)
-
-
-def test_what_transformers_saves_again_is_no_longer_the_card(text_card, tmp_path):
-    """Weights that were trained on carry the old tag, whose hash they do not have."""
-    from transformers import AutoModelForSequenceClassification
-
-    model = AutoModelForSequenceClassification.from_pretrained(text_card)
-    with torch.no_grad():
-        model.classifier.bias += 1
-    model.save_pretrained(tmp_path / "again")
-    shutil.copy(text_card / "tokenizer.json", tmp_path / "again")
-    with pytest.raises(WeightsMismatchError, match="not the file its card pins"):
-        zoo.create_model(tmp_path / "again")

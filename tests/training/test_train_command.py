@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from zoo import cli
 from zoo.commands import train as command
 from zoo.pretrained import create_model
+from zoo.pretrained.identity import identity_of
 from zoo.training import list_recipes
 
 from .tiny import MODEL, TEXT
@@ -53,8 +54,8 @@ def test_the_command_it_prints_makes_a_card(zoo_train, tiny_data, tmp_path, caps
         cli.main([*command[1:], "--output", str(tmp_path / "card"), "--dtype", "float32"])
     assert left.value.code == 0, capsys.readouterr().err
     model = create_model(tmp_path / "card")
-    assert model.pretrained_tag.name == f"{MODEL}.cifar10"
-    assert model.pretrained_tag.model_args == {"act": "galu"}
+    assert identity_of(model).tag.name == f"{MODEL}.cifar10"
+    assert identity_of(model).tag.model_args == {"act": "galu"}
     trained = load_file(run / "model.safetensors")
     assert all(torch.equal(trained[name], value) for name, value in model.state_dict().items())
 

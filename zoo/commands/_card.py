@@ -54,18 +54,14 @@ def _evaluation(file: Path, tag: "PretrainedTag") -> dict[str, Any]:
     """A stored result, checked to be of this card's weights or of a file exported from them."""
     from zoo.errors import ConfigurationError
     from zoo.evaluation import EvalResult, TextResult
+    from zoo.pretrained.identity import check_result
     from zoo.pretrained.tag import read_json
 
     values = read_json(file)
     if not isinstance(values, Mapping):
         raise ConfigurationError(f"{file} holds no result of `zoo evaluate`.")
     result = (TextResult if tag.is_text else EvalResult).from_dict(values)
-    made_from = result.runtime.get("source_sha256") or result.sha256
-    if made_from != tag.sha256:
-        raise ConfigurationError(
-            f"{file} is the result of other weights (sha256 {made_from}) than those of {tag.name} ({tag.sha256}). "
-            f"Measure these: zoo evaluate {tag.name} --output {file}"
-        )
+    check_result(values, tag, str(file))
     return _portable(result.to_dict(), tag)
 
 

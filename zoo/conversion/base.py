@@ -12,6 +12,7 @@ from zoo.errors import ConfigurationError, UnknownNameError, WeightsCorruptError
 from zoo.models import list_models
 from zoo.pretrained.create import create_model
 from zoo.pretrained.fetch import HUB_PREFIX
+from zoo.pretrained.identity import identity_of
 from zoo.pretrained.load import load_weights, read_weights
 
 Base = dict[str, Any]
@@ -74,7 +75,7 @@ def _is_ours(name: str) -> bool:
 
 def _open_zoo(name: str) -> tuple[nn.Module, Base]:
     model = create_model(name)
-    tag: Any = getattr(model, "pretrained_tag", None)
+    tag: Any = identity_of(model).tag
     if tag is None:
         return model, {"kind": "zoo", "name": name, "arguments": {}}
     arguments = {"num_classes": tag.num_classes, "in_chans": tag.preprocess.input_size[0], **tag.model_args}

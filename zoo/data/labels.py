@@ -1,10 +1,49 @@
-"""Class names: whether two lists mean the same classes in the same order."""
+"""Class names: which a model has, and whether two lists mean the same classes in the same order."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
+from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def labels_of(model: "nn.Module") -> tuple[str, ...]:
+    """A model's class names by number; empty if unknown, or if its classifier has another number of outputs.
+
+    They stand in `pretrained_cfg["label_names"]` as timm has it, or in transformers' `config.id2label`. Those that came
+    with weights belong to the classifier that came with them, however it is trained on: one put in its place has none,
+    until you write other names there, or the same ones to the classifier's own attribute `label_names`.
+
+    Args:
+        model: of the zoo, of timm, of transformers, or any module that says as much about itself.
+    """
+    names, head = _written_labels(model), classifier_of(model)
+    loaded = getattr(getattr(model, "pretrained_origin", None), "tag", None)
+    if loaded is not None and names == loaded.labels and getattr(head, "label_names", None) != names:
+        return ()
+    outputs = getattr(head, "out_features", getattr(head, "out_channels", None))
+    return names if outputs in (None, len(names)) else ()
+
+
+def classifier_of(model: "nn.Module") -> "nn.Module | None":
+    """The layer that gives the logits, where timm's `get_classifier` or transformers' `classifier` tells; else None."""
+    ask: Any = getattr(model, "get_classifier", None)
+    found = ask() if ask else getattr(model, "classifier", None)
+    return found if hasattr(found, "forward") else None
+
+
+def _written_labels(model: "nn.Module") -> tuple[str, ...]:
+    """The names a model carries; transformers' LABEL_0, LABEL_1 say nothing."""
+    named = getattr(getattr(model, "config", None), "id2label", None) or {}
+    names = tuple(str(named[number]) for number in sorted(named))
+    known = () if all(re.fullmatch(r"LABEL_\d+", name) for name in names) else names
+    return tuple(config_of(model).get("label_names") or known)
 
 
 def check_same_order(asked: str, first: Sequence[str], found: str, second: Sequence[str]) -> None:

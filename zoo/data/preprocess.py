@@ -127,12 +127,6 @@ def config_of(model: "nn.Module") -> dict[str, Any]:
     return asdict(cfg) if is_dataclass(cfg) and not isinstance(cfg, type) else dict(cfg)
 
 
-def labels_of(model: "nn.Module") -> tuple[str, ...]:
-    """A model's class names by number: those of its weights' tag, else of its `pretrained_cfg`; empty if unknown."""
-    tag = getattr(model, "pretrained_tag", None)
-    return tuple(getattr(tag, "labels", None) or config_of(model).get("label_names") or ())
-
-
 def resized(cfg: Mapping[str, Any], own: Preprocess, size: int, name: str) -> Preprocess:
     """A model's preprocessing at another size; its published test size comes with its own crop share.
 

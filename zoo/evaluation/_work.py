@@ -129,6 +129,7 @@ def facts(subject: "Subject[Any]", place: "torch.device", command: str | None) -
         "model": subject.name,
         "tag": subject.tag,
         "sha256": subject.sha256,
+        "changed_since": subject.changed_since,
         "runtime": subject.runtime,
         "device": place.type,
         "hardware": hardware(place),

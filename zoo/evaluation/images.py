@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.preprocess import Preprocess, config_of, labels_of, resized
+from zoo.data.preprocess import Preprocess, config_of, resized
 from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
 from zoo.evaluation.subject import Setting
@@ -51,10 +51,6 @@ class ImageKind:
                 f"{name} has no attribute `preprocess`. Pass evaluate(..., preprocess=...) for it."
             )
         return used if setting.img_size is None else used.for_size(setting.img_size)
-
-    def labels(self, module: "nn.Module") -> tuple[str, ...]:
-        """Class names of the weights' tag, else of `pretrained_cfg`."""
-        return labels_of(module)
 
 
 IMAGES = ImageKind()

@@ -19,7 +19,7 @@ class Evaluation:
     Args:
         model: name, file or class of what was evaluated.
         tag: name of its published weights, or None.
-        sha256: of the weights or model file, or None for a module built in memory.
+        sha256: of the weights or model file, or None for a module built or changed in memory.
         runtime: what ran it: {"kind": "torch"} or what the predictor says about itself.
         dataset: name in `zoo.data.DATASETS` or `zoo.data.glue.GLUE`.
         source: where the samples came from; see `ImageDataset.source`.
@@ -35,6 +35,7 @@ class Evaluation:
         versions: Python and libraries.
         command: the command line that repeats it, or None for a module built in memory.
         date: UTC, ISO 8601.
+        changed_since: name of the weights the model was loaded from, if it no longer held them; "" otherwise.
     """
 
     # Computed from the fields, written for readers of the JSON file, and checked when it is read back.
@@ -58,6 +59,7 @@ class Evaluation:
     versions: dict[str, str]
     command: str | None
     date: str
+    changed_since: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the derived figures, ready for JSON."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from zoo._files import sha256_of
+from zoo.data.labels import labels_of
 from zoo.errors import ConfigurationError
 from zoo.evaluation.runtime import PRECISIONS, ModulePredictor, eval_mode, open_file, reader_of
 from zoo.evaluation.task import Predictor
@@ -31,6 +32,7 @@ class Subject(Generic[Input]):
         labels: class names, or empty if unknown.
         tag: name of its published weights.
         sha256: of its weights or file.
+        changed_since: name of the weights it was loaded from, if it no longer holds them.
         runtime: what runs it.
     """
 
@@ -40,6 +42,7 @@ class Subject(Generic[Input]):
     labels: tuple[str, ...] = ()
     tag: str | None = None
     sha256: str | None = None
+    changed_since: str = ""
     runtime: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,10 +80,6 @@ class Kind(Protocol[Input]):
         """The preprocessing a predictor is to be run with."""
         ...
 
-    def labels(self, module: "nn.Module") -> tuple[str, ...]:
-        """A module's class names; empty if unknown."""
-        ...
-
 
 @contextmanager
 def open_subject(
@@ -106,12 +105,12 @@ def open_subject(
     reader = reader_of(model)
     if isinstance(model, nn.Module):
         with eval_mode(model):
-            yield _from_module(model, type(model).__name__, setting, kind)
+            yield _identified(_from_module(model, type(model).__name__, setting, kind), model)
         return
     if reader is None and isinstance(model, str | Path):
         module, tag = kind.created(model, setting)
         subject = _from_module(module.to(setting.device).eval(), str(model), setting, kind)
-        # The model carries no tag where its positions were resampled, but these are the weights it was made from.
+        # These are the weights it was made from, also where its positions were resampled.
         yield replace(subject, tag=tag.name, sha256=tag.sha256)
         return
     if setting.precision != "float32":
@@ -139,15 +138,25 @@ def _from_module(module: "nn.Module", name: str, setting: Setting[Input], kind: 
     here = next((p.device for p in module.parameters()), device)
     if here.type != device.type or (None not in (here.index, device.index) and here.index != device.index):
         raise ConfigurationError(f"Asked to evaluate on {device}; {name} is on {here}. Move it: model.to('{device}').")
-    tag = getattr(module, "pretrained_tag", None)
     return Subject(
         predict=ModulePredictor(module, device, setting.precision),
         preprocess=kind.of_module(module, name, setting),
         name=name,
-        labels=kind.labels(module),
-        tag=getattr(tag, "name", None),
-        sha256=getattr(tag, "sha256", None),
+        labels=labels_of(module),
         runtime={"kind": "torch"},
+    )
+
+
+def _identified(subject: Subject[Input], module: "nn.Module") -> Subject[Input]:
+    from zoo.pretrained.identity import identity_of
+
+    found = identity_of(module)
+    tag = found.tag
+    return replace(
+        subject,
+        tag=tag.name if tag else None,
+        sha256=tag.sha256 if tag else None,
+        changed_since=found.changed_since,
     )
 
 
@@ -159,6 +168,7 @@ def _from_file(path: Path, reader: Any, setting: Setting[Input], kind: Kind[Inpu
         name=str(path),
         tag=described.get("tag"),
         sha256=described.get("file_sha256") or sha256_of(path),
+        changed_since=described.get("changed_since") or "",
         runtime=described | {"kind": reader.name},
     )
 

@@ -1,6 +1,5 @@
 """Models that take texts, as subjects of an evaluation."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,15 +50,6 @@ class TextKind:
                 f"{name} has no attribute `preprocess`. Pass evaluate_text(..., preprocess=...) for it."
             )
         return used
-
-    def labels(self, module: "nn.Module") -> tuple[str, ...]:
-        """Class names of the weights' tag, else of transformers' configuration; its LABEL_0, LABEL_1 say nothing."""
-        tag = getattr(module, "pretrained_tag", None)
-        if tag is not None:
-            return tuple(tag.labels)
-        named = getattr(getattr(module, "config", None), "id2label", None) or {}
-        names = tuple(str(named[number]) for number in sorted(named))
-        return () if all(re.fullmatch(r"LABEL_\d+", name) for name in names) else names
 
 
 TEXTS = TextKind()

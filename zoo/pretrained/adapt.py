@@ -107,6 +107,5 @@ def describe(tag: PretrainedTag, wishes: Wishes) -> dict[str, Any]:
         "std": std,
         "num_classes": tag.num_classes if wishes.num_classes is None else wishes.num_classes,
         "label_names": () if "num_classes" in wishes.changed(tag) else tag.labels,
-        "tag": tag.tag,
         "license": tag.license,
     }

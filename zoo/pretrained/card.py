@@ -19,6 +19,7 @@ from zoo._files import Fill, write_json, write_together
 from zoo.analysis.geometry import geometry, learned_pairs
 from zoo.errors import OutputError, ZooError
 from zoo.pretrained.architecture import build_tagged
+from zoo.pretrained.identity import check_whose
 from zoo.pretrained.load import load_weights, read_weights, save_weights
 from zoo.pretrained.pictures import FILES, Picture, draw_stamped, pictures_of
 from zoo.pretrained.readme import README_FILE, render_tag
@@ -42,7 +43,8 @@ def write_card(
     Args:
         folder: where; `model_cards/MODEL.TAG` for weights that `create_model` should find by name.
         state: the model's state_dict, under our names.
-        tag: what the weights are; `sha256` and `results` are filled in here.
+        tag: what the weights are; `sha256` and `results` are filled in here. Another `sha256` than it had drops where
+            it was published, `repo` and `revision`.
         results: what was measured, see `zoo.pretrained.results`; None for nothing. The geometry of a model with SALU
             is added to it. What can be drawn becomes a picture.
         dtype: how matrices and kernels are stored; vectors and scalars stay float32.
@@ -53,8 +55,8 @@ def write_card(
         The tag as stored.
 
     Raises:
-        WeightsMismatchError: the weights do not fit the tag's model, are not finite, or overflow `dtype`; or the
-            tokenizer is not the one of the tag.
+        WeightsMismatchError: the weights do not fit the tag's model, are not finite, or overflow `dtype`; the
+            tokenizer is not the one of the tag; or an evaluation is of other weights.
         WeightsNotFoundError: the tokenizer's files are missing.
         ConfigurationError: the results do not have their form, or a text model comes without a tokenizer.
         OutputError: the folder exists and `force` is off, or it cannot be written.
@@ -68,7 +70,9 @@ def write_card(
 
     def fill(place: Path) -> None:
         sha256 = save_weights(place / tag.file, state, dtype)
-        stored = replace(tag, sha256=sha256, default=default, results=known)
+        kept = tag.sha256 in ("", sha256)
+        published = {"repo": tag.repo, "revision": tag.revision} if kept else {"repo": None, "revision": None}
+        stored = replace(tag, sha256=sha256, default=default, results=known, **published)
         if tag.is_text:
             copy_tokenizer(tokenizer, place, stored)
         write_json(place / CONFIG_FILE, text_config(stored, model) if tag.is_text else stored.to_dict())
@@ -91,7 +95,7 @@ def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -
 
     Raises:
         WeightsNotFoundError: there is no card in `folder`.
-        WeightsCorruptError: the weights are not those of the card.
+        WeightsMismatchError: weights or evaluations are not of the weights the card pins.
         ConfigurationError: the results do not have their form.
         OutputError: a file cannot be written.
     """
@@ -125,6 +129,7 @@ def _with_geometry(results: Mapping[str, Any], model: nn.Module) -> dict[str, An
 
 def _write_rendered(tag: PretrainedTag, place: Path) -> Path:
     """results.json, README.md and the pictures, together; pictures of what is no longer stored go."""
+    check_whose(tag, place)
     weights, pictures = place / tag.file, pictures_of(tag)
     text = render_tag(tag, weights.stat().st_size if weights.is_file() else None)
     files: dict[str | Path, Fill] = {place / README_FILE: lambda file: file.write_text(text, encoding="utf-8")}

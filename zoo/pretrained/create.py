@@ -18,6 +18,7 @@ from zoo.pretrained.adapt import Wishes, adapt_state, describe
 from zoo.pretrained.architecture import check_kind
 from zoo.pretrained.create_text import build_text
 from zoo.pretrained.fetch import HUB_PREFIX, open_hub
+from zoo.pretrained.identity import Origin, set_origin, state_digest
 from zoo.pretrained.load import load_weights, read_weights
 from zoo.pretrained.locate import locate, resolve
 from zoo.pretrained.tag import PretrainedTag, read_tag
@@ -68,7 +69,7 @@ def create_model(
             `features_only`, or for texts of `zoo.models.text.build_text_model`.
 
     Returns:
-        The model. `pretrained_tag` is the `PretrainedTag` if the model holds exactly its weights, else None. A model
+        The model. `zoo.identity_of` says whether it is the published weights, `zoo.labels_of` its class names. A model
         for images has preprocessing and class names (`label_names`) under timm's keys in `pretrained_cfg`; one for
         texts has the `TextPreprocess` of its weights, or None, in `text_preprocess`, and class names in `config`.
 
@@ -156,19 +157,20 @@ def _build(found: _Found, wishes: Wishes, kwargs: dict[str, Any]) -> nn.Module:
     if found.model in TEXT_MODELS:
         return build_text(found.model, tag, (found.file, found.tokenizer), wishes, kwargs)
     if tag is None:
-        model: Any = build_model(found.model, **wishes.arguments(), **kwargs)
-        model.pretrained_tag = None
-        return model  # type: ignore[no-any-return]
+        return build_model(found.model, **wishes.arguments(), **kwargs)
+    origin: list[Origin] = []
 
     def fill(module: nn.Module) -> None:
         if found.file is not None:
             state = read_weights(found.file, tag.sha256)
             adapted, fresh = adapt_state(state, module, tag, wishes)
             load_weights(module, adapted, str(found.file), skip=fresh)
+            origin.append(Origin(tag, state_digest(state)))
 
     stored = {"num_classes": tag.num_classes, "in_chans": tag.pixels.input_size[0], **tag.model_args}
     arguments = {**stored, **wishes.arguments(), **kwargs}
     cfg = describe(tag, wishes) | dict(arguments.pop("pretrained_cfg", None) or {})
     model = build_model(found.model, prepare=fill, pretrained_cfg=cfg, **arguments)
-    model.pretrained_tag = tag if found.file is not None and not wishes.changed(tag) else None
-    return model  # type: ignore[no-any-return]
+    if origin:
+        set_origin(model, *origin)
+    return model

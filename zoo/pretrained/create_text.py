@@ -10,6 +10,7 @@ from zoo.errors import ConfigurationError
 from zoo.models.text import build_text_model
 from zoo.pretrained.adapt import Wishes
 from zoo.pretrained.architecture import name_labels
+from zoo.pretrained.identity import Origin, set_origin, state_digest
 from zoo.pretrained.load import load_weights, read_weights
 from zoo.pretrained.tag import PretrainedTag
 
@@ -44,7 +45,7 @@ def build_text(
             )
     stored = {} if tag is None else {"num_classes": tag.num_classes, **tag.model_args}
     model: Any = build_text_model(name, **{**stored, **wishes.arguments(), **kwargs})
-    model.pretrained_tag = model.text_preprocess = None
+    model.text_preprocess = None
     if tag is None:
         return model  # type: ignore[no-any-return]
     other = wishes.num_classes not in (None, tag.num_classes)
@@ -53,9 +54,10 @@ def build_text(
     if weights is not None and tokenizer is not None:
         model.text_preprocess = tag.tokens.open(tokenizer)
         state, fresh = read_weights(weights, tag.sha256), set()
+        origin = Origin(tag, state_digest(state))
         if other:
             state = {key: value for key, value in state.items() if not key.startswith(HEAD)}
             fresh = {key for key in model.state_dict() if key.startswith(HEAD)}
         load_weights(model, state, str(weights), skip=fresh)
-        model.pretrained_tag = None if other else tag
+        set_origin(model, origin)
     return model  # type: ignore[no-any-return]

@@ -36,13 +36,25 @@ def read_weights(path: str | Path, sha256: str | None = None) -> dict[str, Tenso
             f"{file} ({file.stat().st_size:,} bytes) is not a readable safetensors file: {error}. It is truncated, "
             "damaged or of another format: delete it and fetch it again. For a PyTorch .pth file use `zoo adopt`."
         ) from error
-    if sha256 is not None and (found := sha256_of(file)) != sha256:
-        raise WeightsMismatchError(
-            f"{file} is not the file its card pins.\n  card:  sha256 {sha256}\n  found: sha256 {found}\n"
-            "Delete it and fetch it again. Weights of your own belong beside a config.json of their own."
-        )
+    if sha256 is not None:
+        check_hash(file, sha256)
     check_finite(state, str(file))
     return state
+
+
+def check_hash(file: Path, sha256: str) -> None:
+    """Refuse a weights file that is not the one its card pins.
+
+    Raises:
+        WeightsMismatchError: its hash is another one.
+    """
+    found = sha256_of(file)
+    if found != sha256:
+        raise WeightsMismatchError(
+            f"{file} is not the file its card pins.\n  card:  sha256 {sha256}\n  found: sha256 {found}\n"
+            "If you trained these weights or saved them anew, they need a card of their own: `zoo adopt` makes one. "
+            "If they came by download, delete the file and fetch it again."
+        )
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:
@@ -91,9 +103,14 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, ski
         skip: names in the model that keep their fresh values.
 
     Raises:
-        WeightsMismatchError: names or shapes differ; each is named with both shapes.
+        WeightsMismatchError: names or shapes differ, each is named with both shapes; or the model is on meta.
     """
     wanted = model.state_dict()
+    if any(value.is_meta for value in wanted.values()):
+        raise WeightsMismatchError(
+            f"{source} cannot be loaded: the model is on the meta device, which holds no values. Create it on the CPU, "
+            "or without weights (pretrained=False)."
+        )
     lines = differences(state, wanted, skip)
     if lines:
         raise WeightsMismatchError(

@@ -225,7 +225,7 @@ class TestCommands:
     def test_export_with_a_page(self, run, tmp_path, monkeypatch, preprocess):
         def create_model(*_, **__):
             model = tiny()
-            model.pretrained_cfg, model.pretrained_tag = {"architecture": "tiny"} | preprocess.to_dict(), None
+            model.pretrained_cfg = {"architecture": "tiny"} | preprocess.to_dict()
             return model
 
         monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)

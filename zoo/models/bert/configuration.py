@@ -27,6 +27,11 @@ class FlesBertConfig(BertConfig):
     hidden_act: str = "fles"
     use_cache: bool = False
 
+    def __post_init__(self, **kwargs: Any) -> None:
+        """As transformers has it, without the zoo's record of published weights: what is saved again may be others."""
+        kwargs.pop("salu_zoo", None)
+        super().__post_init__(**kwargs)
+
     def to_diff_dict(self) -> dict[str, Any]:
         """As transformers has it, with the variant always written, so that a reader sees it."""
         fields: dict[str, Any] = super().to_diff_dict()

@@ -8,6 +8,7 @@ from zoo.errors import WeightsMismatchError
 from zoo.models.build import find_spec
 from zoo.pretrained.datasets import facts_of
 from zoo.pretrained.energy import estimate
+from zoo.pretrained.identity import check_whose
 from zoo.pretrained.papers import FLES_NOTICE, citation, has_fles, is_salunet
 from zoo.pretrained.pictures import KINDS, check_stamp, pictures_of
 from zoo.pretrained.readme.activations import before, coefficients_part, geometry_table
@@ -61,12 +62,14 @@ def check_card(folder: str | Path) -> None:
     """Check that a card's README.md and pictures show what its stored results say.
 
     Raises:
-        WeightsMismatchError: one of them is missing or differs; or the stored energy is not what is computed now.
+        WeightsMismatchError: one of them is missing or differs; or the stored energy is not what is computed now; or
+            weights or evaluations are not of the weights the card pins.
     """
     from huggingface_hub import ModelCard
 
     place = Path(folder)
     readme, tag = place / README_FILE, read_tag(place)
+    check_whose(tag, place)
     wanted = ModelCard(render_card(place))
     # Parsed, because the way YAML is laid out may change with the library that writes it.
     found = ModelCard(readme.read_text(encoding="utf-8")) if readme.is_file() else None

@@ -54,7 +54,7 @@ def example(tag: PretrainedTag) -> str:
     """Python that answers for one image or text."""
     if not tag.is_text:
         found = "model(batch).argmax().item()"
-        answer = f"model.pretrained_tag.labels[{found}]" if tag.labels else found
+        answer = f"zoo.labels_of(model)[{found}]" if tag.labels else found
         return f"""import zoo
 from PIL import Image
 
