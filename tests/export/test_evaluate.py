@@ -4,12 +4,16 @@ import json
 
 import onnx
 import pytest
-from tiny_images import CIFAR10_NAMES, Linear, write_cifar10
+import torch
+from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, write_cifar10
 
 import zoo
-from export import OnnxFileError, export
+from export import OnnxFileError, export, load_predictor
 from export.digest import seal
+from export.source import read_source
 from zoo.errors import ConfigurationError, ShapeError
+from zoo.pretrained import PretrainedTag
+from zoo.pretrained.identity import Origin, set_origin, weights_digest
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +66,29 @@ def test_truncated_file_is_refused(file, data, tmp_path):
 def test_other_size_is_refused(file, data):
     with pytest.raises(ShapeError, match=r"8, 8"):
         zoo.evaluate(file, "cifar10", data=data, img_size=16, device="cpu")
+
+
+def test_a_file_of_changed_weights_says_so(data, tmp_path):
+    """In its metadata and in the results of it, so that no card takes them."""
+    model = Linear(labels=CIFAR10_NAMES)
+    tag = PretrainedTag("linear", "ten", 10, PREPROCESS, sha256="1" * 64, license="mit")
+    set_origin(model, Origin(tag, weights_digest(model)))
+    with torch.no_grad():
+        model.head.bias[0] += 1e-3
+    file = export(model, tmp_path / "changed.onnx", threads=1).path
+    stored = load_predictor(file).metadata
+    assert (stored.name, stored.tag, stored.source_sha256) == ("Linear", "", "")
+    assert (stored.changed_since, stored.license, stored.labels) == ("linear.ten", "mit", CIFAR10_NAMES)
+    result = zoo.evaluate(file, "cifar10", data=data, limit=10, device="cpu")
+    assert (result.tag, result.changed_since) == (None, "linear.ten")
+
+
+def test_what_is_exported_is_looked_at_not_remembered():
+    model = zoo.create_model("fles_poolformer_cifar.cifar10", pretrained=True)
+    same = read_source(model)
+    assert (same.full_name, same.changed_since) == ("fles_poolformer_cifar.cifar10", "")
+    assert (len(same.source_sha256), len(same.input.labels)) == (64, 10)
+    model.reset_classifier(7)
+    other = read_source(model)
+    assert (other.full_name, other.changed_since) == ("fles_poolformer_cifar", "fles_poolformer_cifar.cifar10")
+    assert (other.source_sha256, other.input.labels) == ("", ())

@@ -59,7 +59,7 @@ def evaluation(tag, **fields):
         "model": tag.name, "tag": tag.name, "sha256": tag.sha256, "runtime": {"kind": "torch"}, "dataset": "cifar10",
         "source": {}, "split": "test", "limit": None, "n": 10, "loss": 0.5, "batch_size": 5, "precision": "float32",
         "device": "cpu", "hardware": "a CPU", "seconds": 2.0, "versions": {}, "date": "now",
-        "command": f"zoo evaluate {tag.name} --dataset cifar10",
+        "command": f"zoo evaluate {tag.name} --dataset cifar10", "changed_since": "",
         "correct1": 8, "correct5": 10, "preprocess": tag.preprocess.to_dict(), "images_per_process": [10],
         "classes": counts, "top1": 80.0, "top5": 100.0, "images_per_second": 5.0,
     }  # fmt: skip
