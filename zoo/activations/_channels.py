@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from zoo.activations._lean import wide_dtype
 from zoo.activations.spec import ParameterSpec
@@ -54,21 +55,22 @@ def per_channel(x: Tensor, channel_axis: int, *values: Tensor) -> tuple[Tensor, 
     Raises:
         ShapeError: x has no such axis, or it does not hold c channels.
     """
-    count = values[0].shape[-1]
-    if not -x.ndim <= channel_axis < x.ndim or x.shape[channel_axis] != count:
+    return tuple(along_channels(x, channel_axis, value) for value in values)
+
+
+def along_channels(x: Tensor, channel_axis: int, value: Tensor) -> Tensor:
+    """One of the values of `per_channel`."""
+    count = value.shape[-1]
+    if not is_scripting() and (not -x.ndim <= channel_axis < x.ndim or x.shape[channel_axis] != count):
         raise ShapeError(
             f"The input has shape {tuple(x.shape)}; axis {channel_axis} must hold {count} channels. "
             "Choose channel_axis=1 for (n, c, h, w) maps and -1 for tokens."
         )
-    dtype = wide_dtype(x)
-    shaped = []
-    for value in values:
-        shape = [1] * x.ndim
-        shape[channel_axis] = count
-        if value.ndim == 2:
-            shape[0] = value.shape[0]
-        shaped.append(value.to(dtype).view(shape))
-    return tuple(shaped)
+    shape = [1] * x.ndim
+    shape[channel_axis] = count
+    if value.ndim == 2:
+        shape[0] = value.shape[0]
+    return value.to(wide_dtype(x)).view(shape)
 
 
 class ChannelGate(nn.Module):

@@ -23,3 +23,6 @@ BOUND = 2.0**20
 
 The gate is the same there as at ±inf, and the cube of 2²⁰ is far from overflow.
 """
+
+SHIFT_EPS = 1e-6
+"""Of the LayerNorm that makes AdaShift's shift in FleS, as in its released code."""

@@ -4,24 +4,21 @@ The slides state the outer form and what the coefficients are predicted from. Th
 every parameter count they print; the rank of the shift of "adas" is chosen so that its one row, 14.1 M, is met.
 """
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn import functional as F
 
-from zoo.activations._channels import per_channel
+from zoo.activations import _constants as constants
+from zoo.activations._channels import along_channels
 from zoo.activations._lean import overridable
 from zoo.activations._precision import full_precision
 from zoo.activations._statistics import plain_mean, positive_mean, split_axes
 from zoo.activations.spec import ParameterSpec
 
 Variant = Literal["fles", "dg", "pn", "proto", "adas"]
-EPS = 1e-5
-"""Of the LayerNorm over the channels' statistics, as torch's default."""
-SHIFT_EPS = 1e-6
-"""Of the LayerNorm that makes AdaShift's shift, as in its released code."""
 
 SIDES: dict[str, str] = {
     "norm_weight": "c",
@@ -83,8 +80,8 @@ def coefficients(
     mask: Tensor | None,
     channels: int,
     channel_axis: int,
-    variant: Variant,
-    parameters: Mapping[str, Tensor],
+    variant: str,
+    parameters: dict[str, Tensor],
     mean: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """κ_ve and κ_ho for x, in float32 at least, shaped to broadcast with x.
@@ -106,38 +103,52 @@ def coefficients(
         vertical, horizontal = parameters["gamma"], parameters["beta"]
     elif variant == "proto":
         t = positive_mean(x, channel_axis, channels, mask, over_batch=True)
-        vertical = horizontal = 1 + F.layer_norm(t, (channels,), eps=EPS)
+        vertical = 1 + F.layer_norm(t, [channels])
+        horizontal = vertical
     else:
-        statistic = plain_mean if variant == "pn" else positive_mean
-        t = statistic(x, channel_axis, channels, mask) if mean is None else mean
-        vertical, horizontal = _heads(t, parameters)
-    vertical, horizontal = per_channel(x, channel_axis, vertical, horizontal)
-    return vertical, horizontal
+        if mean is not None:
+            t = mean
+        elif variant == "pn":
+            t = plain_mean(x, channel_axis, channels, mask)
+        else:
+            t = positive_mean(x, channel_axis, channels, mask)
+        if is_scripting():
+            vertical, horizontal = _heads(t, channels, parameters)
+        else:
+            with full_precision(t):
+                vertical, horizontal = _heads(t, channels, parameters)
+    return along_channels(x, channel_axis, vertical), along_channels(x, channel_axis, horizontal)
 
 
-def _heads(t: Tensor, parameters: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _heads(t: Tensor, channels: int, parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Both coefficients, (n, c) each, from the statistics t."""
     p = _in(t.dtype, parameters)
-    with full_precision(t):
-        level = F.layer_norm(t, t.shape[1:], p["norm_weight"], p["norm_bias"], EPS)
-        trunk = F.silu(F.linear(level, p["trunk_weight"], p["trunk_bias"]))
-        vertical = F.linear(trunk, p["vertical_weight"], p["gamma"]) + p["lam"] * level
-        return vertical, F.linear(trunk, p["horizontal_weight"], p["beta"])
+    level = F.layer_norm(t, [channels], p["norm_weight"], p["norm_bias"])
+    trunk = F.silu(F.linear(level, p["trunk_weight"], p["trunk_bias"]))
+    vertical = F.linear(trunk, p["vertical_weight"], p["gamma"]) + p["lam"] * level
+    return vertical, F.linear(trunk, p["horizontal_weight"], p["beta"])
 
 
 @overridable
-def shift(x: Tensor, mask: Tensor | None, channels: int, channel_axis: int, parameters: Mapping[str, Tensor]) -> Tensor:
+def shift(x: Tensor, mask: Tensor | None, channels: int, channel_axis: int, parameters: dict[str, Tensor]) -> Tensor:
     """Δ = LayerNorm(μ + U·V·μ) of "adas", with μ the mean of each channel; arguments as for `coefficients`.
 
     Without U·V it is AdaShift-B's shift. weight and bias of the LayerNorm start at 0, so a fresh Δ is 0.
     """
     mean = plain_mean(x, channel_axis, channels, mask)
+    if is_scripting():
+        moved = _moved(mean, channels, parameters)
+    else:
+        with full_precision(mean):
+            moved = _moved(mean, channels, parameters)
+    return along_channels(x, channel_axis, moved)
+
+
+def _moved(mean: Tensor, channels: int, parameters: dict[str, Tensor]) -> Tensor:
     p = _in(mean.dtype, parameters)
-    with full_precision(mean):
-        mixed = mean + F.linear(F.linear(mean, p["shift_down"]), p["shift_up"])
-        moved = F.layer_norm(mixed, mixed.shape[1:], p["shift_weight"], p["shift_bias"], SHIFT_EPS)
-    return per_channel(x, channel_axis, moved)[0]
+    mixed = mean + F.linear(F.linear(mean, p["shift_down"]), p["shift_up"])
+    return F.layer_norm(mixed, [channels], p["shift_weight"], p["shift_bias"], constants.SHIFT_EPS)
 
 
-def _in(dtype: torch.dtype, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _in(dtype: torch.dtype, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: parameter.to(dtype) for name, parameter in parameters.items()}

@@ -43,7 +43,10 @@ def floating(x: Tensor) -> Tensor:
 
 
 def overridable(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let `__torch_function__` take the call over; `torch.fx` then records it as one node of the graph."""
+    """Let `__torch_function__` take the call over; `torch.fx` then records it as one node of the graph.
+
+    torch.jit.script compiles the function itself.
+    """
 
     @functools.wraps(function)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -52,6 +55,7 @@ def overridable(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
             return handle_torch_function(call, relevant, *args, **kwargs)  # type: ignore[no-any-return]
         return function(*args, **kwargs)
 
+    call.__prepare_scriptable__ = lambda: function  # type: ignore[attr-defined]
     return call
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn import functional as F
 
 from zoo.activations._fused import fused, recorded
@@ -16,12 +17,12 @@ def split_axes(x: Tensor, channel_axis: int, channels: int) -> tuple[int, list[i
         ShapeError: x has no batch axis beside the channels, or the axis does not hold `channels`.
     """
     axis = channel_axis % x.ndim if -x.ndim <= channel_axis < x.ndim else -1
-    if x.ndim < 2 or axis < 1 or x.shape[axis] != channels:
+    if not is_scripting() and (x.ndim < 2 or axis < 1 or x.shape[axis] != channels):
         raise ShapeError(
             f"The input has shape {tuple(x.shape)}; axis 0 must be the batch and axis {channel_axis} must hold "
             f"{channels} channels. Choose channel_axis=1 for (n, c, h, w) maps and -1 for tokens."
         )
-    return axis, [i for i in range(1, x.ndim) if i != axis]
+    return axis, list(range(1, axis)) + list(range(axis + 1, x.ndim))
 
 
 def along_positions(mask: Tensor, x: Tensor, axis: int) -> Tensor:
@@ -30,8 +31,8 @@ def along_positions(mask: Tensor, x: Tensor, axis: int) -> Tensor:
     Raises:
         ShapeError: the mask has another shape than the batch and positions of x.
     """
-    wanted = [*x.shape[:axis], *x.shape[axis + 1 :]]
-    if list(mask.shape) != wanted:
+    wanted = x.shape[:axis] + x.shape[axis + 1 :]
+    if not is_scripting() and mask.shape != wanted:
         raise ShapeError(
             f"The mask has shape {tuple(mask.shape)}; for an input of shape {tuple(x.shape)} with the channels on axis "
             f"{axis} it must be {tuple(wanted)}: the batch and the positions."
@@ -58,7 +59,7 @@ def positive_mean(
     Source: FleS slides, "channel effective mean intensity"; the axes and the mask are ours.
     """
     axis, positions = split_axes(x, channel_axis, channels)
-    if not over_batch:
+    if not is_scripting() and not over_batch:
         quick = fused("positive_mean", (x,) if mask is None else (x, mask), None)
         if quick is not None:
             return quick(x, axis, mask)
@@ -75,7 +76,7 @@ def plain_mean(x: Tensor, channel_axis: int, channels: int, mask: Tensor | None 
     """Mean of x over its positions; arguments and result as for `positive_mean`, 0 where a mask keeps no position."""
     axis, positions = split_axes(x, channel_axis, channels)
     if mask is None:
-        return x.mean(positions, dtype=wide_dtype(x)) if positions else x.to(wide_dtype(x))
+        return x.mean(positions, dtype=wide_dtype(x)) if len(positions) else x.to(wide_dtype(x))
     keep = along_positions(mask, x, axis)
     total = _sum(torch.where(keep, x, 0.0), positions, over_batch=False)
     count = _sum(keep, positions, over_batch=False, dtype=total.dtype)
@@ -84,6 +85,8 @@ def plain_mean(x: Tensor, channel_axis: int, channels: int, mask: Tensor | None 
 
 def _positive(x: Tensor) -> Tensor:
     """relu(x); in eager mode in the form whose backward pass keeps x itself and no copy of it."""
+    if is_scripting():
+        return x.relu()
     if recorded():
         return x.relu()
     return F.threshold(x, 0.0, 0.0)
@@ -91,7 +94,7 @@ def _positive(x: Tensor) -> Tensor:
 
 def _sum(x: Tensor, positions: list[int], over_batch: bool, dtype: torch.dtype | None = None) -> Tensor:
     """Sum over the positions, and over the batch if asked, to (n or 1, c)."""
-    dtype = dtype or wide_dtype(x)
-    axes = [0, *positions] if over_batch else positions
-    summed = x.sum(axes, dtype=dtype) if axes else x.to(dtype)
+    kind = wide_dtype(x) if dtype is None else dtype
+    axes = [0] + positions if over_batch else positions  # noqa: RUF005 - as torch.jit.script takes it
+    summed = x.sum(axes, dtype=kind) if len(axes) else x.to(kind)
     return summed.unsqueeze(0) if over_batch else summed

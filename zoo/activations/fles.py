@@ -20,6 +20,7 @@ from typing import get_args
 
 import torch
 from torch import Tensor, nn
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn import functional as F
 
 from zoo.activations._channels import ChannelGate, require_count, require_finite
@@ -33,7 +34,7 @@ from zoo.activations._fles_network import (
     trunk_units,
 )
 from zoo.activations._fused import Kernel
-from zoo.activations._lean import lean, overridable, wide_dtype
+from zoo.activations._lean import floating, lean, overridable, wide_dtype
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 from zoo.errors import ConfigurationError, suggestion
 
@@ -54,20 +55,16 @@ def _formula(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
     return torch.where((vertical == 1) & (horizontal == 1), F.silu(x), y)
 
 
-def _traced(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    # Without the quotient: its derivative by κ_ho cancels where κ_ho is small.
+def _gate(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: Tensor | None = None) -> Tensor:
+    # Without the quotient of `_formula`: its derivative by κ_ho cancels where κ_ho is small.
     wide = x.to(wide_dtype(x))
-    return (vertical * (torch.sigmoid(horizontal * wide) * wide)).to(x.dtype)
+    inner = horizontal * wide if offset is None else horizontal * wide + offset
+    return (vertical * (torch.sigmoid(inner) * wide)).to(x.dtype)
 
 
 def _gradients(x: Tensor, vertical: Tensor, horizontal: Tensor) -> tuple[Tensor, ...]:
     """dx = v·(σ + h·x·σ·(1-σ)), dv = σ·x, dh = v·x²·σ·(1-σ), with σ = σ(h·x)."""
     return _shifted_gradients(x, vertical, horizontal, None)[:3]
-
-
-def _shifted(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: Tensor) -> Tensor:
-    wide = x.to(wide_dtype(x))
-    return (vertical * (torch.sigmoid(horizontal * wide + offset) * wide)).to(x.dtype)
 
 
 def _shifted_gradients(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: Tensor | None) -> tuple[Tensor, ...]:
@@ -78,8 +75,8 @@ def _shifted_gradients(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: 
     return vertical * (gate + horizontal * bend), gate * wide, vertical * wide * bend, vertical * bend
 
 
-_fles = lean(_formula, _gradients, _traced, name="fles")
-_fles_shifted = lean(_shifted, _shifted_gradients)
+_fles = lean(_formula, _gradients, _gate, name="fles")
+_fles_shifted = lean(_gate, _shifted_gradients)
 
 
 @overridable
@@ -114,11 +111,9 @@ def fles(
     >>> fles(torch.tensor([-1.0, 0.0, 2.0]), 1.0, 1.0)
     tensor([-0.2689,  0.0000,  1.7616])
     """
-    return (
-        _fles(x, vertical, horizontal, kernel=kernel)
-        if offset is None
-        else _fles_shifted(x, vertical, horizontal, offset)
-    )
+    if offset is not None:
+        return _fles_shifted(x, vertical, horizontal, offset)
+    return _fles(x, vertical, horizontal, kernel=kernel)
 
 
 class FleS(ChannelGate):
@@ -193,7 +188,10 @@ class FleS(ChannelGate):
             TypeError: x is not floating point.
         """
         vertical, horizontal = self.coefficients(x, mask)
-        return fles(x, vertical, horizontal, self.shift(x, mask))
+        offset = self.shift(x, mask)
+        if is_scripting():
+            return _gate(floating(x), vertical, horizontal, offset)
+        return fles(x, vertical, horizontal, offset)
 
     def coefficients(self, x: Tensor, mask: Tensor | None = None, mean: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """κ_ve and κ_ho for this input, in float32 at least, shaped to broadcast with x; from t where it is given."""
@@ -208,7 +206,17 @@ class FleS(ChannelGate):
 
     def _parameters_by_name(self) -> dict[str, Tensor]:
         """As attributes: a parametrised module and a replica of `nn.DataParallel` have them, but not as parameters."""
-        return {spec.name: getattr(self, spec.name) for spec in PARAMETERS[self.variant]}
+        p: dict[str, Tensor] = {}  # filled by literal names, for torch.jit.script
+        if hasattr(self, "gamma"):
+            p.update({"gamma": self.gamma, "beta": self.beta})  # type: ignore[dict-item]
+        if hasattr(self, "lam"):
+            p.update({"norm_weight": self.norm_weight, "norm_bias": self.norm_bias, "lam": self.lam})  # type: ignore[dict-item]
+            p.update({"trunk_weight": self.trunk_weight, "trunk_bias": self.trunk_bias})  # type: ignore[dict-item]
+            p.update({"vertical_weight": self.vertical_weight, "horizontal_weight": self.horizontal_weight})  # type: ignore[dict-item]
+        if hasattr(self, "shift_up"):
+            p.update({"shift_down": self.shift_down, "shift_up": self.shift_up})  # type: ignore[dict-item]
+            p.update({"shift_weight": self.shift_weight, "shift_bias": self.shift_bias})  # type: ignore[dict-item]
+        return p
 
     def extra_repr(self) -> str:
         """The number of channels, their axis, the variant, the width of the trunk if there is one."""
