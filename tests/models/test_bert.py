@@ -8,7 +8,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, BertConfig, BertModel
 
 from zoo.activations import FleS
-from zoo.errors import ConfigurationError, ShapeError
+from zoo.errors import ConfigurationError
 from zoo.models.bert import FlesBertConfig, FlesBertForSequenceClassification, FlesBertModel
 
 SIZES = {
@@ -173,6 +173,3 @@ def test_what_cannot_be_is_refused():
         FlesBertModel(FlesBertConfig(**{**SIZES, "fles_variant": "proto"}))
     with pytest.raises(ConfigurationError, match="variant"):
         FlesBertModel(FlesBertConfig(**{**SIZES, "fles_variant": "flesh"}))
-    net, ids = model(), torch.tensor([TEXT])
-    with pytest.raises(ShapeError, match="mask"):
-        net(input_ids=ids, attention_mask=torch.ones(1, 1, 6, 6, dtype=torch.bool))

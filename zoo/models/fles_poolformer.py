@@ -10,13 +10,14 @@ from timm.layers import LayerNorm2d, trunc_normal_
 from timm.models.metaformer import MetaFormer
 from torch import nn
 
+from zoo.models.decay import Undecayed
 from zoo.models.parts import Parts
 from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(["drop_rate", "drop_path_rate", "proj_drop_rate", "global_pool", "layer_scale_init_values"])
 
 
-class PoolFormer(MetaFormer):  # type: ignore[misc]
+class PoolFormer(Undecayed, MetaFormer):  # type: ignore[misc]
     """timm's MetaFormer, which alone among timm's backbones here does not say how its parameters group by depth."""
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:

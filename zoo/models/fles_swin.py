@@ -9,12 +9,17 @@ from typing import Any
 from timm.models.swin_transformer import SwinTransformer, SwinTransformerBlock
 from torch import nn
 
+from zoo.models.decay import Undecayed
 from zoo.models.parts import Parts
 from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(
     ["drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate", "global_pool", "dynamic_img_size"]
 )
+
+
+class Swin(Undecayed, SwinTransformer):  # type: ignore[misc]
+    """timm's SwinTransformer, which names the parameters of its activations as not to be decayed."""
 
 
 def build(spec: ModelSpec, parts: Parts, options: dict[str, Any]) -> SwinTransformer:
@@ -27,7 +32,7 @@ def build(spec: ModelSpec, parts: Parts, options: dict[str, Any]) -> SwinTransfo
         options: further arguments of timm's SwinTransformer.
     """
     norm = nn.LayerNorm if parts.norm_name == "layernorm" else parts.norm
-    model = SwinTransformer(norm_layer=norm, **parts.placement, **{**spec.numbers, **options})
+    model = Swin(norm_layer=norm, **parts.placement, **{**spec.numbers, **options})
     for block in model.modules():
         if isinstance(block, SwinTransformerBlock):
             block.mlp.act = parts.gate()  # timm fixes GELU here

@@ -4,9 +4,7 @@ Source: FleS slides (ICLR 2026), table 3, for `fles_vit_base_patch16`; tiny and 
 backbone is timm's (arXiv 2010.11929).
 """
 
-from timm.models.vision_transformer import VisionTransformer
-
-from zoo.models.salunet_t import LAST_BLOCKS, OPTIONS, build
+from zoo.models.salunet_t import LAST_BLOCKS, OPTIONS, Transformer, build
 from zoo.models.spec import MODELS, ModelSpec
 
 
@@ -18,7 +16,7 @@ def _row(size: str, width: int, heads: int, source: str) -> None:
             name=name,
             build=build,
             family="fles_vit",
-            numbers={"cls": VisionTransformer, "patch_size": 16, "embed_dim": width, "depth": 12, "num_heads": heads},
+            numbers={"cls": Transformer, "patch_size": 16, "embed_dim": width, "depth": 12, "num_heads": heads},
             input_size=(3, 224, 224),
             num_classes=1000,
             reduction=16,

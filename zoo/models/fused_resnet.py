@@ -15,6 +15,7 @@ from torch.nn.modules import module as torch_module
 
 from zoo.activations import SALU, SWALU, salu_add_salu_swalu, salu_add_swalu, salu_swalu
 from zoo.activations._fused import current, exported
+from zoo.models.decay import Undecayed
 
 
 class FusedBasicBlock(BasicBlock):  # type: ignore[misc]
@@ -43,7 +44,11 @@ class FusedBottleneck(Bottleneck):  # type: ignore[misc]
         return _end(self, y, x, self.bn3, self.act3)
 
 
-class FusedResNet(ResNet):  # type: ignore[misc]
+class UndecayedResNet(Undecayed, ResNet):  # type: ignore[misc]
+    """timm's ResNet, which names the parameters of its activations as not to be decayed."""
+
+
+class FusedResNet(UndecayedResNet):
     """`ResNet` whose stem's SALU and SWALU are evaluated together; see the module docstring."""
 
     @wraps(ResNet.forward_features)

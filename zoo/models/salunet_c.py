@@ -11,7 +11,7 @@ from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import nn
 
 from zoo.errors import ConfigurationError
-from zoo.models.fused_resnet import FUSED, FusedResNet
+from zoo.models.fused_resnet import FUSED, FusedResNet, UndecayedResNet
 from zoo.models.parts import Parts
 from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
@@ -50,7 +50,7 @@ def build(spec: ModelSpec, parts: Parts, options: dict[str, Any]) -> ResNet:
     cifar = spec.numbers["cifar_stem"]
     if "output_stride" in options:
         options["output_stride"] = _output_stride(spec, options["output_stride"])
-    block, network = spec.numbers["block"], ResNet
+    block, network = spec.numbers["block"], UndecayedResNet
     if parts.norm_name == "salu" and parts.act_name == "swalu":
         block, network = FUSED[block], FusedResNet
     model = network(

@@ -12,6 +12,7 @@ from timm.layers import Attention
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from zoo.models.decay import Undecayed
 from zoo.models.parts import Factory, Parts
 from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
@@ -122,7 +123,11 @@ class TwiceGatedMlp(nn.Module):
         return y
 
 
-class CifarTransformer(VisionTransformer):  # type: ignore[misc]
+class Transformer(Undecayed, VisionTransformer):  # type: ignore[misc]
+    """timm's VisionTransformer, which names the parameters of its activations as not to be decayed."""
+
+
+class CifarTransformer(Transformer):
     """timm's VisionTransformer with the start of the cited CIFAR code.
 
     Positions are drawn from the standard normal distribution, and so is the class token [ours: the specification
@@ -171,7 +176,7 @@ def _row(size: str, numbers: dict[str, Any], **fields: Any) -> None:
 def _row_224(size: str, width: int, heads: int) -> None:
     _row(
         size,
-        {"cls": VisionTransformer, "patch_size": 16, "embed_dim": width, "depth": 12, "num_heads": heads},
+        {"cls": Transformer, "patch_size": 16, "embed_dim": width, "depth": 12, "num_heads": heads},
         input_size=(3, 224, 224),
         num_classes=1000,
         crop_pct=0.9,

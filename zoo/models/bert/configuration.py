@@ -8,7 +8,7 @@ from transformers import BertConfig
 class FlesBertConfig(BertConfig):
     """A BERT encoder with FleS in every intermediate layer.
 
-    All arguments of `transformers.BertConfig`, of which `hidden_act` has no effect, and:
+    All arguments of `transformers.BertConfig`, of which `hidden_act` stands in the head for masked words alone, and:
 
     Args:
         fles_variant: the variant of FleS; see `zoo.activations.FleS`. "proto" is refused: its outputs would depend on
@@ -24,12 +24,17 @@ class FlesBertConfig(BertConfig):
     fles_variant: str = "fles"
     fles_hidden: int | None = None
     fles_beta: float = 1.0
-    hidden_act: str = "fles"
+    hidden_act: str = "gelu"
     use_cache: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
-        """As transformers has it, without the zoo's record of published weights: what is saved again may be others."""
+        """As transformers has it, without the zoo's record of published weights: what is saved again may be others.
+
+        Earlier releases wrote "fles" as BERT's activation, which is that of the head for masked words.
+        """
         kwargs.pop("salu_zoo", None)
+        if self.hidden_act == "fles":
+            self.hidden_act = "gelu"
         super().__post_init__(**kwargs)
 
     def to_diff_dict(self) -> dict[str, Any]:

@@ -1,19 +1,30 @@
 """BERT with FleS in every intermediate layer, as classes that transformers loads and saves like its own.
 
 The positive mean of FleS runs over the tokens that `attention_mask` keeps, so neither padding nor the other texts of a
-batch change an output [ours]. transformers hands keyword arguments down to the layers; `token_mask` travels that way.
+batch change an output [ours]. A mask for each query keeps a token that any query of any head may attend to, so it does
+not hide tokens of one query, as causal and packed masks do, from the statistics of the others. transformers hands
+keyword arguments down to the layers; `token_mask` travels that way.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import BertForSequenceClassification, BertModel, BertPreTrainedModel
+from transformers import (
+    BertForMaskedLM,
+    BertForMultipleChoice,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    BertPreTrainedModel,
+)
 from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
 
 from zoo.activations import FleS
-from zoo.errors import ConfigurationError
+from zoo.errors import ConfigurationError, ShapeError
 from zoo.models.bert.configuration import FlesBertConfig
+from zoo.models.decay import Undecayed
 
 
 class FlesBertLayer(BertLayer):  # type: ignore[misc]
@@ -58,7 +69,7 @@ class FlesBertLayer(BertLayer):  # type: ignore[misc]
         return output
 
 
-class FlesBertPreTrainedModel(BertPreTrainedModel):  # type: ignore[misc]
+class FlesBertPreTrainedModel(Undecayed, BertPreTrainedModel):  # type: ignore[misc]
     """What the `fles_bert` models share: their configuration class and the start values of FleS."""
 
     config_class = FlesBertConfig
@@ -87,28 +98,56 @@ class FlesBertModel(FlesBertPreTrainedModel, BertModel):  # type: ignore[misc]
 
     def __init__(self, config: FlesBertConfig, add_pooling_layer: bool = True) -> None:
         _check(config)
-        # BERT's layers look their activation up by name before ours takes its place.
-        name, config.hidden_act = config.hidden_act, "linear"
-        try:
-            super().__init__(config, add_pooling_layer)
-            self.encoder.layer = nn.ModuleList(FlesBertLayer(config, i) for i in range(config.num_hidden_layers))
-        finally:
-            config.hidden_act = name
+        super().__init__(config, add_pooling_layer)
+        self.encoder.layer = nn.ModuleList(FlesBertLayer(config, i) for i in range(config.num_hidden_layers))
         self.post_init()
 
     def forward(
-        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, *args: Any, **kwargs: Any
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: Any,
     ) -> Any:
         """See `transformers.BertModel.forward`.
 
         Args:
             input_ids: (n, tokens).
-            attention_mask: (n, tokens), 1 where a token counts, 0 for padding; None counts all.
-            *args: as there.
-            **kwargs: as there.
+            attention_mask: (n, tokens), nonzero where a token counts; (n, queries, tokens), nonzero where a query
+                attends to a token, which transformers' own BERT takes no longer; or (n or 1, heads or 1, queries or 1,
+                tokens), True there, or numbers that are added to the scores. None counts all.
+            token_type_ids: (n, tokens).
+            position_ids: (n, tokens).
+            inputs_embeds: (n, tokens, hidden_size) in place of `input_ids`.
+            **kwargs: as there, and `token_mask`, (n, tokens), nonzero where a token counts in the statistics; without
+                it those that the attention mask leaves a weight for at least one query and head.
+
+        Raises:
+            ShapeError: the attention mask has another number of axes.
         """
-        kwargs.setdefault("token_mask", attention_mask)
-        return super().forward(input_ids, attention_mask, *args, **kwargs)
+        if attention_mask is not None:
+            attention_mask, kept = self._masks(attention_mask)
+            given = input_ids if inputs_embeds is None else inputs_embeds
+            kwargs.setdefault("token_mask", kept if given is None else kept.expand(given.shape[0], -1))
+        return super().forward(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+
+    def _masks(self, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The mask as the attention takes it, and (n or 1, tokens), nonzero where a token counts."""
+        if mask.ndim == 2:
+            return mask, mask
+        if mask.ndim == 3:
+            mask = mask.to(torch.bool).unsqueeze(1)
+        if mask.ndim != 4:
+            raise ShapeError(
+                f"attention_mask has shape {tuple(mask.shape)}; give (n, tokens), (n, queries, tokens) or "
+                "(n, heads, queries, tokens)."
+            )
+        if mask.dtype == torch.bool and self.config._attn_implementation == "eager":
+            mask = torch.where(mask, 0.0, torch.finfo(self.dtype).min)  # it adds what it is given
+        weighs = mask if mask.dtype == torch.bool else mask.float().exp() > 0
+        return mask, weighs.flatten(1, 2).any(1)
 
 
 class FlesBertForSequenceClassification(FlesBertPreTrainedModel, BertForSequenceClassification):  # type: ignore[misc]
@@ -128,6 +167,36 @@ class FlesBertForSequenceClassification(FlesBertPreTrainedModel, BertForSequence
         self.post_init()
 
 
+class _Head(FlesBertPreTrainedModel):
+    """A head of BERT as it is, on a `FlesBertModel`."""
+
+    bert: Any
+
+    def __init__(self, config: FlesBertConfig) -> None:
+        super().__init__(config)
+        self.bert = FlesBertModel(config, add_pooling_layer=self.bert.pooler is not None)
+        self.post_init()
+
+
+class FlesBertForTokenClassification(_Head, BertForTokenClassification):  # type: ignore[misc]
+    """`transformers.BertForTokenClassification` with FleS; logits (n, tokens, num_labels)."""
+
+
+class FlesBertForQuestionAnswering(_Head, BertForQuestionAnswering):  # type: ignore[misc]
+    """`transformers.BertForQuestionAnswering` with FleS; start and end logits, (n, tokens) each."""
+
+
+class FlesBertForMultipleChoice(_Head, BertForMultipleChoice):  # type: ignore[misc]
+    """`transformers.BertForMultipleChoice` with FleS; logits (n, choices)."""
+
+
+class FlesBertForMaskedLM(_Head, BertForMaskedLM):  # type: ignore[misc]
+    """`transformers.BertForMaskedLM` with FleS; logits (n, tokens, vocab_size) by the tied word embeddings.
+
+    Its head has an activation of its own, the configuration's `hidden_act`, as in BERT.
+    """
+
+
 def _check(config: FlesBertConfig) -> None:
     if config.is_decoder or config.add_cross_attention:
         raise ConfigurationError(
@@ -141,4 +210,12 @@ def _check(config: FlesBertConfig) -> None:
         )
 
 
-__all__ = ["FlesBertForSequenceClassification", "FlesBertModel", "FlesBertPreTrainedModel"]
+__all__ = [
+    "FlesBertForMaskedLM",
+    "FlesBertForMultipleChoice",
+    "FlesBertForQuestionAnswering",
+    "FlesBertForSequenceClassification",
+    "FlesBertForTokenClassification",
+    "FlesBertModel",
+    "FlesBertPreTrainedModel",
+]
