@@ -28,6 +28,15 @@ from zoo.training.devices import Devices
 from zoo.training.reporter import Reporter
 
 
+class FlesTrainer(Trainer):  # type: ignore[misc]
+    """transformers' Trainer; by itself it would decay FleS's vectors, for it goes by parts of names, such as "bias"."""
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Those of transformers without what the model names in `no_weight_decay()`."""
+        spared = model.no_weight_decay()  # type: ignore[operator]
+        return [name for name in super().get_decay_parameter_names(model) if name not in spared]
+
+
 def make_trainer(
     recipe: FinetuneRecipe,
     task: GlueTask,
