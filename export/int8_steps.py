@@ -3,28 +3,38 @@
 import hashlib
 from collections.abc import Sequence
 
+import torch
+
 from export import steps
 from export.errors import LoweringError, ParityError
 from export.inputs import InputSpec
 from export.job import Job
+from export.parity.compare import compare
+from export.parity.probes import load_samples
+from export.parity.run import LIMIT as PARITY_LIMIT
+from export.parity.run import check_parity
+from export.parity.shipped import default_images
+from export.parity.tolerances import SMALLEST_SCALE
 from export.passes.fold_batch_norm import FoldBatchNorm
 from export.quantize.accuracy import Reference, Search
 from export.quantize.exactness import check_exactness
 from export.quantize.images import Images, calibration_images, evaluation_images
 from export.quantize.insert import insert
+from export.quantize.measured import Measured
+from export.quantize.proof import EXACT
 from export.quantize.ranges import calibrate as take_ranges
 from export.quantize.report import AccuracyReport, Attempt
+from export.quantize.running import logits_of, open_plain
 from export.quantize.sensitivity import rank as rank_sites
 from export.quantize.sites import find_sites
 from export.quantize.work import Quantisable
+from export.runtime.session import open_session
 
 LIMIT = 256
 """Calibration images used: one half for ranges, the other to choose on. With a SaluNet-C-18 on CIFAR-10 that has
 9,041 of 10,000 right in float32, ranges of 64 and of 512 images were measured at 9,042 and 9,044."""
 
 _RANKED_PIXELS = 2**17
-
-_EXACT = 8
 
 
 def ranked_on(job: Job) -> int:
@@ -53,19 +63,6 @@ def open_images(job: Job) -> None:
 def fold_batch_norm(job: Job) -> None:
     """Fold BatchNorm into the weights; see `FoldBatchNorm`."""
     FoldBatchNorm()(job.need_graph())
-
-
-def prove_float32(job: Job) -> None:
-    """Hold the graph against PyTorch before it is quantised, by the tolerances of float32.
-
-    Raises:
-        LoweringError: the graph is not portable.
-        ParityError: they disagree.
-    """
-    steps.check(job)
-    report = steps.against_torch(job, "float32", arranged=False)
-    steps.refuse(job, report)
-    job.int8.float32 = report.summary()
 
 
 def calibrate(job: Job) -> None:
@@ -116,11 +113,30 @@ def quantise(job: Job) -> None:
     budget = float(request.budget or 0.0)
     search = Search(make, images, reference, budget, job.int8.sensitivity, job.threads, job.on_progress)
     file, attempts = search.run()
-    report = _report(job, file, images, reference, budget, attempts)
+    job.int8.measured = _measure(job, file)
+    steps.stamp(job)
+    steps.check(job)
+    report = _report(job, job.file, images, reference, budget, attempts)
     if report.exactness.problems:
         shown = "\n".join(f"  {line}" for line in report.exactness.problems[:6])
         raise ParityError(f"ONNX Runtime's integers are not what the file says; nothing was written.\n{shown}")
     job.int8.accuracy = report
+
+
+def _measure(job: Job, file: bytes) -> Measured:
+    """How far the file is from PyTorch on the images of this package, and from the float32 graph on others."""
+    own = check_parity(job.source, file, job.target, precision="int8", threads=job.threads, on_progress=job.on_progress)
+    steps.refuse(job, own)
+    images = [job.int8.held_out]
+    if job.samples is not None:
+        images.append(load_samples(job.samples, _spec(job).transform, PARITY_LIMIT)[0])
+    session = open_session(file, threads=job.threads, spin=False)
+    sides = open_plain(job.int8.need_given().graph, job.threads), session
+    pairs = ([torch.from_numpy(logits_of(side, part)) for side in sides] for part in images)
+    others = [compare(exact, found, None, SMALLEST_SCALE) for exact, found in pairs]
+    first = default_images(_spec(job).transform)[0][:EXACT]
+    defined = logits_of(open_plain(file, job.threads, optimize=False), first)
+    return Measured.of(own, others, logits_of(session, first), defined)
 
 
 def _report(
@@ -141,7 +157,7 @@ def _report(
         tried={f"{percentile:g}": ratio for percentile, ratio in given.calibration.tried.items()},
         sensitivity=job.int8.sensitivity,
         attempts=attempts,
-        exactness=check_exactness(file, work.held_out[:_EXACT], job.threads),
+        exactness=check_exactness(file, work.held_out[:EXACT], job.threads),
         float32=work.float32,
     )
 
@@ -151,4 +167,4 @@ def _spec(job: Job) -> InputSpec:
     return job.source.input
 
 
-__all__ = ["calibrate", "fold_batch_norm", "open_images", "prove_float32", "quantise", "rank", "ranked_on"]
+__all__ = ["calibrate", "fold_batch_norm", "open_images", "quantise", "rank", "ranked_on"]

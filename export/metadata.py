@@ -18,7 +18,7 @@ IMAGES, TEXTS = 1, 2
 # Properties that files of images do not have.
 _TEXT_FIELDS = {"limits"}
 # Properties that only some files have, left out at these values.
-_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32", "changed_since": "", "not_run": ""}
+_USUAL: dict[str, Any] = {"operators": {}, "precision": "float32", "changed_since": "", "not_run": "", "measured": {}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,7 @@ class FileMetadata:
         precision: what it computes in.
         changed_since: name of the weights the model was loaded from, if it was changed after; empty if not.
         not_run: why it was not proven where the target says, and what stood in; empty if it was.
+        measured: of a file in integers, how far its export was from float32; see `export.quantize.measured`.
     """
 
     model: str
@@ -61,6 +62,7 @@ class FileMetadata:
     precision: str = "float32"
     changed_since: str = ""
     not_run: str = ""
+    measured: dict[str, Any] = field(default_factory=dict)
 
     @property
     def format(self) -> int:
@@ -122,6 +124,7 @@ class FileMetadata:
             _checked(record.opset, int, "opset")
             _checked(record.preprocess, dict, "preprocess")
             _checked(record.operators, dict, "operators")
+            _checked(record.measured, dict, "measured")
             if "limits" in values:
                 _check_limits(record.limits)
             open_preprocess(record)

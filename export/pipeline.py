@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from export.plan import Plan, Step, make_plan
 from export.quantize.report import AccuracyReport, accuracy_path
 from export.quantize.request import Int8Request
 from export.quantize.work import Int8Work
+from export.shared import Shared
 from export.source import read_source
 from export.targets import get_precision, get_target
 from zoo._files import check_writable
@@ -126,6 +127,8 @@ def export(
     computes_in = get_precision(chosen, precision)
     given = None if path is None else _check_output(Path(path))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
+    if computes_in != "float32":  # such a graph is proven more than once
+        source = replace(source, shared=Shared())
     request = Int8Request(calibration=calibration, evaluation=evaluation, budget=budget)
     request.check(computes_in, source.input)
     file = given or _check_output(Path(f"{source.full_name}.onnx"))

@@ -7,6 +7,7 @@ from export import int8_steps, steps, steps_16bit
 from export.job import Job
 from export.parity.collect import describe_samples
 from export.runtime.engine import engine_here
+from export.value_types import stored_in
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,17 @@ def _rewrites(job: Job) -> tuple[Step, ...]:
     )
 
 
+_PROVE = "the graph in float32 against PyTorch, by the tolerances of float32"
+
+
 def _conversion(job: Job) -> tuple[Step, ...]:
     """What 16-bit and 8-bit weights and activations need besides; OpenVINO rounds a float32 file itself."""
     precision = job.precision
     if precision == "int8":
         return _quantisation(job)
-    if precision not in steps_16bit.PRECISIONS or job.target.runtime == "openvino":
+    if stored_in(job.target, precision) != precision:
+        return (Step("prove", _PROVE, steps.prove_float32),)
+    if precision not in steps_16bit.PRECISIONS:
         return ()
     probe = Step("range", "list the nodes that come near 65,504 on the samples", steps_16bit.probe_range)
     cast = f"weights and activations in {precision}; inputs, logits, sums and statistics stay float32"
@@ -115,7 +121,7 @@ def _quantisation(job: Job) -> tuple[Step, ...]:
     )
     alone = f"every layer alone in integers: noise of the logits on {int8_steps.ranked_on(job)} images"
     return (
-        Step("prove", "the graph in float32 against PyTorch, by the tolerances of float32", int8_steps.prove_float32),
+        Step("prove", _PROVE, steps.prove_float32),
         Step("calibrate", ranges, int8_steps.calibrate),
         Step("rank", alone, int8_steps.rank),
         Step(

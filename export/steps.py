@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 import torch
@@ -27,6 +28,7 @@ from export.passes.name_nodes import NameNodes
 from export.passes.stamp_metadata import StampMetadata
 from export.passes.write_out import WriteOut
 from export.passes.write_out_fles import WriteOutFles
+from export.quantize.proof import prove_integers
 from export.quantize.report import accuracy_path
 from export.runtime.engine import engine_here
 from zoo._files import write_together
@@ -81,6 +83,7 @@ def stamp(job: Job) -> None:
         zoo_version=version_of("salu-zoo"),
         torch_version=torch.__version__,
         operators=operators_record() if target.own_operators else {},
+        measured=job.int8.measured.to_dict() if job.int8.measured is not None else {},
     )
     StampMetadata(record)(job.need_graph())
 
@@ -109,7 +112,13 @@ def parity(job: Job) -> None:
     Raises:
         ParityError: they disagree; the message lists the failed probes and the first node that differs.
     """
-    report = replace(against_torch(job, job.precision), near_limit=job.near_limit)
+    measured = job.int8.measured
+    if measured is None:
+        report = against_torch(job, job.precision)
+    else:
+        given: dict[str, Any] = {"samples": job.samples, "threads": job.threads, "on_progress": job.on_progress}
+        report = prove_integers(job.source, job.file, job.target, measured, **given)
+    report = replace(report, near_limit=job.near_limit)
     job.parity = report
     refuse(job, report)
 
@@ -126,6 +135,19 @@ def against_torch(job: Job, precision: str, arranged: bool = True) -> ParityRepo
         arranged=arranged,
         on_progress=job.on_progress,
     )
+
+
+def prove_float32(job: Job) -> None:
+    """Hold the graph against PyTorch by the tolerances of float32, before it is quantised or computed more coarsely.
+
+    Raises:
+        LoweringError: the graph is not portable.
+        ParityError: they disagree.
+    """
+    check(job)
+    report = against_torch(job, "float32", arranged=False)
+    refuse(job, report)
+    job.int8.float32 = report.summary()
 
 
 def refuse(job: Job, report: ParityReport) -> None:

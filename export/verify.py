@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import onnx
 from torch import nn
 
 from export.errors import ModelMismatchError
@@ -14,10 +16,14 @@ from export.metadata import FileMetadata
 from export.parity.collect import describe_samples
 from export.parity.report import ParityReport
 from export.parity.run import Samples, check_parity
+from export.quantize.measured import Measured
+from export.quantize.proof import prove_integers
 from export.runtime.engine import open_here
 from export.runtime.predictor import OnnxPredictor, open_predictor
+from export.shared import Shared
 from export.source import Source, read_source
 from export.targets import get_precision, get_target
+from export.value_types import check_label, stored_in
 
 
 def validate(
@@ -31,7 +37,10 @@ def validate(
     threads: int | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ParityReport:
-    """Repeat the parity check of a file written by `export`.
+    """Repeat the proof of a file written by `export`.
+
+    A float32 graph that is computed more coarsely (TF32, OpenVINO's bfloat16) is proven in float32 first; a file in
+    integers is held against what its export measured, see `export.quantize.proof`.
 
     Args:
         file: the ONNX file.
@@ -48,28 +57,30 @@ def validate(
 
     Raises:
         OnnxFileError: the file is missing, damaged or not one of ours.
+        ChangedFileError: it was changed since it was exported, or says that it computes in something else than it does.
         ModelMismatchError: it was exported from another model, other weights, another image size, preprocessing,
-            tokenizer or labels.
+            tokenizer, labels or licence.
         ConfigurationError: `samples` is for another kind of model.
         ZooError: the model cannot be created.
     """
     predictor = open_predictor(Path(file), open_here(file, threads=threads))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
+    source = replace(source, shared=Shared())
     describe_samples(source.input, samples)
     size = predictor.input_size if isinstance(predictor, OnnxPredictor) else None
     _check_same(Path(file), predictor.metadata, size, source)
     content = Path(file).read_bytes()
     record = predictor.metadata
+    check_label(onnx.load_from_string(content).graph, record, file)
     target = get_target(record.target)
-    return check_parity(
-        source,
-        content,
-        target,
-        precision=get_precision(target, record.precision),
-        samples=samples,
-        threads=threads,
-        on_progress=on_progress,
-    )
+    precision = get_precision(target, record.precision)
+    options: dict[str, Any] = {"samples": samples, "threads": threads, "on_progress": on_progress}
+    if precision == "int8":
+        return prove_integers(source, content, target, Measured.read(record.measured, file), **options)
+    report = check_parity(source, content, target, precision=stored_in(target, precision), **options)
+    if report.passed and report.precision != precision:
+        report = check_parity(source, content, target, precision=precision, **options)
+    return report
 
 
 def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...] | None, source: Source) -> None:
@@ -105,6 +116,11 @@ def _check_record(file: Path, record: FileMetadata, source: Source) -> None:
         raise ModelMismatchError(
             f"{file} and {source.full_name} have another preprocessing: {fields}. Name the tag it came from, or export "
             "again."
+        )
+    if record.license != source.license:
+        raise ModelMismatchError(
+            f"{file} says that the licence is {record.license or 'unknown'}, {source.full_name} that it is "
+            f"{source.license or 'unknown'}. Name the tag it came from, or export again."
         )
     if record.labels != source.input.labels:
         pairs = zip_longest(record.labels, source.input.labels)

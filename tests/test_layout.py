@@ -40,7 +40,7 @@ LAYERS = {
         {"errors", "metadata", "digest", "cost", "_versions", "edge"},
         {"targets"},
         {"native"},
-        {"inputs", "source", "operators", "random_weights", "shared"},
+        {"inputs", "source", "operators", "random_weights", "shared", "value_types"},
         {"lower"},
         {"passes"},
         {"runtime"},

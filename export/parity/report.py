@@ -140,14 +140,13 @@ class ParityReport:
         extremes = [r for r in self.results if r.kind == EXTREME]
         judged = [r.found.max_rel for r in extremes if r.judged]
         count = len(self.results) + len(self.invariance)
-        why = "beyond the range of integers" if self.precision == "int8" else "ill-conditioned"
         verdict = "passed" if self.passed else f"{len(self.failures())} of {count} probes failed"
         changes = "; padding and company change {:.1e} in PyTorch, {:.1e} in the file".format(*self.largest_change())
         jumps, size = self.jumps()
         aside = f"; {jumps} elements of FleS next to zero put on the same side, before {size:.1e}"
         return (
             f"{verdict}: {self.n_samples} {self.kind} {samples}; {len(extremes)} extremes max rel "
-            f"{max(judged, default=0.0):.1e}, {self.n_not_judged} {why} and not judged; "
+            f"{max(judged, default=0.0):.1e}, {self.n_not_judged} ill-conditioned and not judged; "
             f"new NaN {self.total('new_nans')}, undefined in PyTorch {self.total('undefined')}"
             + (f"; {self.not_run}" if self.not_run else "")
             + (changes if self.invariance else "")

@@ -26,6 +26,8 @@ from export.runtime.engine import Engine, engine_here
 from export.source import Source
 from export.targets import ExportTarget
 
+LIMIT = 64
+"""Images or texts of the samples given that are compared."""
 Samples = Tensor | str | Path | Sequence[Any] | Mapping[str, Tensor]
 
 
@@ -36,7 +38,7 @@ def check_parity(
     *,
     precision: str = "float32",
     samples: Samples | None = None,
-    limit: int = 64,
+    limit: int = LIMIT,
     threads: int | None = None,
     arranged: bool = True,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,

