@@ -95,7 +95,7 @@ def check(job: Job) -> None:
         LoweringError: the graph is not portable.
     """
     graph = job.need_graph()
-    CheckGraph(tuple(job.source.input.axes), [DOMAIN] if job.target.own_operators else [])(graph)
+    CheckGraph(tuple(job.source.input.axes), [DOMAIN] if job.target.own_operators else [], job.target.place)(graph)
     proto = ir.to_proto(graph)
     # onnx_ir lists stored weights in value_info too; tools that replace weights trip over what it says of the old ones.
     stored = {weight.name for weight in proto.graph.initializer}

@@ -49,4 +49,4 @@ def probe_range(job: Job) -> None:
 
 def convert(job: Job) -> None:
     """Weights and activations in 16 bits; see `ToSixteenBits`."""
-    ToSixteenBits(job.precision)(job.need_graph())
+    ToSixteenBits(job.precision, job.target.place)(job.need_graph())

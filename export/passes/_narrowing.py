@@ -3,6 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
+from export.passes._kernels import lacks
 from export.passes.name_nodes import module_of
 
 FLOAT = ir.DataType.FLOAT
@@ -14,16 +15,19 @@ WIDE = frozenset((
 """Operators that add up many numbers, or whose result grows faster than its argument."""
 
 
-def kept_wide(graph: ir.Graph) -> set[ir.Node]:
+def kept_wide(graph: ir.Graph, dtype: ir.DataType, place: str) -> set[ir.Node]:
     """The nodes that stay in float32.
 
     1. Those of `WIDE`.
     2. Those that read nothing but results of such nodes of the same module, and constants: a coefficient that a module
        computes from its statistics, such as those of FleS.
     3. Conversions of flags and counts that only such nodes read.
+    4. Those that the place does not compute in that type.
 
     Args:
         graph: with nodes named after their modules.
+        dtype: the type of the others.
+        place: what runs the file; see `export.passes._kernels`.
     """
     kept: set[ir.Node] = set()
     for node in graph:
@@ -33,7 +37,7 @@ def kept_wide(graph: ir.Graph) -> set[ir.Node]:
         readers = {use.node for value in node.outputs for use in value.uses()}
         if node.op_type == "Cast" and readers and readers <= kept and not _floats(node):
             kept.add(node)
-    return kept
+    return kept | {node for node in graph if _floats(node) and lacks(place, node, dtype)}
 
 
 def _floats(node: ir.Node) -> list[ir.Value]:

@@ -6,6 +6,7 @@ import onnx
 import onnx_ir as ir
 
 from export.errors import LoweringError
+from export.passes._kernels import lacks, type_of
 
 
 class CheckGraph(ir.passes.InPlacePass):
@@ -14,17 +15,19 @@ class CheckGraph(ir.passes.InPlacePass):
     1. Every node is of the standard domain, or of those allowed; no model-local functions.
     2. The free axes of every input, and the batch of every output, are symbolic.
     3. No weight is stored outside the file.
-    4. onnx's own checker, with strict shape inference, accepts it.
+    4. What runs it has every node in the type that the node computes in; see `export.passes._kernels`.
+    5. onnx's own checker, with strict shape inference, accepts it.
 
     Args:
         axes: names of the leading axes of every input that are free, the batch first.
         domains: of operators the runtime will have besides the standard ones. The outputs of their nodes must have
             shapes in the file, which no runtime can infer.
+        place: what computes the nodes.
     """
 
-    def __init__(self, axes: Sequence[str] = ("batch",), domains: Sequence[str] = ()) -> None:
+    def __init__(self, axes: Sequence[str] = ("batch",), domains: Sequence[str] = (), place: str = "CPU") -> None:
         super().__init__()
-        self.axes, self.domains = tuple(axes), ("", *domains)
+        self.axes, self.domains, self.place = tuple(axes), ("", *domains), place
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Check; the result is always unmodified.
@@ -44,6 +47,7 @@ class CheckGraph(ir.passes.InPlacePass):
         shapeless = [n.name for n in model.graph if n.domain != "" and any(v.shape is None for v in n.outputs)]
         if shapeless:
             raise LoweringError(f"The outputs of {', '.join(map(str, shapeless))} have no shapes.")
+        _check_kernels(model.graph, self.place)
         for value in model.graph.inputs:
             _check_free(value, self.axes)
         for value in model.graph.outputs:
@@ -65,3 +69,13 @@ def _check_free(value: ir.Value, axes: tuple[str, ...]) -> None:
                 f"The {axis} size became a constant: `{value.name}` has shape {value.shape}. Look for a Python "
                 f"number made from x.shape[{i}] in the model's forward, such as int(x.shape[{i}])."
             )
+
+
+def _check_kernels(graph: ir.Graph, place: str) -> None:
+    missing = [(node, kind) for node in graph.all_nodes() if lacks(place, node, kind := type_of(node))]
+    if missing:
+        shown = ", ".join(f"{n.op_type} in {str(kind).lower()} (node {n.name})" for n, kind in missing[:5])
+        raise LoweringError(
+            f"{place} does not compute {shown}{', ...' if len(missing) > 5 else ''}. Write that part of the model with "
+            "other operators, or export for another target or precision."
+        )

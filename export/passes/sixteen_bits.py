@@ -21,21 +21,23 @@ class ToSixteenBits(ir.passes.InPlacePass):
     """Convert a graph whose nodes have been named by `NameNodes`.
 
     1. Weights, numbers and activations become 16-bit. A finite number beyond the type's largest becomes the largest.
-    2. Nodes of `_narrowing.kept_wide` stay in float32: sums, means, exponentials, Softmax, and what a module computes
-       from its own statistics. A Cast stands wherever the two meet, one for each value.
+    2. Nodes of `_narrowing.kept_wide` stay in float32: sums, means, exponentials, Softmax, what a module computes from
+       its own statistics, and what the place has in no other type. A Cast stands wherever the two meet, one for each
+       value.
     3. LayerNormalization takes 16 bits and computes mean and deviation in float32, as its `stash_type` 1 says.
     4. Inputs and outputs stay float32. An input is cut to the type's largest number first.
     5. For bfloat16 the graph goes to opset 22, the first in which convolutions take it.
 
     Args:
         precision: "float16" or "bfloat16".
+        place: what runs the file; see `export.passes._kernels`.
 
     Source: ours; which operators stay wide follows PyTorch's autocast.
     """
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: str, place: str) -> None:
         super().__init__()
-        self.precision, self.dtype = precision, TYPES[precision]
+        self.precision, self.dtype, self.place = precision, TYPES[precision], place
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Convert in place.
@@ -50,7 +52,7 @@ class ToSixteenBits(ir.passes.InPlacePass):
                 f"The graph has branches or loops ({', '.join(map(str, nested[:3]))}), which are converted to "
                 f"{self.precision} by nothing here. Export in float32."
             )
-        _Conversion(graph, self.dtype).run()
+        _Conversion(graph, self.dtype, self.place).run()
         model.opset_imports[""] = max(model.opset_imports[""], _OPSETS[self.precision])
         return ir.passes.PassResult(model, modified=True)
 
@@ -58,10 +60,10 @@ class ToSixteenBits(ir.passes.InPlacePass):
 class _Conversion:
     """One graph on its way: which values have become narrow, and the casts made so far."""
 
-    def __init__(self, graph: ir.Graph, dtype: ir.DataType) -> None:
+    def __init__(self, graph: ir.Graph, dtype: ir.DataType, place: str) -> None:
         self.graph, self.dtype = graph, dtype
         self.weights = NarrowWeights(graph, dtype)
-        self.kept = kept_wide(graph)
+        self.kept = kept_wide(graph, dtype, place)
         self.names = Names(graph)
         self.casts: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
 

@@ -33,3 +33,10 @@ class ExportTarget:
     elsewhere: str = ""
     baseline: str = ""
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
+
+    @property
+    def place(self) -> str:
+        """What computes the nodes: "OpenVINO", "CUDA", which also takes what TensorRT leaves, or "CPU"."""
+        if self.runtime == "openvino":
+            return "OpenVINO"
+        return "CUDA" if "CUDAExecutionProvider" in self.providers else "CPU"

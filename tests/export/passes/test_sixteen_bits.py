@@ -39,8 +39,8 @@ def network() -> ir.Model:
     return build.model(scope(build.standard("Softmax", gated, axis=1), "head"))
 
 
-def converted(model: ir.Model, precision: str = "float16") -> ir.Model:
-    ir.passes.Sequential(NameNodes(), ToSixteenBits(precision))(model)
+def converted(model: ir.Model, precision: str = "float16", place: str = "CUDA") -> ir.Model:
+    ir.passes.Sequential(NameNodes(), ToSixteenBits(precision, place))(model)
     return model
 
 
@@ -106,4 +106,4 @@ def test_branches_are_refused():
     node = ir.Node("", "If", [flag], [ir.AttrGraph("then_branch", ir.Graph([], [], nodes=[], name="body"))])
     graph = ir.Graph([], node.outputs, nodes=[node], initializers=[flag], opset_imports={"": 20}, name="g")
     with pytest.raises(LoweringError, match="branches or loops"):
-        ToSixteenBits("float16")(ir.Model(graph, ir_version=10))
+        ToSixteenBits("float16", "CUDA")(ir.Model(graph, ir_version=10))
