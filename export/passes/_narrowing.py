@@ -23,6 +23,7 @@ def kept_wide(graph: ir.Graph, dtype: ir.DataType, place: str) -> set[ir.Node]:
        computes from its statistics, such as those of FleS.
     3. Conversions of flags and counts that only such nodes read.
     4. Those that the place does not compute in that type.
+    5. Those that read a stored number which that type rounds to 0.
 
     Args:
         graph: with nodes named after their modules.
@@ -37,12 +38,23 @@ def kept_wide(graph: ir.Graph, dtype: ir.DataType, place: str) -> set[ir.Node]:
         readers = {use.node for value in node.outputs for use in value.uses()}
         if node.op_type == "Cast" and readers and readers <= kept and not _floats(node):
             kept.add(node)
-    return kept | {node for node in graph if _floats(node) and lacks(place, node, dtype)}
+    return kept | {
+        n for n in graph if _floats(n) and (lacks(place, n, dtype) or any(_vanishes(v, dtype) for v in n.inputs))
+    }
 
 
 def _floats(node: ir.Node) -> list[ir.Value]:
     """The activations a node reads in floating point."""
     return [v for v in node.inputs if v is not None and v.dtype == FLOAT and not v.is_initializer()]
+
+
+def _vanishes(value: ir.Value | None, dtype: ir.DataType) -> bool:
+    """Whether a value is a stored number other than 0 that a type rounds to 0; a weight may, among others."""
+    stored = None if value is None else value.const_value
+    if stored is None or stored.dtype != FLOAT or stored.size != 1:
+        return False
+    number = stored.numpy()
+    return bool(0 < abs(number) < 1 and number.astype(dtype.numpy()) == 0)
 
 
 def _from_statistics(node: ir.Node, kept: set[ir.Node]) -> bool:

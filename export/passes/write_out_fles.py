@@ -6,11 +6,16 @@ from onnx_ir.tape import Tape
 
 from export.operators import DOMAIN, is_operator
 
+_LEAST = 2.0**-126
+
 
 class WriteOutFles(ir.passes.InPlacePass):
     """Replace PositiveMean and FlesGate.
 
-    1. PositiveMean: p = max(x, 0); sum(p) / max(sum(p > 0), 1), both over the positions of a channel.
+    1. PositiveMean: sum(max(x, 0)) / max(k, 1), both over the positions of a channel, k the number of x > 0. It is
+       counted by operators that every mobile runtime has, which comparisons are not: clip(2²⁴·x, 0, ε) with ε = 2⁻¹²⁶,
+       the smallest normal number, is ε for every x > 0, since 2²⁴ times the smallest subnormal is 2⁻¹²⁵, and 0 for
+       every other; a sum of fewer than 2²⁴ times ε is exact, and so is its product with 2¹²⁶.
     2. FlesGate: v·(σ(h·x)·x).
     3. Both are computed in float32, and the result is cast back, where x has less.
 
@@ -69,6 +74,12 @@ class _Site:
         self.graph.register_initializer(made)
         return made
 
+    def number(self, value: float, numbers: dict[float, ir.Value]) -> ir.Value:
+        """A scalar in the file, one for every value."""
+        if value not in numbers:
+            numbers[value] = self.stored(f"fles_{len(numbers)}", np.array(value, np.float32))
+        return numbers[value]
+
     def mean(self, axes: dict[tuple[int, ...], ir.Value], numbers: dict[float, ir.Value]) -> ir.Value:
         """The positive mean, (n, c)."""
         out, axis = self.node.outputs[0], self.node.attributes["axis"].as_int()
@@ -76,18 +87,16 @@ class _Site:
         positions = tuple(i for i in range(1, rank) if i != axis % rank)
         if positions not in axes:
             axes[positions] = self.stored(f"positions_{len(axes)}", np.array(positions, np.int64))
-        for number in (0.0, 1.0):
-            if number not in numbers:
-                numbers[number] = self.stored(f"fles_{number:.0f}", np.array(number, np.float32))
-        positive = self.make("Relu", [self.wide()], self.x)
-        above = self.make("Greater", [positive, numbers[0.0]], self.x)
-        above.type = ir.TensorType(ir.DataType.BOOL)
-        ones = self.make("Cast", [above], self.x, to=int(ir.DataType.FLOAT))
-        total, count = (
+        zero, one, up, least, back = (self.number(value, numbers) for value in (0.0, 1.0, 2.0**24, _LEAST, 1 / _LEAST))
+        x = self.wide()
+        positive = self.make("Relu", [x], self.x)
+        flags = self.make("Clip", [self.make("Mul", [x, up], self.x), zero, least], self.x)
+        total, counted = (
             self.make("ReduceSum", [v, axes[positions]], out, keepdims=0, noop_with_empty_axes=1)
-            for v in (positive, ones)
+            for v in (positive, flags)
         )
-        return self.narrow(self.make("Div", [total, self.make("Max", [count, numbers[1.0]], out)], out))
+        count = self.make("Clip", [self.make("Mul", [counted, back], out), one], out)
+        return self.narrow(self.make("Div", [total, count], out))
 
     def gate(self) -> ir.Value:
         """The gate."""

@@ -1,9 +1,13 @@
-"""What the tools of onnx and ONNX Runtime make of our files."""
+"""What the tools of onnx and ONNX Runtime make of our files, and which phones run them whole."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
-from edge_models import SPEC, residual
+from edge_models import SPEC, maps_of_fles, residual
 from made import STANDARD, make, traced_once
 from onnxruntime import quantization
 from tiny_text_model import text_model
@@ -94,3 +98,19 @@ def test_a_float16_file_is_calibrated_as_well(images, tmp_path):
     session = open_session(proto.SerializeToString(), threads=1)
     _, static = quantised(proto, tmp_path, Few(session))
     assert opened(static).run(None, Few(session).get_next())[0].shape == (2, 10)
+
+
+LISTS = Path(onnxruntime.__file__).parent / "tools/mobile_helpers"
+COMPARISONS = {"Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Not", "Where"}
+"""Operators that ncnn has not."""
+
+
+def listed(name: str) -> set[str]:
+    return set(re.findall(r"\|ai\.onnx[:.](\w+)", (LISTS / name).read_text()))
+
+
+@pytest.mark.parametrize("make_model", [residual, maps_of_fles])
+def test_phones_run_every_operator(make_model):
+    used = {node.op_type for node in make(traced_once(make_model(), SPEC), "portable").graph.node}
+    assert not used - listed("coreml_supported_mlprogram_ops.md")
+    assert not used & COMPARISONS

@@ -27,7 +27,7 @@ TINY = 2.0**-24
 def graph(name: str, values: tuple[float, ...], size: int) -> ir.Model:
     build = Builder((size,))
     model = build.model(build.ours(name, build.x, *values))
-    ir.passes.Sequential(WriteOut(half=True), NameNodes(), ToSixteenBits("float16"))(model)
+    ir.passes.Sequential(WriteOut(half=True), NameNodes(), ToSixteenBits("float16", "CUDA"))(model)
     return model
 
 

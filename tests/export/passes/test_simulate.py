@@ -27,7 +27,7 @@ def chain() -> ir.Model:
 
 def test_float16_is_that_of_numpy_to_the_bit():
     model, x = chain(), inputs()
-    ToSixteenBits("float16")(model)
+    ToSixteenBits("float16", "CUDA")(model)
     file = ir.to_proto(model).SerializeToString()
     expected = ReferenceEvaluator(onnx.load_from_string(file)).run(None, {"x": x})[0]
     found = run_session(open_session(simulated(file, "float16"), threads=1), {"x": x})[0]
@@ -39,7 +39,7 @@ def test_float16_is_that_of_numpy_to_the_bit():
 def test_bfloat16_rounds_behind_every_node():
     build = Builder((64,))
     model = build.model(build.standard("Mul", build.standard("Mul", build.x, build.x), build.x))
-    ir.passes.Sequential(NameNodes(), ToSixteenBits("bfloat16"))(model)
+    ir.passes.Sequential(NameNodes(), ToSixteenBits("bfloat16", "CUDA"))(model)
     x = inputs((64,))
     brain = x.astype(ml_dtypes.bfloat16)
     expected = ((brain * brain) * brain).astype(np.float32)
@@ -51,7 +51,7 @@ def test_bfloat16_rounds_behind_every_node():
 def test_values_keep_their_names():
     """A check may ask for a value in the middle: its name means the rounded one."""
     model, x = chain(), inputs()
-    ToSixteenBits("float16")(model)
+    ToSixteenBits("float16", "CUDA")(model)
     proto = ir.to_proto(model)
     middle = next(node.output[0] for node in proto.graph.node if node.op_type == "Sqrt")
     proto.graph.output.append(onnx.ValueInfoProto(name=middle))

@@ -101,6 +101,15 @@ def test_stored_numbers_beyond_float16_stay_finite():
     np.testing.assert_array_equal(stored, np.array([-65504, -np.inf], np.float16))
 
 
+@pytest.mark.parametrize(("number", "kind"), [(2.0**-126, FLOAT), (2.0**-20, HALF), (0.0, HALF)])
+def test_what_reads_a_number_that_vanishes_stays_wide(number, kind):
+    build = Builder((3,))
+    ends = [ir.val(f"end {i}", const_value=ir.tensor(np.array(v, np.float32))) for i, v in enumerate((-1.0, number))]
+    build.weights += ends
+    model = converted(build.model(build.standard("Neg", build.standard("Clip", build.standard("Neg", build.x), *ends))))
+    assert next(node.outputs[0].dtype for node in model.graph if node.name == "/Clip") == kind
+
+
 def test_branches_are_refused():
     flag = ir.val("flag", const_value=ir.tensor(np.array(True)))
     node = ir.Node("", "If", [flag], [ir.AttrGraph("then_branch", ir.Graph([], [], nodes=[], name="body"))])

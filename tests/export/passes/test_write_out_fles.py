@@ -56,6 +56,24 @@ def test_positive_mean(shape, axis, kind):
     np.testing.assert_allclose(found, exact, rtol=1e-6 if kind is np.float32 else 1e-3)
 
 
+def test_the_count_is_exact_for_every_kind_of_number():
+    """Powers of two and their neighbours down to the smallest subnormal, zeros, infinities and their negatives."""
+    with np.errstate(over="ignore", under="ignore"):
+        powers = np.ldexp(np.float32(1), np.arange(-149, 128)).astype(np.float32)
+    numbers = np.concatenate([powers, np.nextafter(powers, np.float32(np.inf)), np.float32([0, np.inf, 3.4028235e38])])
+    numbers = np.concatenate([numbers, -numbers])
+    x = np.stack([numbers, np.full_like(numbers, 2), np.full_like(numbers, -3)], axis=1)[..., None]
+    found = written_out("PositiveMean", {"x": x}, 2, (len(x), 1))
+    with np.errstate(over="ignore"):
+        total = np.where(numbers > 0, numbers, np.float32(0)) + np.float32(2)
+    np.testing.assert_array_equal(found[:, 0], total / np.where(numbers > 0, np.float32(2), np.float32(1)))
+
+
+def test_nan_stays_nan():
+    x = np.float32([[[np.nan], [2.0]], [[1.0], [-1.0]]])
+    np.testing.assert_array_equal(written_out("PositiveMean", {"x": x}, 2, (2, 1)), np.float32([[np.nan], [1.0]]))
+
+
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_gate(shape, axis, kind):
