@@ -1,56 +1,117 @@
-"""DistributedDataParallel averages the gradients of a and b, and of FleS, like any other."""
+"""What shares the training among processes: DistributedDataParallel with and without PowerSGD, FSDP of both kinds.
 
+Each must give a, b, FleS and every other parameter the gradients that one process has.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from zoo.activations import GALU, SALU, SWALU, FleS, activation_parameters
+from zoo.activations import GALU, SALU, SWALU, Derf, DyT, FleS, activation_parameters, project_parameters
+from zoo.activations.rivals import StarReLU
 
 WORLD = 2
+# FSDP's own: a CPU has no streams to overlap with, and it looks at each gradient to place it.
+quiet = pytest.mark.filterwarnings("ignore::UserWarning:torch.distributed", "ignore::FutureWarning:torch.distributed")
 
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), SALU(4), SWALU(), FleS(4), nn.Linear(4, 2), GALU())
+    ours = SALU(4), SWALU(), FleS(4), DyT(4), Derf(4), StarReLU()
+    return nn.Sequential(nn.Linear(3, 4), *ours, nn.Linear(4, 2), GALU())
 
 
-def batch() -> torch.Tensor:
+def batch() -> Tensor:
     return torch.linspace(-2, 2, 4 * 3).view(4, 3)
 
 
-def work(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=WORLD)
+def train(model: nn.Module, rank: int = 0, world: int = 1) -> nn.Module:
+    model(batch().chunk(world)[rank]).square().mean().backward()
+    return model
+
+
+def plain() -> dict[str, Tensor]:
+    return {name: p.grad for name, p in train(network()).named_parameters()}
+
+
+def by_ddp(rank: int, world: int) -> dict[str, Tensor]:
+    model = train(DistributedDataParallel(network()), rank, world)
+    assert list(activation_parameters(model)) == [f"module.{name}" for name in activation_parameters(network())]
+    return {name: p.grad for name, p in model.module.named_parameters()}
+
+
+def by_power_sgd(rank: int, world: int) -> dict[str, Tensor]:
+    """What it compresses is an approximation; scalars and vectors are not compressed, so theirs are exact."""
     model = DistributedDataParallel(network())
-    model(batch().chunk(WORLD)[rank]).square().mean().backward()
-    grads = {str(i): p.grad for i, p in enumerate(model.parameters())}
-    save_file(grads, Path(folder) / f"{rank}.safetensors")
-    dist.destroy_process_group()
+    model.register_comm_hook(PowerSGDState(None, start_powerSGD_iter=2), powerSGD_hook)
+    for _ in range(4):
+        model.zero_grad()
+        train(model, rank, world)
+    return {name: p.grad for name, p in model.module.named_parameters() if p.ndim == 1}
 
 
-def test_one_process_group_of_one(tmp_path: Path) -> None:
-    plain, model = network(), network()
-    dist.init_process_group("gloo", f"file://{tmp_path}/meeting", rank=0, world_size=1)
+def by_fsdp(rank: int, world: int) -> dict[str, Tensor]:
+    model = FullyShardedDataParallel(network(), device_id=torch.device("cpu"), use_orig_params=True)
+    train(model, rank, world)
+    with FullyShardedDataParallel.summon_full_params(model, with_grads=True):
+        return {name.removeprefix("_fsdp_wrapped_module."): p.grad.clone() for name, p in model.named_parameters()}
+
+
+def by_fully_shard(rank: int, world: int) -> dict[str, Tensor]:
+    model, mesh = network(), init_device_mesh("cpu", (world,))
+    for layer in model:
+        fully_shard(layer, mesh=mesh)
+    train(fully_shard(model, mesh=mesh), rank, world)
+    grads = {name: p.grad.full_tensor() for name, p in model.named_parameters()}
+    torch.optim.SGD(model.parameters(), 1e9).step()
+    project_parameters(model)
+    assert all(p.full_tensor().ge(1e-6).all() for p in activation_parameters(model).values())
+    return grads
+
+
+WAYS = {"ddp": by_ddp, "power_sgd": by_power_sgd, "fsdp": by_fsdp, "fully_shard": by_fully_shard}
+
+
+@contextmanager
+def group(folder: Path, rank: int, world: int) -> Iterator[None]:
+    dist.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=world)
     try:
-        parallel = DistributedDataParallel(model)
-        for net in (plain, parallel):
-            net(batch()).square().mean().backward()
-        assert list(activation_parameters(parallel)) == [f"module.{name}" for name in activation_parameters(plain)]
+        yield
     finally:
         dist.destroy_process_group()
-    torch.testing.assert_close([p.grad for p in model.parameters()], [p.grad for p in plain.parameters()])
+
+
+def work(rank: int, folder: str) -> None:
+    with group(Path(folder), rank, WORLD):
+        for name, way in WAYS.items():
+            save_file(way(rank, WORLD), Path(folder) / f"{name}{rank}.safetensors")
+
+
+@quiet
+@pytest.mark.parametrize("way", WAYS)
+def test_one_process_group_of_one(way: str, tmp_path: Path) -> None:
+    with group(tmp_path, 0, 1):
+        found = WAYS[way](0, 1)
+    expected = plain()
+    assert found.keys() == {name for name, grad in expected.items() if way != "power_sgd" or grad.ndim == 1}
+    torch.testing.assert_close(found, {name: expected[name] for name in found})
 
 
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(work, (str(tmp_path),), nprocs=WORLD)
-    model = network()
-    model(batch()).square().mean().backward()
-    expected = [p.grad for p in model.parameters()]
-    for rank in range(WORLD):
-        found = load_file(tmp_path / f"{rank}.safetensors")
-        torch.testing.assert_close([found[str(i)] for i in range(len(found))], expected)
+    expected = plain()
+    for way in WAYS:
+        for rank in range(WORLD):
+            found = load_file(tmp_path / f"{way}{rank}.safetensors")
+            torch.testing.assert_close(found, {name: expected[name] for name in found}, msg=lambda m: f"{way}: {m}")  # noqa: B023

@@ -103,9 +103,15 @@ def test_fx_records_a_direct_call_too() -> None:
 def test_jit_trace_sees_plain_operators(name: str) -> None:
     module, x = make(name), torch.randn(3, CHANNELS)
     with torch.no_grad():
-        traced = torch.jit.trace(module, (x,))
+        without = torch.jit.trace(module, (x,))
+    traced = torch.jit.trace(module, (x,))  # it traces again without gradients, and refuses another graph
+    assert [node.kind() for node in traced.graph.nodes()] == [node.kind() for node in without.graph.nodes()]
     assert "PythonOp" not in str(traced.graph)
     torch.testing.assert_close(traced(x[:2]), module(x[:2]))
+    with torch.no_grad():
+        module.a.fill_(-1e-9)
+    traced(x).sum().backward()
+    assert traced.a.grad != 0
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore:.torch.jit:DeprecationWarning")

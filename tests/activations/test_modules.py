@@ -42,10 +42,11 @@ def test_the_spec_describes_the_module(name: str) -> None:
     assert spec.functional.__name__ == FORMS.get(name, name)
     assert [p.name for p in spec.parameters] == [key for key, _ in module.named_parameters()]
     assert all(getattr(module, key) == value for key, value in spec.arguments.items())
-    sides = {"scalar": (0,), "channel": (1,), "matrix": (2,), "kernel": (4,)}
+    sides = {"scalar": 1, "channel": 1, "matrix": 2, "kernel": 4}
     for parameter in spec.parameters:
         value = module.get_parameter(parameter.name)
-        assert value.ndim in sides[parameter.shape]
+        assert value.ndim == sides[parameter.shape]
+        assert parameter.shape != "scalar" or value.shape == (1,)
         if parameter.initial is not None:
             assert torch.equal(value, torch.full_like(value, parameter.initial))
         if parameter.shape in ("scalar", "channel"):
@@ -70,7 +71,7 @@ def test_what_timm_passes_is_accepted(module: type[nn.Module], pair: tuple[float
         module(num_features=64),
     ):
         assert (made.a.item(), made.b.item()) == pair
-        assert made.a.shape == made.b.shape == ()
+        assert made.a.shape == made.b.shape == (1,)
     assert module().a is not module().a, "every site owns its parameters"
 
 
@@ -171,6 +172,35 @@ def test_copies_are_equal_and_independent(name: str) -> None:
             for p in twin.parameters():
                 p.add_(1)
         assert torch.equal(module(x), y)
+
+
+SCALARS = [name for name in ALL if any(p.shape == "scalar" for p in ACTIVATIONS.get(name).parameters)]
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_scalars_stored_without_an_axis_load(name: str) -> None:
+    module, fresh = nn.Sequential(make(name)), nn.Sequential(build(name))
+    scalars = {f"0.{p.name}" for p in ACTIVATIONS.get(name).parameters if p.shape == "scalar"}
+    stored = {key: value.view(()) if key in scalars else value for key, value in module.state_dict().items()}
+    before = dict(stored)
+    fresh.load_state_dict(load(save(stored)))
+    assert {key: value.shape for key, value in fresh.state_dict().items() if key in scalars} == dict.fromkeys(
+        scalars, (1,)
+    )
+    assert all(torch.equal(p, q) for p, q in zip(fresh.parameters(), module.parameters(), strict=True))
+    fresh.load_state_dict(stored)
+    assert stored == before, "the caller's own state is left alone"
+    wrong = {key: torch.ones(2) if key in scalars else value for key, value in stored.items()}
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        fresh.load_state_dict(wrong)
+
+
+@pytest.mark.parametrize("name", [name for name in SCALARS if name not in NORMS])
+def test_a_number_stays_a_number(name: str) -> None:
+    module, row = make(name), torch.linspace(-2, 2, 5)
+    outputs = torch.stack([module(x) for x in row])
+    assert outputs.shape == row.shape
+    torch.testing.assert_close(outputs, module(row))
 
 
 @pytest.mark.parametrize("name", ALL)

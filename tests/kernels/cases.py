@@ -68,10 +68,11 @@ def inputs(
     values: Sequence[float] = VALUES,
     scalar_dtype: torch.dtype = torch.float32,
 ) -> list[Tensor]:
-    """x, scalars and shortcut of an operator, all of which take part in gradients."""
+    """x, scalars of the modules' shape (1,) and shortcut of an operator, all of which take part in gradients."""
     generator = torch.Generator().manual_seed(0)
     x = 3 * torch.randn(shape, generator=generator)
-    scalars = [torch.tensor(v, dtype=scalar_dtype, device=device) for v in values[: NUMBERS[name]]]
+    one = (1,) if shape else ()
+    scalars = [torch.full(one, v, dtype=scalar_dtype, device=device) for v in values[: NUMBERS[name]]]
     found = [x.to(device, dtype), *scalars]
     if takes_skip(name):
         found.insert(SKIP, torch.randn(shape, generator=generator).to(device, dtype))

@@ -62,6 +62,12 @@ MISFITS = {
 }
 
 
+def test_a_coefficient_of_one_element_is_a_scalar() -> None:
+    x, *_ = salu_inputs()
+    for shape in ((), (1,), (1,) * x.ndim):
+        assert find("salu", (x, torch.ones(shape), torch.ones(())), required=False) is operator("salu")
+
+
 @pytest.mark.parametrize("reason", MISFITS)
 def test_what_does_not_fit_gets_the_definition_or_a_reason(reason: str) -> None:
     inputs = MISFITS[reason]()

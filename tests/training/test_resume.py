@@ -1,3 +1,4 @@
+import copy
 import errno
 import json
 import os
@@ -10,11 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
+from zoo.activations import SALU, SWALU
 from zoo.errors import OutputError, RecipeError, WeightsCorruptError, WeightsMismatchError
 from zoo.training import train
-from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.checkpoint import load_checkpoint, pack_optimizer, save_checkpoint, unpack_optimizer
 from zoo.training.log import append_row, read_rows, rewind
+from zoo.training.optimise import build_optimizer
+from zoo.training.recipe import OptimizerRecipe
 
 from .tiny import tiny_recipe, write_data
 
@@ -66,6 +71,28 @@ def test_resumed_run_equals_an_uninterrupted_one(tiny_data, tmp_path):
     ]
     assert logs[0] == logs[1]
     assert [row["epoch"] for row in logs[0]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon", "nadamw", "lion", "sgd"])
+def test_a_checkpoint_whose_scalars_have_no_axis(name):
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        model(torch.linspace(-1, 1, 6).view(2, 3)).square().sum().backward()
+        optimizer.step()
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 3), SALU(), SWALU())
+    optimizer = build_optimizer(model, OptimizerRecipe(name=name, lr=0.1))
+    step(model, optimizer)
+    tensors, values = pack_optimizer(optimizer)
+    old = {key: value.clone() if key.endswith(".step") else value.squeeze() for key, value in tensors.items()}
+    assert name == "sgd" or sum(value.ndim == 0 for value in old.values()) >= 4
+    twin = copy.deepcopy(model)
+    resumed = build_optimizer(twin, OptimizerRecipe(name=name, lr=0.1))
+    unpack_optimizer(resumed, old, values)
+    for net, of in ((model, optimizer), (twin, resumed)):
+        step(net, of)
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), twin.parameters(), strict=True))
 
 
 def test_resuming_a_finished_run_trains_no_more(tiny_data, tmp_path):

@@ -66,7 +66,13 @@ def _tensors(x: Tensor, *coefficients: Tensor | float) -> tuple[Tensor, ...]:
         TypeError: x is not floating point.
     """
     kind = wide_dtype(floating(x))
-    return x, *(c if isinstance(c, Tensor) else torch.tensor(c, dtype=kind, device=x.device) for c in coefficients)
+    tensors = (c if isinstance(c, Tensor) else torch.tensor(c, dtype=kind, device=x.device) for c in coefficients)
+    return x, *(c if c.ndim <= x.ndim else beside(x, c) for c in tensors)
+
+
+def beside(x: Tensor, coefficient: Tensor) -> Tensor:
+    """One learned number as it broadcasts with x, so that the result has the shape of x, also where x has no axis."""
+    return coefficient.view(()) if coefficient.numel() == 1 else coefficient
 
 
 class Plain(NamedTuple):

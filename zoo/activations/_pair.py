@@ -7,12 +7,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from zoo.activations._scalar_owner import ScalarOwner
 from zoo.activations._unit import guard
 from zoo.errors import ConfigurationError
 
 
-class LearnedPair(nn.Module):
-    """Owns `a` and `b`, two 0-dim parameters; a subclass adds `start` and `forward`.
+class LearnedPair(ScalarOwner):
+    """Owns `a` and `b`, two parameters of shape (1,); a subclass adds `start` and `forward`.
 
     Args:
         num_features: what a norm layer gets as its first argument; one pair (a, b) serves all features.
@@ -55,8 +56,8 @@ class LearnedPair(nn.Module):
                 f"give the initial values as {kind}(a=..., b=...)."
             )
         self.initial = (float(a), float(b))
-        self.a = nn.Parameter(torch.empty((), device=device, dtype=dtype))
-        self.b = nn.Parameter(torch.empty((), device=device, dtype=dtype))
+        self.a = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
+        self.b = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -22,8 +22,9 @@ def guard(p: Tensor) -> Tensor:
 
     Below the floor the slope is passed straight through (`direction`), in eager mode and in a compiled graph alike.
     """
-    if not torch.is_grad_enabled():
-        return p.abs().clamp_min(constants.FLOOR)  # the same value in a third of the kernels
+    if not torch.is_grad_enabled() and not torch.jit.is_tracing():  # type: ignore[attr-defined]
+        # The same value in a third of the kernels; torch.jit.trace wants one graph with and without gradients.
+        return p.abs().clamp_min(constants.FLOOR)
     size = p * direction(p)
     return torch.where(size < constants.FLOOR, constants.FLOOR + (size - size.detach()), size)
 

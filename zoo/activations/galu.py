@@ -84,7 +84,7 @@ class GALU(LearnedPair):
     def forward(self, x: Tensor) -> Tensor:
         """Return `galu(x)`: the shape and dtype of x, computed in float32 at least."""
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return _formula(floating(x), self.a, self.b)
+            return _formula(floating(x), self.a, self.b).view_as(x)
         return galu(x, self.a, self.b)
 
 

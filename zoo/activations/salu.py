@@ -70,7 +70,7 @@ class SALU(LearnedPair):
     def forward(self, x: Tensor) -> Tensor:
         """Return `salu(x)`: the shape and dtype of x, computed in float32 at least."""
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return _formula(floating(x), self.a, self.b)
+            return _formula(floating(x), self.a, self.b).view_as(x)
         return salu(x, self.a, self.b)
 
 

@@ -74,7 +74,7 @@ class SWALU(LearnedPair):
     def forward(self, x: Tensor) -> Tensor:
         """Return `swalu(x)`: the shape and dtype of x, computed in float32 at least."""
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return _formula(floating(x), self.a, self.b)
+            return _formula(floating(x), self.a, self.b).view_as(x)
         return swalu(x, self.a, self.b)
 
 

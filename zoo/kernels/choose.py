@@ -87,7 +87,7 @@ def _misfit_of_tensors(name: str, inputs: Sequence[Tensor]) -> str | None:
 def _misfit_of_scalars(name: str, inputs: Sequence[Tensor]) -> str | None:
     x = inputs[0]
     shortcut = inputs[SHORTCUT] if name in WITH_SHORTCUT else None
-    if any(value.ndim for value in inputs[1:] if value is not shortcut):
+    if any(value.numel() != 1 for value in inputs[1:] if value is not shortcut):
         return "a coefficient is no scalar"
     if shortcut is not None and (shortcut.shape != x.shape or shortcut.dtype != x.dtype):
         return "the shortcut has another shape or dtype than x"

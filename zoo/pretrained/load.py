@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from zoo._files import sha256_of, write_tensors
+from zoo.activations._scalar_owner import fits_as_scalar
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -111,13 +112,15 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, ski
             f"{source} cannot be loaded: the model is on the meta device, which holds no values. Create it on the CPU, "
             "or without weights (pretrained=False)."
         )
+    scalars = {name for name, value in state.items() if name in wanted and fits_as_scalar(value, wanted[name])}
+    state = {name: value.view(1) if name in scalars else value for name, value in state.items()}
     lines = differences(state, wanted, skip)
     if lines:
         raise WeightsMismatchError(
             f"{source} does not fit {type(model).__name__}: {len(lines)} of {len(wanted)} tensors differ.\n  "
             + "\n  ".join(lines)
         )
-    model.load_state_dict(dict(state), strict=not skip)
+    model.load_state_dict(state, strict=not skip)
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], dtype: str = "float16") -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo._files import write_tensors
+from zoo.activations._scalar_owner import fits_as_scalar
 from zoo.errors import WeightsCorruptError, WeightsMismatchError
 
 FORMAT = 2
@@ -71,13 +72,14 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor],
 def unpack_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
 ) -> None:
-    """Put back what `pack_optimizer` returned, in the memory format of the parameters."""
+    """Put back what `pack_optimizer` returned, in the shape and memory format of the parameters."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for name, value in {**select(tensors, "optimizer."), **select(values, "optimizer.")}.items():
         index, key = name.split(".", 1)
-        if isinstance(value, Tensor) and value.shape == parameters[int(index)].shape and value.ndim:
-            value = torch.empty_like(parameters[int(index)], dtype=value.dtype).copy_(value)
+        of, each = parameters[int(index)], isinstance(value, Tensor) and key != "step"
+        if each and (value.shape == of.shape or fits_as_scalar(value, of)):
+            value = torch.empty_like(of, dtype=value.dtype).copy_(value)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 

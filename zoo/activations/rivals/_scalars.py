@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from zoo.activations._channels import require_finite
+from zoo.activations._scalar_owner import ScalarOwner
 
 
-class ScalarGate(nn.Module):
-    """Owns one 0-dim parameter for each name in `initial`; a subclass adds `forward`.
+class ScalarGate(ScalarOwner):
+    """Owns one parameter of shape (1,) for each name in `initial`; a subclass adds `forward`.
 
     Args:
         inplace: accepted because timm passes it to activations; not used, the input is kept for the backward pass.
@@ -38,7 +39,7 @@ class ScalarGate(nn.Module):
             raise TypeError(f"{kind}() got an unexpected keyword argument {unknown[0]!r}")
         self.start = {name: require_finite(kind, name, value) for name, value in {**self.initial, **start}.items()}
         for name in self.start:
-            self.register_parameter(name, nn.Parameter(torch.empty((), device=device, dtype=dtype)))
+            self.register_parameter(name, nn.Parameter(torch.empty(1, device=device, dtype=dtype)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from zoo.activations._channels import channels, per_channel, require_finite
 from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations._scalar_owner import ScalarOwner
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 
@@ -41,7 +42,7 @@ def derf(x: Tensor, alpha: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, 
     return (gain * torch.erf(alpha.to(wide.dtype) * wide + shift.to(wide.dtype)) + offset).to(x.dtype)
 
 
-class Derf(nn.Module):
+class Derf(ScalarOwner):
     """The module form of `derf`; fits `norm_layer` of timm models.
 
     Args:
@@ -75,8 +76,8 @@ class Derf(nn.Module):
         self.num_features = channels("Derf", num_features)
         self.channel_axis = channel_axis
         self.initial = (require_finite("Derf", "alpha", alpha), require_finite("Derf", "shift", shift))
-        self.alpha = nn.Parameter(torch.empty((), **place))
-        self.shift = nn.Parameter(torch.empty((), **place))
+        self.alpha = nn.Parameter(torch.empty(1, **place))
+        self.shift = nn.Parameter(torch.empty(1, **place))
         self.weight = nn.Parameter(torch.empty(self.num_features, **place))
         self.bias = nn.Parameter(torch.empty(self.num_features, **place))
         self.reset_parameters()

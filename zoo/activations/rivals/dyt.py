@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from zoo.activations._channels import channels, per_channel, require_finite
 from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations._scalar_owner import ScalarOwner
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 
@@ -40,7 +41,7 @@ def dyt(x: Tensor, alpha: Tensor, weight: Tensor, bias: Tensor, channel_axis: in
     return (gain * torch.tanh(alpha.to(wide.dtype) * wide) + offset).to(x.dtype)
 
 
-class DyT(nn.Module):
+class DyT(ScalarOwner):
     """The module form of `dyt`; fits `norm_layer` of timm models.
 
     Args:
@@ -72,7 +73,7 @@ class DyT(nn.Module):
         self.num_features = channels("DyT", num_features)
         self.channel_axis = channel_axis
         self.initial = require_finite("DyT", "alpha", alpha)
-        self.alpha = nn.Parameter(torch.empty((), **place))
+        self.alpha = nn.Parameter(torch.empty(1, **place))
         self.weight = nn.Parameter(torch.empty(self.num_features, **place))
         self.bias = nn.Parameter(torch.empty(self.num_features, **place))
         self.reset_parameters()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations._lean import beside, overridable, wide_dtype
 from zoo.activations.rivals._scalars import ScalarGate
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
@@ -31,7 +31,8 @@ def pserf(x: Tensor, gamma: Tensor, delta: Tensor) -> Tensor:
     """
     kind = wide_dtype(x)
     wide = x.to(kind)
-    return (wide * torch.erf(gamma.to(kind) * F.softplus(delta.to(kind) * wide))).to(x.dtype)
+    bend = F.softplus(beside(x, delta).to(kind) * wide)
+    return (wide * torch.erf(beside(x, gamma).to(kind) * bend)).to(x.dtype)
 
 
 class Pserf(ScalarGate):

@@ -10,7 +10,7 @@ and μ = 10⁶); the paper's text was not at hand to check.
 import torch
 from torch import Tensor
 
-from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations._lean import beside, overridable, wide_dtype
 from zoo.activations.rivals._scalars import SmoothMaximum
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
@@ -34,7 +34,7 @@ def smu(x: Tensor, mu: Tensor, alpha: float = ALPHA) -> Tensor:
     kind = wide_dtype(x)
     wide = x.to(kind)
     bent = (1 - alpha) * wide
-    return (((1 + alpha) * wide + bent * torch.erf(mu.to(kind) * bent)) / 2).to(x.dtype)
+    return (((1 + alpha) * wide + bent * torch.erf(beside(x, mu).to(kind) * bent)) / 2).to(x.dtype)
 
 
 class SMU(SmoothMaximum):

@@ -9,7 +9,7 @@ the paper's text was not at hand to check.
 
 from torch import Tensor
 
-from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations._lean import beside, overridable, wide_dtype
 from zoo.activations.rivals._scalars import SmoothMaximum
 from zoo.activations.rivals.smu import ALPHA
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
@@ -35,7 +35,7 @@ def smu_1(x: Tensor, mu: Tensor, alpha: float = ALPHA) -> Tensor:
     """
     kind = wide_dtype(x)
     wide = x.to(kind)
-    radicand = ((1 - alpha) * wide).square() + mu.to(kind).square()
+    radicand = ((1 - alpha) * wide).square() + beside(x, mu).to(kind).square()
     return (((1 + alpha) * wide + radicand.clamp_min(FLOOR).sqrt()) / 2).to(x.dtype)
 
 

@@ -8,7 +8,7 @@ Source: "MetaFormer Baselines for Vision", arXiv 2210.13452, section 2 (StarReLU
 
 from torch import Tensor, nn
 
-from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations._lean import beside, overridable, wide_dtype
 from zoo.activations.rivals._scalars import ScalarGate
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
@@ -28,7 +28,8 @@ def star_relu(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     Source: arXiv 2210.13452.
     """
     kind = wide_dtype(x)
-    return (scale.to(kind) * x.to(kind).relu().square() + bias.to(kind)).to(x.dtype)
+    square = x.to(kind).relu().square()
+    return (beside(x, scale).to(kind) * square + beside(x, bias).to(kind)).to(x.dtype)
 
 
 class StarReLU(ScalarGate):
