@@ -53,7 +53,7 @@ def write_library(place: Path, record: dict[str, Any], file: str) -> None:
         NativeError: the operators here are others, or cannot be compiled.
     """
     check_operators(record, file)
-    place.parent.mkdir(parents=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(library().path, place)
 
 

@@ -38,7 +38,9 @@ def write_bundle(file: str | Path, folder: str | Path) -> Path:
     exported = ExportedFile.read(file)
     engine = engine_record(exported.metadata)
     with whole_folder(target) as work:
-        _write_files(work, exported)
+        (work / MODEL).write_bytes(exported.content)
+        report_path(work / MODEL).write_text(exported.parity.to_json(), "utf-8")
+        write_surroundings(work, exported)
         stored = exported.metadata.operators
         operators = write_operators(work, stored, exported.path.name) if stored else {}
         data = {name: digest for name, digest in listing(work).items() if "/cpp/" not in name}
@@ -49,11 +51,9 @@ def write_bundle(file: str | Path, folder: str | Path) -> Path:
     return target
 
 
-def _write_files(work: Path, exported: ExportedFile) -> None:
-    """The model and what belongs to its inputs and outputs."""
+def write_surroundings(work: Path, exported: ExportedFile) -> None:
+    """What belongs to a model's inputs and outputs: preprocessing, tokenizer, labels."""
     record = exported.metadata
-    (work / MODEL).write_bytes(exported.content)
-    report_path(work / MODEL).write_text(exported.parity.to_json(), "utf-8")
     preprocess = record.preprocess | ({"limits": record.limits} if record.limits else {})
     tokenizer = preprocess.pop("tokenizer", None)
     (work / PREPROCESS).write_text(json.dumps(preprocess, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,7 +1,7 @@
-"""Ask a Triton server about an image or a text:  python client.py http://localhost:8000 MODEL IMAGE
+"""Ask a server about an image or a text:  python client.py http://localhost:8000 MODEL IMAGE
 
-It needs numpy alone: the protocol is that of KServe, version 2, in JSON. Preprocessing and input come from the model's
-configuration on the server, labels from Triton's classification extension.
+It needs numpy alone, for texts also tokenizers. The protocol is KServe's, version 2, in JSON, which Triton and other
+servers speak; preprocessing, tokenizer and labels lie beside this program.
 """
 
 import json
@@ -19,11 +19,11 @@ from export.edge.images import prepare
 from export.edge.pixels import read_image
 from export.edge.texts import encode
 
-_TYPES = {"TYPE_FP32": "FP32", "TYPE_INT64": "INT64"}
+_HERE = Path(__file__).resolve().parent
 
 
 def classify(url: str, model: str, given: Sequence[str], count: int = 5, version: str = "") -> list[str]:
-    """The best classes that a server gives for one image or text, each as "value:number:label".
+    """The best classes that a server gives for one image or text, each as "logit:number:label".
 
     Args:
         url: of the server, such as http://localhost:8000.
@@ -36,32 +36,28 @@ def classify(url: str, model: str, given: Sequence[str], count: int = 5, version
         EdgeError: the server cannot be reached or refuses, or the input cannot be made.
     """
     path = f"{url.rstrip('/')}/v2/models/{model}" + (f"/versions/{version}" if version else "")
-    config = _ask(f"{path}/config")
-    request = {
-        "inputs": _inputs(config, given),
-        "outputs": [{"name": config["output"][0]["name"], "parameters": {"classification": count}}],
-    }
-    answer: list[str] = _ask(f"{path}/infer", request)["outputs"][0]["data"]
-    return answer
+    ports = _ask(path)
+    request = {"inputs": _inputs(ports["inputs"], given), "outputs": [{"name": ports["outputs"][0]["name"]}]}
+    logits = np.ravel(_ask(f"{path}/infer", request)["outputs"][0]["data"])
+    file = _HERE / "labels.txt"
+    labels = file.read_text("utf-8").splitlines() if file.exists() else [""] * len(logits)
+    return [f"{logits[i]:f}:{i}:{labels[i]}" for i in np.argsort(-logits, kind="stable")[:count]]
 
 
-def _inputs(config: dict[str, Any], given: Sequence[str]) -> list[dict[str, Any]]:
+def _inputs(ports: Sequence[dict[str, Any]], given: Sequence[str]) -> list[dict[str, Any]]:
     """The tensors of one sample, in the protocol's JSON."""
-    record = json.loads(config["parameters"]["salu_zoo.preprocess"]["string_value"])
-    names = [port["name"] for port in config["input"]]
+    record = json.loads((_HERE / "preprocess.json").read_text("utf-8"))
     if "input_size" in record:
         if len(given) != 1:
             raise EdgeError(f"Give the path of one image; got {len(given)} arguments.")
-        feeds: dict[str, Any] = {names[0]: prepare(read_image(given[0], record["input_size"][0]), record)}
+        feeds: dict[str, Any] = {ports[0]["name"]: prepare(read_image(given[0], record["input_size"][0]), record)}
     elif record["kind"] == "tokens":
         raise EdgeError("This model came without a tokenizer; send token numbers from your own program.")
     else:
-        tokenizer = Path(__file__).resolve().parent / "tokenizer.json"
-        feeds = dict(encode(given, record, tokenizer.read_text("utf-8")))
-    kinds = {port["name"]: _TYPES[port["data_type"]] for port in config["input"]}
+        feeds = dict(encode(given, record, (_HERE / "tokenizer.json").read_text("utf-8")))
     return [
-        {"name": name, "shape": list(value.shape), "datatype": kinds[name], "data": np.ravel(value).tolist()}
-        for name, value in feeds.items()
+        {"name": p["name"], "shape": list(value.shape), "datatype": p["datatype"], "data": np.ravel(value).tolist()}
+        for p, value in ((port, feeds[port["name"]]) for port in ports)
     ]
 
 
@@ -76,7 +72,7 @@ def _ask(url: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         said = error.read().decode("utf-8", "replace")[:300]
         raise EdgeError(f"{url} answers {error.code}: {said}. Is the model there and ready?") from error
     except (OSError, ValueError) as error:
-        raise EdgeError(f"No answer from {url}: {error}. Is Triton running there?") from error
+        raise EdgeError(f"No answer from {url}: {error}. Is a server running there?") from error
     return found
 
 

@@ -1,4 +1,7 @@
-"""What all versions of a model in a repository share: labels, the operators' library, warm-up data, the client."""
+"""What all versions of a model in a repository share: labels, the operators' library, warm-up data; and their clients.
+
+In a model's folder Triton takes every folder for a version, but for those of names it knows, such as "warmup".
+"""
 
 from pathlib import Path
 
@@ -7,18 +10,15 @@ import numpy as np
 from export.bundle.exported import ExportedFile
 from export.bundle.operators import write_library
 from export.bundle.programs import standalone, write_edge
-from export.edge.folder import TOKENIZER
+from export.bundle.write import write_surroundings
 from export.edge.operators import machine
 from export.serve.config import LABELS, ONES, WARMUP_TOKENS
-
-CLIENT = "client"
-"""The folder of the example client; Triton passes over folders whose names are no numbers."""
 
 
 def library_name(exported: ExportedFile) -> str:
     """The path, inside the model's folder, of the library with our operators; empty if the file needs none."""
     here = machine()
-    return f"operators/{here['system']}-{here['machine']}/libsalu_zoo.so" if exported.metadata.operators else ""
+    return f"libsalu_zoo-{here['system']}-{here['machine']}.so" if exported.metadata.operators else ""
 
 
 def write_shared(model: Path, exported: ExportedFile) -> None:
@@ -34,10 +34,12 @@ def write_shared(model: Path, exported: ExportedFile) -> None:
     if exported.takes_texts:
         (model / "warmup").mkdir()
         (model / "warmup" / ONES).write_bytes(np.ones(WARMUP_TOKENS, "<i8").tobytes())
-    client = model / CLIENT
+
+
+def write_client(version: Path, exported: ExportedFile) -> None:
+    """Put an example client, with all that it needs beside the server, into the folder of a version."""
+    client = version / "client"
     client.mkdir()
     write_edge(client)
+    write_surroundings(client, exported)
     (client / "client.py").write_text(standalone(Path(__file__).parent / "client.py"), "utf-8")
-    tokenizer = exported.metadata.preprocess.get("tokenizer")
-    if tokenizer is not None:
-        (client / TOKENIZER).write_text(tokenizer, "utf-8", newline="")

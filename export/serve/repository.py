@@ -14,7 +14,7 @@ from export.bundle.place import check_folder, refused, whole_folder
 from export.parity.report import report_path
 from export.serve.company import check_company
 from export.serve.config import LABELS, MODEL, kept, model_config
-from export.serve.content import library_name, write_shared
+from export.serve.content import library_name, write_client, write_shared
 from export.serve.schema import from_text, need_schema, to_text
 from export.serve.settings import ServeSettings
 from zoo._files import sha256_of, write_atomic
@@ -49,7 +49,7 @@ def write_triton_repository(
 ) -> Served:
     """Add an exported file to a model repository of Triton Inference Server; the repository is made if need be.
 
-    `folder`/NAME then holds config.pbtxt, VERSION/model.onnx with its parity report, labels.txt, an example client,
+    `folder`/NAME then holds config.pbtxt, VERSION/model.onnx with its parity report and an example client, labels.txt,
     and the compiled operators if the file has operators of ours. A model that is there already gets a new version, if
     its inputs, outputs, labels, preprocessing and target are the same; `settings` then hold for all its versions.
 
@@ -172,6 +172,7 @@ def _stage(model: Path) -> Iterator[Path]:
 def _write_version(work: Path, exported: ExportedFile) -> None:
     (work / MODEL).write_bytes(exported.content)
     report_path(work / MODEL).write_text(exported.parity.to_json(), "utf-8")
+    write_client(work, exported)
 
 
 def _write_config(model: Path, config: _Config) -> None:

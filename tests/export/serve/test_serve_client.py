@@ -1,7 +1,7 @@
-"""The example client against a small server that speaks as much of Triton's protocol as the client needs.
+"""The example client against a small server of KServe's protocol, version 2, without any extension of Triton's.
 
-No Triton server runs in these tests; the requests are checked against the protocol's text (KServe, version 2), and the
-answers are in its form.
+No real server runs in these tests; the requests are checked against the protocol's text, and the answers are in its
+form: metadata of a model, and outputs whose data are one row of numbers (images) or nested as the shape says (texts).
 """
 
 import json
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from delivered import run_program
-from google.protobuf import json_format, text_format
+from google.protobuf import text_format
 from PIL import Image
 
 from export import load_predictor
@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self._answer(lambda config, _: json_format.MessageToDict(config, preserving_proto_field_name=True))
+        self._answer(self._metadata)
 
     def do_POST(self):
         assert self.headers["Content-Type"] == "application/json"
@@ -48,8 +48,19 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(body)
         self._answer(lambda config, model: self._infer(config, model, body))
 
+    def _metadata(self, config, model):
+        def port(one):
+            kind = schema.DataType.Name(one.data_type).removeprefix("TYPE_")
+            return {"name": one.name, "datatype": kind, "shape": [-1, *one.dims]}
+
+        ports = {"inputs": [port(one) for one in config.input], "outputs": [port(one) for one in config.output]}
+        return {"name": model.name, "versions": ["1"], "platform": "onnx_onnxv1"} | ports
+
     def _answer(self, make):
-        model = self.server.repository / self.path.split("/")[3]
+        version, _, name, *rest = self.path.split("/")[1:]
+        model = self.server.repository / name
+        if version != "v2" or rest not in ([], ["infer"], ["versions", "1"], ["versions", "1", "infer"]):
+            return self._send(404, {"error": f"Unknown path: '{self.path}'"})
         if not model.is_dir():
             return self._send(404, {"error": f"Request for unknown model: '{model.name}' is not found"})
         config = text_format.Parse((model / "config.pbtxt").read_text("utf-8"), schema.ModelConfig())
@@ -73,16 +84,11 @@ class Handler(BaseHTTPRequestHandler):
             assert len(given["shape"]) == 1 + len(wanted.dims)
             assert all(size in (-1, found) for size, found in zip(wanted.dims, given["shape"][1:], strict=True))
             feeds[given["name"]] = np.array(given["data"], KINDS[given["datatype"]]).reshape(given["shape"])
-        (output,) = body["outputs"]
-        logits = run_session(predictor.session, feeds)[0][0]
-        labels = (model / config.output[0].label_filename).read_text("utf-8").splitlines()
-        best = np.argsort(-logits, kind="stable")[: output["parameters"]["classification"]]
-        data = [f"{logits[i]:f}:{i}:{labels[i]}" for i in best]
-        shape = [1, len(data)]
-        return {
-            "model_name": model.name,
-            "outputs": [{"name": output["name"], "datatype": "BYTES", "shape": shape, "data": data}],
-        }
+        assert body["outputs"] == [{"name": config.output[0].name}]
+        logits = run_session(predictor.session, feeds)[0]
+        output = {"name": config.output[0].name, "datatype": "FP32", "shape": list(logits.shape)}
+        data = logits.tolist() if model.name == "texts" else logits.ravel().tolist()
+        return {"model_name": model.name, "outputs": [output | {"data": data}]}
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def server(exported, text_exported, tmp_path_factory):
 
 
 def ask(server, model, *given, name=None):
-    program = server.repository / model / "client/client.py"
+    program = server.repository / model / "1/client/client.py"
     return run_program(program, server.url, name or model, *given)
 
 
@@ -133,8 +139,8 @@ def test_unknown_model_and_no_server(server, picture):
     assert done.returncode == 1
     assert "answers 404" in done.stderr
     assert "'nothing' is not found" in done.stderr
-    program = server.repository / "images/client/client.py"
+    program = server.repository / "images/1/client/client.py"
     done = run_program(program, "http://127.0.0.1:1", "images", picture)
     assert done.returncode == 1
-    assert "No answer from http://127.0.0.1:1/v2/models/images/config" in done.stderr
+    assert "No answer from http://127.0.0.1:1/v2/models/images:" in done.stderr
     assert "python client.py" in run_program(program).stderr

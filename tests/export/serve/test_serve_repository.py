@@ -37,17 +37,25 @@ def test_layout(exported, tmp_path):
     served = write_triton_repository(exported.path, tmp_path / "models")
     assert (served.path, served.version, served.added) == (tmp_path / "models" / "Tiny", 1, True)
     found = listing(served.path)
-    assert {name for name in found if not name.startswith("client/")} == {
+    assert {name for name in found if "/client/" not in name} == {
         *("config.pbtxt", "labels.txt", "1/model.onnx", "1/model.onnx.parity.json"),
     }
     assert found["1/model.onnx"] == exported.file_sha256
     assert config_of(served.path).name == "Tiny"
-    assert {"client/client.py", "client/edge/images.py"} <= set(found)
+    beside = {"client.py", "edge/images.py", "preprocess.json", "labels.txt"}
+    assert {f"1/client/{name}" for name in beside} <= set(found)
+
+
+def test_triton_finds_nothing_but_versions_among_the_folders(exported, text_exported, with_operators, tmp_path):
+    for given in (exported, text_exported, with_operators):
+        model = write_triton_repository(given.path, tmp_path, name=given.path.parent.name).path
+        folders = {path.name for path in model.iterdir() if path.is_dir()}
+        assert folders - {"warmup"} == {"1"}  # of any other Triton says at each load that it is no version
 
 
 def test_texts_bring_their_tokenizer_and_a_mask_of_ones(text_exported, text_given, tmp_path):
     model = write_triton_repository(text_exported.path, tmp_path).path
-    assert (model / "client/tokenizer.json").read_text("utf-8") == text_given.text_preprocess.tokenizer
+    assert (model / "1/client/tokenizer.json").read_text("utf-8") == text_given.text_preprocess.tokenizer
     config = config_of(model)
     mask = config.model_warmup[0].inputs["attention_mask"]
     stored = np.fromfile(model / "warmup" / mask.input_data_file, "<i8")
