@@ -1,6 +1,6 @@
 """Every error a user of `export` can cause; all of them are `ZooError`s, so the command line prints them alike."""
 
-from zoo.errors import UnknownNameError, ZooError
+from zoo.errors import ShapeError, UnknownNameError, ZooError
 
 
 class ExportError(ZooError):
@@ -25,6 +25,10 @@ class ProviderError(ExportError):
 
 class OnnxFileError(ExportError):
     """A file is missing, is not ONNX, is truncated, or was not written by this package."""
+
+
+class InputError(ExportError, ShapeError):
+    """An input has another name, type, layout or shape than the file takes."""
 
 
 class ChangedFileError(OnnxFileError):

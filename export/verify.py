@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def validate(
         ConfigurationError: `samples` is for another kind of model.
         ZooError: the model cannot be created.
     """
-    predictor = open_predictor(Path(file), open_here(file, threads=threads))
+    predictor = open_predictor(Path(file), partial(open_here, file, threads=threads))
     source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
     source = replace(source, shared=Shared())
     describe_samples(source.input, samples)

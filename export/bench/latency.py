@@ -1,6 +1,7 @@
 """Latency of one image or text, PyTorch against an exported file, taken in turns so that both see the same machine."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def measure_latency(
     count = threads or torch.get_num_threads()
     engine = engine_in_file(file)
     opener = open_session if engine is None else engine.open
-    predictor = open_predictor(Path(file), opener(file, threads=count, spin=False))
+    predictor = open_predictor(Path(file), partial(opener, file, threads=count, spin=False))
     feeds = _one(source.input, tokens)
     given: Any = feeds["image"] if isinstance(predictor, OnnxPredictor) else feeds
     before = torch.get_num_threads()

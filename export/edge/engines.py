@@ -5,12 +5,14 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EdgeError
+from .feeds import misfit
 
 Feeds = Mapping[str, NDArray[Any]]
 Run = Callable[[Feeds], NDArray[Any]]
@@ -28,7 +30,7 @@ def open_engine(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path]
         threads: of one operator on a CPU; 0 leaves it to the engine.
 
     Returns:
-        A function from the inputs by name to the logits.
+        A function from the inputs by name to the logits; it raises EdgeError for inputs that the file does not take.
 
     Raises:
         EdgeError: the engine or its provider is not installed or does not start, or the file does not load.
@@ -69,7 +71,7 @@ def _onnxruntime(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path
     silent = [name for name, _ in wanted if name not in session.get_providers()]
     if silent:
         raise EdgeError(f"{silent[0]} did not start: no device, or libraries are missing: {engine['install']}.")
-    return lambda feeds: np.asarray(session.run(None, dict(feeds))[0])
+    return _checked(session.get_inputs(), lambda feeds: session.run(None, dict(feeds))[0])
 
 
 def _openvino(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path], threads: int) -> Run:
@@ -89,7 +91,27 @@ def _openvino(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path], 
         compiled = core.compile_model(core.read_model(str(file)), engine["device"], options)
     except RuntimeError as error:
         raise EdgeError(f"OpenVINO {openvino.__version__} does not open {file.name}: {_line(error)}") from error
-    return lambda feeds: np.asarray(compiled(dict(feeds))[compiled.output(0)])
+    inputs = [_port(port) for port in compiled.inputs]
+    return _checked(inputs, lambda feeds: compiled(dict(feeds))[compiled.output(0)])
+
+
+def _port(port: Any) -> SimpleNamespace:
+    """An input of OpenVINO as ONNX Runtime would describe it."""
+    shape = [int(size.get_length()) if size.is_static else None for size in port.get_partial_shape()]
+    kind = {"f32": "float", "i64": "int64"}.get(port.get_element_type().get_type_name(), "")
+    return SimpleNamespace(name=port.get_any_name(), type=f"tensor({kind})", shape=shape)
+
+
+def _checked(inputs: Sequence[Any], run: Run) -> Run:
+    """`run` behind a comparison of what it is given with what the file takes."""
+
+    def checked(feeds: Feeds) -> NDArray[Any]:
+        wrong = misfit(inputs, feeds)
+        if wrong is not None:
+            raise EdgeError(wrong)
+        return np.asarray(run(feeds))
+
+    return checked
 
 
 def _line(error: Exception) -> str:

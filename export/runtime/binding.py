@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.errors import ExportError
 from export.runtime.engine import engine_in_file
 from export.runtime.providers import CPU, CUDA
-from export.runtime.session import ORT_ERRORS, open_session
+from export.runtime.session import ORT_ERRORS, check_feeds, open_session
 from zoo.errors import ConfigurationError, ShapeError
 
 _TYPES: dict[str, type[np.generic]] = {
@@ -77,13 +77,13 @@ class BoundSession:
             feeds: each input by its name, of exactly the bound shape and type.
 
         Raises:
-            ConfigurationError: an input is missing, unknown or of another type.
+            InputError: an input is not what the file takes.
             ShapeError: an input has another shape than the one bound.
             ExportError: ONNX Runtime gave up.
         """
         self._check(feeds)
-        for name, value in feeds.items():
-            self._inputs[name].update_inplace(np.ascontiguousarray(value))
+        for name, bound in self._inputs.items():
+            bound.update_inplace(np.ascontiguousarray(feeds[name]))
         self.replay()
         return self.outputs()
 
@@ -116,17 +116,13 @@ class BoundSession:
         return onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, _TYPES[given.type], *self._place)
 
     def _check(self, feeds: Mapping[str, NDArray[Any]]) -> None:
-        if set(feeds) != set(self._inputs):
-            raise ConfigurationError(f"The file takes {', '.join(self._inputs)}; got {', '.join(feeds) or 'nothing'}.")
-        for given in self.session.get_inputs():
-            value, shape = feeds[given.name], tuple(self._inputs[given.name].shape())
-            if tuple(value.shape) != shape:
+        check_feeds(self.session.get_inputs(), feeds)
+        for name, bound in self._inputs.items():
+            if feeds[name].shape != tuple(bound.shape()):
                 raise ShapeError(
-                    f"{given.name} is bound to {shape} and got {tuple(value.shape)}. Make a BoundSession for that "
-                    "batch size, or use open_session, which takes any."
+                    f"{name} is bound to {tuple(bound.shape())} and got {feeds[name].shape}. Make a BoundSession for "
+                    "that batch size, or use open_session, which takes any."
                 )
-            if value.dtype != _TYPES[given.type]:
-                raise ConfigurationError(f"{given.name} is {given.type}, not {value.dtype}.")
 
 
 def _providers(file: str | Path, kind: str, index: int, cuda_graph: bool) -> list[tuple[str, dict[str, str]]]:

@@ -1,6 +1,6 @@
 """An exported file in an open session, with the record it keeps of itself: what all predictors share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,24 +23,30 @@ class OpenFile:
         path: the file, for messages.
         session: the open session on it.
         metadata: its record.
+        opening: what opened it; a copy made by pickle is opened so again.
     """
 
     path: Path
     session: Session
     metadata: FileMetadata
+    opening: Callable[[], Session]
 
     @classmethod
-    def read(cls, path: Path, session: Session) -> "OpenFile":
-        """Read the record of a file.
+    def read(cls, path: Path, opening: Callable[[], Session]) -> "OpenFile":
+        """Open a file and read its record.
 
         Raises:
             OnnxFileError: it has none of ours, or a damaged one.
         """
+        session = opening()
         try:
             props: dict[str, str] = session.get_modelmeta().custom_metadata_map
         except UnicodeDecodeError as error:
             raise OnnxFileError(f"{path} has damaged metadata: {error}. Export the model again.") from error
-        return cls(path, session, FileMetadata.from_props(props, str(path)))
+        return cls(path, session, FileMetadata.from_props(props, str(path)), opening)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OpenFile.read, (self.path, self.opening)
 
     def run(self, feeds: Mapping[str, Tensor]) -> Tensor:
         """The logits (n, classes) of a batch, on the CPU.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from export._versions import version_of
 from export.digest import check_unchanged
 from export.errors import ExportError, OnnxFileError, ProviderError
+from export.runtime.session import check_feeds
 
 INSTALL = "pip install openvino"
 DEVICE = "CPU"
@@ -81,8 +82,10 @@ class OpenVinoSession:
             feeds: each input by its name.
 
         Raises:
+            InputError: an input is not what the file takes.
             ExportError: OpenVINO gave up, or has no such output.
         """
+        check_feeds(self.get_inputs(), feeds)
         try:
             with self._lock:
                 found = self._request(self._is_single(feeds)).infer(dict(feeds), share_inputs=True)

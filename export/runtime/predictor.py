@@ -1,12 +1,14 @@
 """An exported file as something `zoo.evaluation` can measure: images here, texts in `text_predictor`."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from export.errors import OnnxFileError
+from export.errors import InputError, OnnxFileError
 from export.metadata import TEXTS
 from export.runtime.engine import open_for_target
 from export.runtime.opened import OpenFile
@@ -14,7 +16,6 @@ from export.runtime.providers import Providers
 from export.runtime.session import Session, open_session
 from export.runtime.text_predictor import OnnxTextPredictor
 from zoo.data.preprocess import Preprocess
-from zoo.errors import ShapeError
 
 
 def load_predictor(
@@ -31,20 +32,27 @@ def load_predictor(
 
     Returns:
         What the file holds: `OnnxPredictor` takes a batch of images, `OnnxTextPredictor` a dictionary of tokens. Both
-        have `preprocess`, `labels`, `metadata` and `describe()`.
+        have `preprocess`, `labels`, `metadata` and `describe()`. Pickled, as for another process, they are opened there
+        anew from the same place.
 
     Raises:
         OnnxFileError: the file is missing, damaged, not ONNX, or not one of ours.
         ProviderError: the target's runtime or a provider is not available, or does not fit the device.
     """
+    file = Path(path).absolute()
     if providers is not None:
-        return open_predictor(Path(path), open_session(path, providers, threads=threads))
-    return open_predictor(Path(path), open_for_target(path, device, threads))
+        return open_predictor(file, partial(open_session, file, providers, threads=threads))
+    return open_predictor(file, partial(open_for_target, file, device, threads))
 
 
-def open_predictor(path: Path, session: Session) -> "OnnxPredictor | OnnxTextPredictor":
-    """The predictor for what an open file holds; see `load_predictor`."""
-    opened = OpenFile.read(path, session)
+def open_predictor(path: Path, opening: Callable[[], Session]) -> "OnnxPredictor | OnnxTextPredictor":
+    """The predictor for what a file holds; see `load_predictor`.
+
+    Args:
+        path: the file.
+        opening: opens a session on it.
+    """
+    opened = OpenFile.read(path, opening)
     return OnnxTextPredictor(opened) if opened.metadata.format == TEXTS else OnnxPredictor(opened)
 
 
@@ -76,15 +84,20 @@ class OnnxPredictor:
         """Logits (n, classes) of a preprocessed batch (n, channels, height, width), on the CPU in float32.
 
         Raises:
-            ShapeError: the batch has another rank, number of channels or image size than the file.
+            InputError: the batch is empty, or of another type, layout, number of channels or size than the file takes.
             ExportError: ONNX Runtime gave up, for instance for want of memory.
         """
-        if batch.ndim != 4 or tuple(batch.shape[1:]) != self.input_size:
-            raise ShapeError(
-                f"{self.path.name} takes images of shape {self.input_size} (channels, height, width) in a batch, "
-                f"not {tuple(batch.shape)}. Use its own `preprocess`, or export the model for the other size."
+        fits = batch.dtype == torch.float32 and batch.ndim == 4 and tuple(batch.shape[1:]) == self.input_size
+        if not fits or not len(batch):
+            raise InputError(
+                f"{self.path.name} takes torch.float32 (batch, {', '.join(map(str, self.input_size))}), preprocessed "
+                f"images in NCHW order, one at least; got {batch.dtype} {tuple(batch.shape)}. Use its own "
+                "`preprocess`, or export the model for the other size."
             )
-        return self._opened.run({self._input: batch.to(torch.float32)})
+        return self._opened.run({self._input: batch})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OnnxPredictor, (self._opened,)
 
     def describe(self) -> dict[str, Any]:
         """What ran; see `OpenFile.describe`."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from export.digest import check_unchanged
-from export.errors import ExportError, OnnxFileError, ProviderError
+from export.edge.feeds import misfit
+from export.errors import ExportError, InputError, OnnxFileError, ProviderError
 from export.metadata import PREFIX
 from export.native import DOMAIN, register
 from export.native.identity import check_operators
@@ -28,7 +29,7 @@ from export.runtime.providers import (
     why_not_started,
 )
 
-# For annotations elsewhere; sessions are made here only.
+# For annotations: with OpenVINO's and TensorRT's, all that have the methods of a session.
 Session: TypeAlias = onnxruntime.InferenceSession  # noqa: TID251
 # What ONNX Runtime raises of its own derives from `Exception` directly; its Python binding adds RuntimeError.
 ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -39,6 +40,30 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
 _START_ERRORS: tuple[type[Exception], ...] = (*ORT_ERRORS, ValueError)
 # ONNX Runtime's severities: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. Ours are raised, so only errors print.
 _ERROR, _FATAL, _DEFAULT_SEVERITY = 3, 4, 2
+
+
+class CheckedSession(onnxruntime.InferenceSession):  # type: ignore[misc]  # noqa: TID251 sessions are made here only
+    """A session of ONNX Runtime whose `run` says what the file takes where it is given something else."""
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None) -> Any:
+        """As ONNX Runtime's.
+
+        Raises:
+            InputError: an input is missing, empty, or of another type, layout or shape than the file takes.
+        """
+        check_feeds(self.get_inputs(), input_feed)
+        return super().run(output_names, input_feed, run_options)
+
+
+def check_feeds(inputs: Sequence[Any], feeds: Mapping[str, Any]) -> None:
+    """Compare inputs with what a file takes; see `export.edge.feeds`.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    wrong = misfit(inputs, feeds)
+    if wrong is not None:
+        raise InputError(wrong)
 
 
 def open_session(
@@ -75,7 +100,8 @@ def open_session(
         log_severity: least severity ONNX Runtime prints, 0 (verbose) to 4 (fatal).
 
     Returns:
-        The session; `get_providers()` lists what it runs on.
+        The session; `get_providers()` lists what it runs on. Its `run` raises an `InputError` that names what the file
+        takes.
 
     Raises:
         ProviderError: a provider is unknown, not installed, does not start or does not take its options.
@@ -112,6 +138,7 @@ def run_session(
         outputs: names of the outputs wanted; None means all.
 
     Raises:
+        InputError: an input is not what the file takes.
         ExportError: ONNX Runtime gave up.
     """
     try:
@@ -189,7 +216,7 @@ def _create_with_operators(
 def _start(
     model: str | Path | bytes, options: onnxruntime.SessionOptions, providers: list[tuple[str, dict[str, str]]]
 ) -> Session:
-    return onnxruntime.InferenceSession(  # noqa: TID251 the one place
+    return CheckedSession(
         model if isinstance(model, bytes) else str(model), options, providers=providers, enable_fallback=0
     )
 

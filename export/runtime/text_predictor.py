@@ -57,6 +57,9 @@ class OnnxTextPredictor:
         feeds = self._checked(batch)
         return self._opened.run(feeds)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OnnxTextPredictor, (self._opened,)
+
     def describe(self) -> dict[str, Any]:
         """What ran; see `OpenFile.describe`."""
         return self._opened.describe()

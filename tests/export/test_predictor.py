@@ -1,5 +1,9 @@
 """The predictor, and the record a file keeps of itself."""
 
+import multiprocessing
+import pickle
+import re
+
 import onnx
 import pytest
 import torch
@@ -32,10 +36,49 @@ def test_describes_what_ran(exported):
     assert described["weights_sha256"] == weights_digest(tiny())
 
 
-@pytest.mark.parametrize("shape", [(2, 1, 8, 8), (2, 3, 9, 8), (3, 8, 8), (2, 3, 8)])
-def test_wrong_shape_is_ours_to_report(exported, shape):
-    with pytest.raises(ShapeError, match=r"takes images of shape \(3, 8, 8\)"):
-        load_predictor(exported.path)(torch.zeros(shape))
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        *(((2, 1, 8, 8), None), ((2, 3, 9, 8), None), ((3, 8, 8), None), ((2, 3, 8), None), ((0, 3, 8, 8), None)),
+        *(((2, 8, 8, 3), torch.uint8), ((2, 3, 8, 8), torch.uint8), ((2, 3, 8, 8), torch.float16)),
+        ((2, 3, 8, 8), torch.bfloat16),
+    ],
+)
+def test_what_it_does_not_take_is_refused(exported, shape, dtype):
+    batch = torch.zeros(shape, dtype=dtype)
+    said = rf"takes torch.float32 \(batch, 3, 8, 8\), preprocessed images in NCHW order.*got {batch.dtype} "
+    with pytest.raises(ShapeError, match=said + re.escape(str(shape))):
+        load_predictor(exported.path)(batch)
+
+
+def answers(predictor, batch, results):
+    results.put(predictor(batch).tolist())
+
+
+def test_a_predictor_can_be_pickled(exported, text_exported, monkeypatch, tmp_path):
+    """As for another process: it is opened anew, by the same arguments, wherever that process works."""
+    batch = torch.randn(2, *SIZE, generator=torch.Generator().manual_seed(1))
+    monkeypatch.chdir(exported.path.parent)
+    first = load_predictor(exported.path.name, providers="CPUExecutionProvider", threads=1)
+    stored = pickle.dumps(first)
+    monkeypatch.chdir(tmp_path)
+    second = pickle.loads(stored)  # noqa: S301 our own
+    torch.testing.assert_close(second(batch), first(batch), rtol=0, atol=0)
+    assert second.describe() == first.describe()
+    assert second.session.get_session_options().intra_op_num_threads == 1
+    texts = load_predictor(text_exported.path)
+    assert pickle.loads(pickle.dumps(texts)).describe() == texts.describe()  # noqa: S301 our own
+
+
+def test_a_predictor_goes_to_a_spawned_process(exported):
+    batch, predictor = torch.ones(2, *SIZE), load_predictor(exported.path, threads=1)
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    child = context.Process(target=answers, args=(predictor, batch, results))
+    child.start()
+    found = results.get(timeout=300)
+    child.join()
+    assert found == predictor(batch).tolist()
 
 
 def foreign(path, **props):

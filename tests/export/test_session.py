@@ -8,6 +8,7 @@ from tiny_model import SIZE
 
 from export import ExportError, OnnxFileError, ProviderError, open_session
 from export.runtime import providers as providers_module
+from export.runtime import session as session_module
 from export.runtime.providers import ProviderFallbackWarning, provider_options
 from export.runtime.session import ORT_ERRORS, run_session
 
@@ -44,10 +45,10 @@ def test_cuda_without_a_device_is_refused(exported, capfd):
 def test_provider_that_is_listed_but_does_not_start(exported, monkeypatch):
     """As with missing CUDA libraries: the name is offered, the session silently has the CPU only."""
     offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    real = onnxruntime.InferenceSession  # noqa: TID251
+    real = session_module.CheckedSession
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
     monkeypatch.setattr(
-        onnxruntime, "InferenceSession", lambda model, options, **_: real(model, options, ["CPUExecutionProvider"])
+        session_module, "CheckedSession", lambda model, options, **_: real(model, options, ["CPUExecutionProvider"])
     )
     with pytest.raises(ProviderError, match=r"CUDAExecutionProvider was asked for, but .*start.*allow_fallback"):
         open_session(exported.path, "CUDAExecutionProvider")
@@ -119,7 +120,7 @@ def test_options_reach_onnxruntime(exported, monkeypatch):
         return real(model, options, ["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
-    monkeypatch.setattr(onnxruntime, "InferenceSession", create)
+    monkeypatch.setattr(session_module, "CheckedSession", create)
     with pytest.warns(ProviderFallbackWarning):
         open_session(exported.path, [(CUDA, {"device_id": 0})], tf32=True, allow_fallback=True)
     assert seen == [[(CUDA, {"use_tf32": "1", "device_id": "0"})]]
@@ -127,7 +128,7 @@ def test_options_reach_onnxruntime(exported, monkeypatch):
 
 @pytest.mark.parametrize("kind", ORT_ERRORS, ids=lambda kind: kind.__name__)
 def test_failure_to_start_is_the_provider_where_the_cpu_starts(exported, monkeypatch, kind):
-    real = onnxruntime.InferenceSession  # noqa: TID251
+    real = session_module.CheckedSession
 
     def create(model, options, providers, **_):
         if providers[0][0] == CUDA:
@@ -135,7 +136,7 @@ def test_failure_to_start_is_the_provider_where_the_cpu_starts(exported, monkeyp
         return real(model, options, [CPU])
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
-    monkeypatch.setattr(onnxruntime, "InferenceSession", create)
+    monkeypatch.setattr(session_module, "CheckedSession", create)
     with pytest.raises(ProviderError, match="CUDAExecutionProvider did not start: no device"):
         open_session(exported.path, [CUDA, CPU])
     with pytest.raises(OnnxFileError, match="The model does not load"):
@@ -149,7 +150,7 @@ def test_onnxruntime_has_its_own_error_tree():
 
 def test_run_that_fails_is_one_clear_error(exported):
     session = open_session(exported.path, threads=1)
-    with pytest.raises(ExportError, match=r"on CPUExecutionProvider stopped at image \(3, 5, 8, 8\)"):
-        run_session(session, {"image": np.zeros((3, 5, 8, 8), np.float32)})
+    with pytest.raises(ExportError, match=r"on CPUExecutionProvider stopped at image \(3, 3, 8, 8\), mask "):
+        run_session(session, {"image": IMAGES, "mask": IMAGES})
     (logits,) = run_session(session, {"image": IMAGES})
     assert logits.shape == (3, 4)
