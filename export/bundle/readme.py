@@ -31,7 +31,8 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
         "",
         f"Parity with PyTorch {stored.torch_version}: {exported.parity.summary()} (`model.onnx.parity.json`).",
         "",
-        f"Licence of the weights: {stored.license or 'not stated'}. SHA-256 of the weights {stored.weights_sha256}.",
+        f"Licence of the weights: {stored.license or 'not stated'}. SHA-256 of the weights {stored.weights_sha256}"
+        f"{f', changed since {stored.changed_since}' if stored.changed_since else ''}.",
         "",
         *_operator_lines(record["operators"]),
         "| file | SHA-256 |",

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,14 @@ def test_table(run):
     assert done.exit_code == 0, done.output
     assert "Top-1" in done.stdout
     assert "of 12" in done.stdout
+
+
+def test_table_of_changed_weights(run, capsys):
+    result = EvalResult.from_dict(json.loads(run("--json").stdout))
+    command._print_table(result)
+    assert "changed since" not in capsys.readouterr().out
+    command._print_table(replace(result, changed_since="tiny.test"))
+    assert "changed since tiny.test" in capsys.readouterr().out
 
 
 def test_json_is_all_there_is_on_stdout(run, tmp_path):

@@ -189,7 +189,12 @@ class TestLabels:
         assert labels_of(plain) == ()
         plain.pretrained_cfg = {"label_names": ["cat", "dog"]}
         assert labels_of(plain) == ("cat", "dog")
-        theirs = timm.create_model("resnet18", num_classes=2, pretrained_cfg_overlay={"label_names": ["a", "b"]})
+
+    @pytest.mark.parametrize(("classes", "left"), [(2, ()), (1000, ("a", "b"))])
+    def test_of_timm(self, classes, left):
+        """Two names for two classes go with them; two names for a thousand are a mistake to be told at export."""
+        said = {"label_names": ["a", "b"], "num_classes": classes}
+        theirs = timm.create_model("resnet10t", num_classes=2, pretrained_cfg_overlay=said)
         assert labels_of(theirs) == ("a", "b")
         theirs.reset_classifier(3)
-        assert labels_of(theirs) == ()
+        assert labels_of(theirs) == left

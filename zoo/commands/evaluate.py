@@ -123,8 +123,9 @@ def _print_table(result: "Evaluation") -> None:
 
     rows = _text_rows(result) if isinstance(result, TextResult) else _image_rows(result)  # type: ignore[arg-type]
     table = Table("", "", show_header=False, title=f"{result.model} on {result.dataset}", title_justify="left")
+    changed = (("Weights", f"changed since {result.changed_since}"),) if result.changed_since else ()
     run = f"{result.precision} on {result.device} ({result.hardware}), batch {result.batch_size}"
-    for name, value in (*rows[:-1], ("Run", run), rows[-1]):
+    for name, value in (*rows[:-1], *changed, ("Run", run), rows[-1]):
         table.add_row(name, value)
     console_out.print(table)
 

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 def labels_of(model: "nn.Module") -> tuple[str, ...]:
-    """A model's class names by number; empty if unknown, or if its classifier has another number of outputs.
+    """A model's class names by number; empty if unknown, or if the classifier they belong to was replaced.
 
     They stand in `pretrained_cfg["label_names"]` as timm has it, or in transformers' `config.id2label`. Those that came
     with weights belong to the classifier that came with them, however it is trained on: one put in its place has none,
-    until you write other names there, or the same ones to the classifier's own attribute `label_names`.
+    until you write other names there, or the same ones to the classifier's own attribute `label_names`. So has one with
+    another number of outputs than the configuration and its names agree on; names that never fitted are for an error.
 
     Args:
         model: of the zoo, of timm, of transformers, or any module that says as much about itself.
@@ -28,7 +29,8 @@ def labels_of(model: "nn.Module") -> tuple[str, ...]:
     if loaded is not None and names == loaded.labels and getattr(head, "label_names", None) != names:
         return ()
     outputs = getattr(head, "out_features", getattr(head, "out_channels", None))
-    return names if outputs in (None, len(names)) else ()
+    described = config_of(model).get("num_classes", len(names) if hasattr(model, "config") else None)
+    return () if outputs not in (None, described) and described == len(names) else names
 
 
 def classifier_of(model: "nn.Module") -> "nn.Module | None":

@@ -38,6 +38,12 @@ def test_what_is_in_it(bundled, exported, preprocess):
     assert "Licence of the weights: not stated" in page
 
 
+def test_a_folder_of_changed_weights_says_so(exported, tmp_path):
+    file = retargeted(exported.path, tmp_path / "other", "portable", changed_since="tiny.test")
+    write_bundle(file, tmp_path / "bundle")
+    assert ", changed since tiny.test." in (tmp_path / "bundle" / "README.md").read_text("utf-8")
+
+
 def test_text_folder_keeps_its_tokenizer(text_bundled, text_given):
     stored = text_given.text_preprocess
     assert (text_bundled / "tokenizer.json").read_bytes() == stored.tokenizer.encode("utf-8")
