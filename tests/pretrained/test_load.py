@@ -108,7 +108,7 @@ def test_every_name_that_does_not_fit_is_listed_with_both_sides(state):
     text = str(caught.value)
     assert text.startswith("weights.safetensors does not fit CifarTransformer: 4 of ")
     assert "head.weight: file has (5, 8), model needs (3, 8)" in text
-    assert "norm.a: file has nothing, model needs ()" in text
+    assert "norm.a: file has nothing, model needs (1,)" in text
     assert "old.bias: file has (4,), model has nothing of that name" in text
     assert "head.bias: file has torch.int64, model needs torch.float32" in text
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
