@@ -9,7 +9,7 @@ from export.bench.files import Contender
 from export.parity.shipped import shipped_images
 from export.pipeline import export
 from export.quantize.request import ANY_ACCURACY
-from export.random_weights import stir
+from export.random_weights import seeded, stir
 from export.runtime.engine import engine_here
 from export.targets import ExportTarget, get_precision, get_target, list_targets
 from zoo.benchmarks.twins import twin_of
@@ -50,7 +50,7 @@ def export_contenders(
     """Export a model and its twin, each twin once.
 
     Args:
-        model: a name of the zoo; without a tag it gets random weights, see `stir`.
+        model: a name of the zoo; without a tag it gets random weights, the same each time; see `stir`.
         targets: what to export the model for.
         changes: arguments of `zoo.create_model` that make the twin, over those of `twin_of`.
         folder: where the files go.
@@ -60,10 +60,11 @@ def export_contenders(
     Raises:
         ZooError: whatever `export` raises.
     """
-    network = zoo.create_model(model)
     spec = find_spec(model.partition(".")[0])
     changes = twin_of(spec.name) | changes
-    twin = zoo.create_model(spec.name, pretrained=False, **changes)  # type: ignore[arg-type]
+    with seeded():
+        network = zoo.create_model(model)
+        twin = zoo.create_model(spec.name, pretrained=False, **changes)  # type: ignore[arg-type]
     if identity_of(network).tag is None:
         stir(network)
     folder.mkdir(parents=True, exist_ok=True)

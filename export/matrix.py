@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 import zoo
@@ -19,7 +18,7 @@ from export.parity.shipped import shipped_images
 from export.plan import make_plan
 from export.quantize.request import ANY_ACCURACY, Int8Request
 from export.quantize.work import Int8Work
-from export.random_weights import stir
+from export.random_weights import seeded, stir
 from export.shared import Shared
 from export.source import Source, read_source
 from export.targets import ExportTarget, get_precision, get_target, list_targets
@@ -139,8 +138,7 @@ def _source(model: str | Path | nn.Module, img_size: int | None) -> Source:
 
 def _untrained(model: str, img_size: int | None) -> nn.Module:
     """The same random weights each time; a network with positions for one image size is built for the one asked for."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded():
         network = zoo.create_model(model, pretrained=False)
         if img_size is not None and config_of(network).get("fixed_input_size"):
             network = zoo.create_model(model, pretrained=False, img_size=img_size)

@@ -1,5 +1,8 @@
 """Random weights as training leaves them, for networks that nobody has trained yet."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -12,6 +15,14 @@ PAIR_SPREAD = 0.3
 VECTOR_SPREAD, MATRIX_SPREAD = 0.1, 0.02
 # Of what BatchNorm scales by and has seen; the last one of a residual branch starts at 0.
 NORM_SPREAD = 0.3
+
+
+@contextmanager
+def seeded(seed: int = 0) -> Iterator[None]:
+    """Networks that are created here get the same weights each time; the caller's random numbers stay what they are."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def stir(model: nn.Module, seed: int = 0) -> nn.Module:

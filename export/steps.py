@@ -24,7 +24,7 @@ from export.passes.fold_output_scale import FoldOutputScale
 from export.passes.fuse_add import FuseAdd
 from export.passes.fuse_pair import FusePair
 from export.passes.merge_salu import MergeSalu
-from export.passes.name_nodes import NameNodes
+from export.passes.name_nodes import NameMeans, NameNodes
 from export.passes.stamp_metadata import StampMetadata
 from export.passes.write_out import WriteOut
 from export.passes.write_out_fles import WriteOutFles
@@ -35,12 +35,13 @@ from zoo._files import write_together
 
 
 def trace(job: Job) -> None:
-    """Turn the model into a graph; see `export.lower.to_onnx.lower`."""
+    """Turn the model into a graph; see `export.lower.to_onnx.lower` and `NameMeans`."""
     source, target = job.source, job.target
     if source.shared is None:
         job.graph = lower(source, target)
     else:
         job.graph = source.shared.graph(target.opset, target.ir_version, lambda: lower(source, target))
+    NameMeans()(job.graph)
 
 
 def simplify(job: Job) -> None:

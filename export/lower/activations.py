@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from export.operators import ATTRIBUTES, DOMAIN, VERSION
-from zoo.activations import GALU, SALU, SWALU, FleS
+from zoo.activations import GALU, SALU, SWALU, FleS, fles
+from zoo.activations._fles_network import POSITIVE
 from zoo.activations._pair import LearnedPair
+from zoo.activations._statistics import along_positions
 from zoo.activations._unit import guard
 
 # Exactly these classes: a subclass may compute something else.
@@ -20,8 +22,8 @@ OPERATORS: dict[type[LearnedPair], str] = {SALU: "Salu", SWALU: "Swalu", GALU: "
 def one_node_each(model: nn.Module) -> Iterator[None]:
     """Let every SALU, SWALU and GALU of `model` be traced as one node, and FleS as two, for the time of one export.
 
-    FleS becomes PositiveMean, the network that predicts its coefficients, and FlesGate. Statistics of another kind (a
-    mask, the variants without positive means) are traced as they are, and so is "adas", which has no such gate.
+    FleS becomes PositiveMean, the network that predicts its coefficients, and FlesGate. Variants without positive means
+    are traced without the first, "adas", whose gate is shifted, without the last.
 
     The functional forms, called by a user's own module, are traced as the standard operators they consist of.
     """
@@ -39,7 +41,7 @@ def one_node_each(model: nn.Module) -> Iterator[None]:
 def _forward_of(module: nn.Module) -> Callable[..., Tensor] | None:
     if type(module) in OPERATORS:
         return _pair(module)
-    if type(module) is FleS and module.variant != "adas":
+    if type(module) is FleS:
         return _fles(module)
     return None
 
@@ -67,12 +69,23 @@ def _fles(module: FleS) -> Callable[..., Tensor]:
     """The module's forward with its positive mean and its gate as nodes."""
 
     def forward(x: Tensor, mask: Tensor | None = None) -> Tensor:
-        channels, mean = {"axis": module.channel_axis % x.ndim, "block": 1}, None
-        if mask is None and module.variant == "fles":
-            mean = _node("PositiveMean", (x,), channels, (x.shape[0], module.num_features))
+        mean = _positive_mean(module, x, mask) if module.variant in POSITIVE else None
         vertical, horizontal = module.coefficients(x, mask, mean)
+        if module.variant == "adas":
+            return fles(x, vertical, horizontal, module.shift(x, mask))
         missing = (1,) * (x.ndim - vertical.ndim)
         vertical, horizontal = (value.view(*missing, *value.shape) for value in (vertical, horizontal))
+        channels = {"axis": module.channel_axis % x.ndim, "block": 1}
         return _node("FlesGate", (x, vertical, horizontal), channels, x.shape)
 
     return forward
+
+
+def _positive_mean(module: FleS, x: Tensor, mask: Tensor | None) -> Tensor:
+    """The statistics as a node: masked positions are not positive; over a batch, that is all of one sample."""
+    axis = module.channel_axis % x.ndim
+    if mask is not None:
+        x = torch.where(along_positions(mask, x, axis), x, 0.0)
+    if module.variant == "proto":
+        x, axis = x[None], axis + 1
+    return _node("PositiveMean", (x,), {"axis": axis, "block": 1}, (x.shape[0], module.num_features))

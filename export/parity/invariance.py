@@ -4,16 +4,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from export.inputs import Feeds, TextInputSpec
 from export.inputs.text import IDS, TYPES
-from export.parity.edges import Edges
+from export.parity.compare import allowance, compare
+from export.parity.given import Ran
 from export.parity.probes import spaced
 from export.parity.sides import Sides
 from export.parity.text_probes import pad_id
 from export.parity.text_samples import join
-from export.parity.tolerances import SMALLEST_SCALE, Tolerance
+from export.parity.tolerances import Tolerance
+from export.runtime.means import MAX_GAP
 
 PADDED_BY = (1, 8, 16, 32, 64, 128)
 # As many texts, from the shortest to the longest, are padded to every length.
@@ -27,12 +27,12 @@ class Invariance:
 
     Args:
         name: what was done to the texts.
-        torch: largest change of a logit in PyTorch, relative to the largest |logit| of the text.
+        torch: largest change of a logit in PyTorch, relative to the largest |logit| of the text. Where it exceeds the
+            tolerance, the means of FleS may have jumped: then the largest distance from PyTorch on the text alone,
+            given the means that the text had before and after the change.
         onnxruntime: the same in the exported file.
         lengths: for each text, its number of tokens and that of the batch it was put into.
         allowed: the largest change that passed or would have.
-        jumps: elements next to zero that were put on the same side first; see `export.parity.edges`.
-        jump_change: largest change where that was done, before it.
         problems: what was wrong; empty if nothing.
     """
 
@@ -41,8 +41,6 @@ class Invariance:
     onnxruntime: float
     lengths: tuple[tuple[int, int], ...]
     allowed: float
-    jumps: int
-    jump_change: float
     problems: tuple[str, ...]
 
 
@@ -66,16 +64,6 @@ class Trial:
         return self.feeds[IDS].shape[1]
 
 
-@dataclass(frozen=True)
-class _Change:
-    """How much a trial changed a text's logits in one runtime, with the jumps that were set aside."""
-
-    size: float
-    allowed: float
-    jumps: int = 0
-    before: float = 0.0
-
-
 class InvarianceCheck:
     """The changes for a list of texts, run one by one.
 
@@ -83,16 +71,13 @@ class InvarianceCheck:
         texts: inputs of single texts, (1, tokens).
         spec: the model's input.
         sides: the two runtimes.
-        edges: the jumps of FleS in them.
         limit: how much logits may change.
     """
 
-    def __init__(
-        self, texts: Sequence[Feeds], spec: TextInputSpec, sides: Sides, edges: Edges, limit: Tolerance
-    ) -> None:
-        self.texts, self.sides, self.edges, self.limit = list(texts), sides, edges, limit
+    def __init__(self, texts: Sequence[Feeds], spec: TextInputSpec, sides: Sides, limit: Tolerance) -> None:
+        self.texts, self.sides, self.limit = list(texts), sides, limit
         self.cases = dict(_padded_cases(self.texts, spec))
-        self._alone: dict[int, tuple[Tensor, Tensor]] = {}
+        self._alone: dict[int, tuple[Ran, Ran]] = {}
 
     def __len__(self) -> int:
         return len(self.cases) + 1
@@ -106,74 +91,56 @@ class InvarianceCheck:
         """
         for name, trials in (self.cases | {"in a batch with other texts": company}).items():
             # Trials of one batch stand side by side; it is run once.
-            runs: dict[int, tuple[Tensor, Tensor]] = {}
+            runs: dict[int, tuple[Ran, Ran]] = {}
             changes = []
             for trial in trials:
                 if id(trial.feeds) not in runs:
-                    runs = {id(trial.feeds): (self.sides.torch(trial.feeds), self.sides.runtime(trial.feeds))}
-                changes.append([self._change(trial, i, runs[id(trial.feeds)][i], floor) for i in range(len(_SIDES))])
+                    runs = {id(trial.feeds): self._both(trial.feeds)}
+                if trial.text not in self._alone:
+                    self._alone[trial.text] = self._both(self.texts[trial.text])
+                pairs = zip(self._alone[trial.text], runs[id(trial.feeds)], strict=True)
+                changes.append([self._change(trial, alone, ran.row(trial.row), floor) for alone, ran in pairs])
             yield self._judge(name, trials, changes)
 
-    def _change(self, trial: Trial, side: int, logits: Tensor, floor: float) -> _Change:
-        """How far a text's logits have moved; a move beyond the limit is looked at for jumps."""
-        text = self.texts[trial.text]
-        if trial.text not in self._alone:
-            self._alone[trial.text] = self.sides.torch(text), self.sides.runtime(text)
-        alone = self._alone[trial.text][side]
-        moved = _distance(alone[0], logits[trial.row], floor)
+    def _both(self, feeds: Feeds) -> tuple[Ran, Ran]:
+        return self.sides.torch(feeds, {}), self.sides.runtime(feeds)
+
+    def _change(self, trial: Trial, alone: Ran, ran: Ran, floor: float) -> tuple[float, float]:
+        """How far a text's logits have moved, and how far they may."""
+        found = compare(alone.logits, ran.logits, None, floor)
+        moved = math.inf if found.undefined else found.max_rel
         if moved <= self.limit.max_rel:
-            return _Change(moved, self.limit.max_rel)
-        size, jumps = moved, 0
-        if self.edges.sites:
-            changed = self._same_side(trial, side, logits, floor)
-            unchanged = self._same_side(Trial(trial.text, text), side, alone, floor)
-            size, jumps = max(changed[0], unchanged[0]), changed[1] + unchanged[1]
-        within = jumps and size <= self.limit.max_rel
-        allowed = self.limit.max_rel if within else self._allowed(trial, floor)
-        return _Change(size, allowed, jumps, moved) if jumps and size <= allowed else _Change(moved, allowed)
+            return moved, self.limit.max_rel
+        pairs = [self._given(self.texts[trial.text], each, floor) for each in (alone, ran)]
+        return max(pairs, key=lambda pair: pair[0] - pair[1])
 
-    def _allowed(self, trial: Trial, floor: float) -> float:
-        """The limit for one trial, by how far PyTorch's float32 is from its own float64 before and after the change."""
-        own = max(self._own_error(Trial(trial.text, self.texts[trial.text]), floor), self._own_error(trial, floor))
-        return min(self.limit.most, max(self.limit.max_rel, self.limit.own_errors * own))
+    def _given(self, text: Feeds, ran: Ran, floor: float) -> tuple[float, float]:
+        """How far logits are from those of PyTorch for the text alone with the same means, and how far they may be."""
+        reference = self.sides.torch(text, ran.means)
+        found = compare(reference.logits, ran.logits, self.sides.exact(text, reference.means), floor)
+        proven = ran.same and not found.undefined and reference.largest_gap([0])[0] <= MAX_GAP
+        return found.max_rel if proven else math.inf, allowance(found, self.limit)
 
-    def _own_error(self, trial: Trial, floor: float) -> float:
-        logits, exact = self.sides.torch(trial.feeds), self.sides.exact(trial.feeds)
-        if exact is not None and self.edges.sites:
-            exact = self.edges.exact(trial.feeds, self.edges.of_torch(trial.feeds)[0])
-        return 0.0 if exact is None else _distance(exact[trial.row], logits[trial.row].double(), floor)
-
-    def _same_side(self, trial: Trial, side: int, logits: Tensor, floor: float) -> tuple[float, int]:
-        """How far a runtime's logits are from PyTorch's of the text alone, put on the same side; and its jumps."""
-        text, row = self.texts[trial.text], trial.row
-        inputs, again = (self.edges.of_torch if side == 0 else self.edges.of_file)(trial.feeds)
-        there = {path: x[row : row + 1, : text[IDS].shape[1]] for path, x in inputs.items()}
-        alone, jumps = self.edges.aligned(text, there)
-        return max(_distance(alone[0], logits[row], floor), _distance(again[row], logits[row], floor)), jumps
-
-    def _judge(self, name: str, trials: Sequence[Trial], changes: list[list[_Change]]) -> Invariance:
+    def _judge(self, name: str, trials: Sequence[Trial], changes: list[list[tuple[float, float]]]) -> Invariance:
         lengths = [(self.texts[trial.text][IDS].shape[1], trial.width) for trial in trials]
         worst, problems = [], []
         for side, column in zip(_SIDES, zip(*changes, strict=True), strict=True):
-            sizes = [change.size for change in column]
-            worst.append(max(sizes))
-            over = [change for change in column if change.size > change.allowed]
+            worst.append(max(size for size, _ in column))
+            over = [
+                (size, allowed, place) for (size, allowed), place in zip(column, lengths, strict=True) if size > allowed
+            ]
             if over:
-                most = max(over, key=lambda change: change.size)
-                tokens, width = lengths[sizes.index(most.size)]
+                most, allowed, (tokens, width) = max(over)
                 problems.append(
-                    f"{side}'s logits of a text of {tokens} tokens change by {most.size:.2e} of their size at length "
-                    f"{width}, allowed {most.allowed:.0e}"
+                    f"{side}'s logits of a text of {tokens} tokens change by {most:.2e} of their size at length "
+                    f"{width}, allowed {allowed:.0e}"
                 )
-        flat = [change for pair in changes for change in pair]
         return Invariance(
             name=name,
             torch=worst[0],
             onnxruntime=worst[1],
             lengths=tuple(lengths),
-            allowed=max(change.allowed for change in flat),
-            jumps=sum(change.jumps for change in flat),
-            jump_change=max(change.before for change in flat),
+            allowed=max(allowed for pair in changes for _, allowed in pair),
             problems=tuple(problems),
         )
 
@@ -199,8 +166,3 @@ def _other_padding(text: Feeds, length: int, spec: TextInputSpec) -> Feeds:
     feeds, tokens = join([text], spec.vocab_size - 1, length), text[IDS].shape[1]
     feeds[TYPES][:, tokens:] = spec.type_vocab_size - 1
     return feeds
-
-
-def _distance(alone: Tensor, found: Tensor, floor: float) -> float:
-    scale = max(float(alone.abs().max()), floor, SMALLEST_SCALE)
-    return float((found - alone).abs().nan_to_num(nan=math.inf, posinf=math.inf).max()) / scale

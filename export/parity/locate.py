@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from export.digest import unseal
 from export.inputs import Feeds
-from export.passes.name_nodes import module_of
+from export.parity.given import by_module, run_torch
+from export.passes.name_nodes import is_mean, module_of
 from export.runtime.session import Session, open_session, run_session
 
 Array = NDArray[Any]
@@ -33,7 +34,8 @@ def first_difference(
 ) -> str:
     """Name the first node that differs, in words.
 
-    PyTorch's modules are run one by one, the graph with all its intermediate values as outputs. A module whose output
+    PyTorch's modules are run one by one, the graph with all its intermediate values as outputs, and FleS is given the
+    graph's means where its input can have them; see `export.parity.given`. A module whose output
     occurs among the values of the graph is confirmed; the first one after the last confirmed module is the suspect
     (a module that an optimiser merged into the next occurs nowhere, so a single absence proves nothing). Among the
     nodes behind the last confirmed value, each is then recomputed alone by onnx's reference evaluator from the
@@ -49,7 +51,7 @@ def first_difference(
     graph = ir.from_proto(onnx.load_from_string(file)).graph
     nodes = list(graph)
     values = _run_graph(file, feeds, opener)
-    sites = _run_modules(model, feeds)
+    sites = _run_modules(model, feeds, values)
     position, confirmed = _last_confirmed(nodes, values, sites, max_rel)
     suspect = next((site.path for site in sites[confirmed + 1 :]), "")
     window = _window(nodes, position, suspect)
@@ -84,7 +86,7 @@ def _run_graph(file: bytes, feeds: Feeds, opener: Callable[..., Session]) -> dic
     return dict(zip(names, run_session(session, given, names), strict=True)) | given
 
 
-def _run_modules(model: nn.Module, feeds: Feeds) -> list[_Site]:
+def _run_modules(model: nn.Module, feeds: Feeds, values: dict[str, Array]) -> list[_Site]:
     sites: list[_Site] = []
 
     def hook(path: str) -> Any:
@@ -96,9 +98,9 @@ def _run_modules(model: nn.Module, feeds: Feeds) -> list[_Site]:
 
     leaves = [(name, module) for name, module in model.named_modules() if not any(True for _ in module.children())]
     handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
+    means = {name: torch.from_numpy(value) for name, value in values.items() if is_mean(name)}
     try:
-        with torch.inference_mode():
-            model(*feeds.values())
+        run_torch(model, feeds, by_module(model, means))
     finally:
         for handle in handles:
             handle.remove()

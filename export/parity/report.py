@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from export.parity.probes import EXTREME, IMAGES
 from zoo._files import write_atomic
 
 SUFFIX = ".parity.json"
-_NO_JUMPS = {"jumps": 0, "jump_rel": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class ProbeResult:
         allowed: the largest relative difference that passes.
         judged: False where `allowed` exceeds `ill_conditioned`, and only NaN and infinity count, and where the
             precision cannot hold what the model computes.
-        jumps: elements next to zero that PyTorch was given on the file's side; see `export.parity.edges`.
-        jump_rel: the relative difference before that was done; 0 if it was not.
+        mean_gap: how far the file's means of FleS, which PyTorch was given, are at most from those that its input can
+            have; see `export.runtime.means.gaps`. 0 if none were given.
         problems: what was wrong; empty if nothing.
     """
 
@@ -37,8 +37,7 @@ class ProbeResult:
     found: Comparison
     allowed: float
     judged: bool
-    jumps: int
-    jump_rel: float
+    mean_gap: float
     problems: tuple[str, ...]
 
 
@@ -124,14 +123,6 @@ class ParityReport:
         found = self.invariance
         return max((r.torch for r in found), default=0.0), max((r.onnxruntime for r in found), default=0.0)
 
-    def jumps(self) -> tuple[int, float]:
-        """How many elements next to zero were put on the same side, and how much they had changed logits at most.
-
-        See `export.parity.edges`.
-        """
-        pairs = [(r.jumps, r.jump_rel) for r in self.results] + [(r.jumps, r.jump_change) for r in self.invariance]
-        return sum(count for count, _ in pairs), max((size for _, size in pairs), default=0.0)
-
     def summary(self) -> str:
         """The outcome in one line."""
         if not self.results:
@@ -142,15 +133,12 @@ class ParityReport:
         count = len(self.results) + len(self.invariance)
         verdict = "passed" if self.passed else f"{len(self.failures())} of {count} probes failed"
         changes = "; padding and company change {:.1e} in PyTorch, {:.1e} in the file".format(*self.largest_change())
-        jumps, size = self.jumps()
-        aside = f"; {jumps} elements of FleS next to zero put on the same side, before {size:.1e}"
         return (
             f"{verdict}: {self.n_samples} {self.kind} {samples}; {len(extremes)} extremes max rel "
             f"{max(judged, default=0.0):.1e}, {self.n_not_judged} ill-conditioned and not judged; "
             f"new NaN {self.total('new_nans')}, undefined in PyTorch {self.total('undefined')}"
             + (f"; {self.not_run}" if self.not_run else "")
             + (changes if self.invariance else "")
-            + (aside if jumps else "")
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -165,8 +153,6 @@ class ParityReport:
         }
         if self.invariance:
             head |= dict(zip(("max_change_torch", "max_change_onnxruntime"), self.largest_change(), strict=True))
-        if self.jumps()[0]:
-            head |= dict(zip(("n_jumps", "max_jump"), self.jumps(), strict=True))
         plain: dict[str, Any] = _json_numbers(head | asdict(self))
         return plain
 
@@ -194,10 +180,7 @@ class ParityReport:
             # Reports written before there were texts and FleS have no such entries.
             stored = {"invariance": [], "engine": "", "not_run": "", "near_limit": []} | stored
             values = {field.name: stored[field.name] for field in fields(cls)}
-            results = tuple(
-                ProbeResult(**_NO_JUMPS | r | {"found": _comparison(r["found"]), "problems": tuple(r["problems"])})
-                for r in values["results"]
-            )
+            results = tuple(_result(entry) for entry in values["results"])
             invariance = tuple(_invariance(entry) for entry in values["invariance"])
             providers, near = tuple(values["providers"]), tuple(values["near_limit"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -228,7 +211,17 @@ def _comparison(stored: dict[str, Any]) -> Comparison:
     return Comparison(**values)
 
 
+def _result(stored: dict[str, Any]) -> ProbeResult:
+    values = _plain(ProbeResult, {"mean_gap": 0.0} | stored, ("allowed", "mean_gap"))
+    return ProbeResult(**values | {"found": _comparison(stored["found"])})
+
+
 def _invariance(stored: dict[str, Any]) -> Invariance:
-    numbers = {key: float(stored[key]) for key in ("torch", "onnxruntime", "allowed", "jump_change")}
     lengths = tuple((int(tokens), int(width)) for tokens, width in stored["lengths"])
-    return Invariance(**stored | numbers | {"lengths": lengths, "problems": tuple(stored["problems"])})
+    return Invariance(**_plain(Invariance, stored, ("torch", "onnxruntime", "allowed")) | {"lengths": lengths})
+
+
+def _plain(kind: type[ProbeResult | Invariance], stored: dict[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
+    """The entries that the class has today: older reports counted the jumps of FleS."""
+    values = {field.name: stored[field.name] for field in fields(kind)}
+    return values | {name: float(values[name]) for name in numbers} | {"problems": tuple(values["problems"])}

@@ -13,7 +13,6 @@ from export._versions import version_of
 from export.errors import ExportError
 from export.inputs import TextInputSpec
 from export.parity.collect import collect
-from export.parity.edges import Edges
 from export.parity.invariance import Invariance, InvarianceCheck, Trial
 from export.parity.judge import Answers, judge, median_size
 from export.parity.locate import first_difference
@@ -71,20 +70,17 @@ def check_parity(
     engine = engine_here(target, precision)
     collected = collect(source.input, samples, limit)
     probes = collected.probes
-    session = engine.open(file, threads=threads, spin=False, arranged=arranged)
-    sides = Sides(source.model, session, probes[0].feeds, source.shared)
-    edges = Edges(source.model, file, threads, sides.wide, engine.open)
+    sides = Sides(source.model, file, engine, probes[0].feeds, threads=threads, arranged=arranged, shared=source.shared)
     check = None
     if isinstance(source.input, TextInputSpec):
-        limit_of_change = TOLERANCES[precision, PADDING]
-        check = InvarianceCheck(collected.texts, source.input, sides, edges, limit_of_change)
+        check = InvarianceCheck(collected.texts, source.input, sides, TOLERANCES[precision, PADDING])
     total = len(probes) + (0 if check is None else len(check))
     answers: list[Answers] = []
     for probe in probes:
         answers.append(Answers.of(probe, sides))
         on_progress(len(answers), total)
     floor = SMALLEST_SCALE if check is None else median_size(answers)
-    results = tuple(judge(a, floor, TOLERANCES[precision, a.probe.kind], edges) for a in answers)
+    results = tuple(judge(a, floor, TOLERANCES[precision, a.probe.kind], source.model) for a in answers)
     invariance: list[Invariance] = []
     for found in () if check is None else check.run(_company(probes), floor):
         invariance.append(found)
@@ -97,7 +93,7 @@ def check_parity(
         weights_sha256=source.weights_sha256,
         file_sha256=hashlib.sha256(file).hexdigest(),
         samples=collected.described,
-        providers=tuple(session.get_providers()),
+        providers=tuple(sides.session.get_providers()),
         engine=engine.name,
         not_run=engine.not_run,
         versions=_versions(engine),

@@ -1,56 +1,85 @@
 """The sides that are compared: PyTorch in float32 and float64, and the exported file."""
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 
 from export.inputs import Feeds
-from export.runtime.session import Session, run_session
+from export.parity.given import Means, Ran, by_module, run_torch
+from export.passes.name_nodes import is_mean
+from export.runtime.engine import Engine
+from export.runtime.session import run_session
 from export.shared import Shared
 
 
 class Sides:
     """A model and its exported file, to be run on the same batches.
 
+    A float32 file is opened twice: as it will run, and with the means of FleS as further outputs, which must not change
+    a bit of its logits. PyTorch then computes with those means. In other precisions rounding moves more than single
+    elements over zero, and PyTorch keeps its own.
+
     `wide` is the model in float64, or None; then `without` says why.
 
     Args:
         model: as `Source.model`.
-        session: on the file.
+        file: the serialised ONNX file.
+        engine: what runs it.
         first: a batch to try float64 on.
-        shared: keeps PyTorch's logits for other files of the model; None computes them each time.
+        threads: of the runtime's sessions.
+        arranged: see `open_session`.
+        shared: keeps what PyTorch computes for other files of the model.
     """
 
-    def __init__(self, model: nn.Module, session: Session, first: Feeds, shared: Shared | None = None) -> None:
-        self.model, self.session, self.shared = model, session, shared
+    def __init__(
+        self,
+        model: nn.Module,
+        file: bytes,
+        engine: Engine,
+        first: Feeds,
+        *,
+        threads: int | None = None,
+        arranged: bool = True,
+        shared: Shared | None = None,
+    ) -> None:
+        self.model, self.shared = model, shared or Shared()
+        self.session = engine.open(file, threads=threads, spin=False, arranged=arranged)
+        made = [name for node in onnx.load_from_string(file).graph.node for name in node.output]
+        self._names = [name for name in made if is_mean(name)] if engine.precision == "float32" else []
+        self._shown = engine.open_shown(file, self._names, threads, arranged) if self._names else None
         self.wide, self.without = _in_float64(model, first)
 
-    def torch(self, feeds: Feeds) -> Tensor:
-        """PyTorch's logits in float32."""
-        return self._kept("float32", feeds, lambda: run_torch(self.model, feeds))
+    def torch(self, feeds: Feeds, given: Means) -> Ran:
+        """PyTorch in float32; with its own means where none are given."""
+        return self.shared.kept("float32", _all(feeds, given), lambda: run_torch(self.model, feeds, given))
 
-    def runtime(self, feeds: Feeds) -> Tensor:
-        """The file's logits."""
-        return torch.from_numpy(run_session(self.session, {name: value.numpy() for name, value in feeds.items()})[0])
-
-    def exact(self, feeds: Feeds) -> Tensor | None:
-        """PyTorch's logits in float64, if the model runs in it."""
+    def exact(self, feeds: Feeds, means: Means) -> Tensor | None:
+        """PyTorch's logits in float64 with the means of its float32, if the model runs in it."""
         wide = self.wide
-        return None if wide is None else self._kept("float64", feeds, lambda: run_torch(wide, widen(feeds)))
+        if wide is None:
+            return None
+        return self.shared.kept(
+            "float64", _all(feeds, means), lambda: run_torch(wide, widen(feeds), means, checked=False).logits
+        )
 
-    def _kept(self, kind: str, feeds: Feeds, run: Callable[[], Tensor]) -> Tensor:
-        return run() if self.shared is None else self.shared.logits(kind, feeds, run)
+    def runtime(self, feeds: Feeds) -> Ran:
+        """The file, with the means it computes with."""
+        given = {name: value.numpy() for name, value in feeds.items()}
+        logits = run_session(self.session, given)[0]
+        if self._shown is None:
+            return Ran(torch.from_numpy(logits), {})
+        again, *means = run_session(self._shown, given)
+        values = dict(zip(self._names, map(torch.from_numpy, means), strict=True))
+        same = logits.tobytes() == again.tobytes()
+        return Ran(torch.from_numpy(logits), by_module(self.model, values), same=same)
 
 
-def run_torch(model: nn.Module, feeds: Feeds) -> Tensor:
-    """A model's logits of a batch, without gradients and in full precision."""
-    with torch.inference_mode(), _full_precision():
-        logits: Tensor = model(*feeds.values())
-    return logits
+def _all(feeds: Feeds, means: Means) -> Feeds:
+    """Everything a run depends on, by name."""
+    return feeds | {f"{path} {i}": t for path, found in means.items() for i, t in enumerate(found)}
 
 
 def largest_inside(model: nn.Module, feeds: Feeds) -> float:
@@ -83,14 +112,3 @@ def _in_float64(model: nn.Module, first: Feeds) -> tuple[nn.Module | None, str]:
     except RuntimeError as error:
         return None, f"the model does not run in float64: {str(error).splitlines()[0]}"
     return wide, ""
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """PyTorch may be set to round the inputs of float32 matrix products to TF32 or bfloat16; not for a reference."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -56,8 +56,8 @@ TOLERANCES: dict[tuple[str, str], Tolerance] = {
         most=2e-4,
         same_top1=True,
         finite=True,
-        reason="As for images; FleS-BERT with 6 and 12 layers was measured at 1e-6 and 2e-6, the jumps of FleS set "
-        "aside (export.parity.edges). Fine-tuned, its coefficients can reach 30, and float32 itself loses digits on "
+        reason="As for images; FleS-BERT with 6 and 12 layers was measured at 1e-6 and 2e-6, with the same means of "
+        "FleS (export.parity.given). Fine-tuned, its coefficients can reach 30, and float32 itself loses digits on "
         "single texts: of 40 through the SST-2 weights one is 4e-5 from float64 in PyTorch and 5e-5 in ONNX Runtime, "
         "and changes as much when weights move by one rounding. Four of PyTorch's own errors are allowed there. "
         "A text between two classes has logits near zero, the difference of large terms, hence the median over all "
@@ -70,8 +70,8 @@ TOLERANCES: dict[tuple[str, str], Tolerance] = {
         same_top1=False,
         finite=True,
         reason="Padding adds exact zeros to sums over tokens, so all that may change is the order of their terms: "
-        "measured at 2e-6 and below, like the difference of the two runtimes, with the jumps of FleS set aside. A mean "
-        "that counts one token of padding among a hundred changes logits by 1e-3 and more. A text that float32 loses "
+        "measured at 2e-6 and below, like the difference of the two runtimes, with the same means of FleS. A mean that "
+        "counts one token of padding among a hundred changes logits by 1e-3 and more. A text that float32 loses "
         "digits on may move by four of PyTorch's own errors.",
     ),
     ("float32", EXTREME): Tolerance(

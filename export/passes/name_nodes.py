@@ -1,13 +1,37 @@
 """Readable node names, and nothing of the machine that exported."""
 
 import ast
+import re
 from collections import Counter
 
 import onnx_ir as ir
 
+from export.operators import is_operator
+
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 # What PyTorch writes where it made a node itself, outside any module.
 _NO_MODULE = "_empty_nn_module_stack"
+
+
+_MEAN = "positive_mean"
+
+
+class NameMeans(ir.passes.InPlacePass):
+    """Name the statistics of FleS after its module, so that they are found in whatever becomes of the graph.
+
+    The output of a PositiveMean in module `layer1.0.act1` becomes `layer1.0.act1/positive_mean`, that of the module's
+    next call `layer1.0.act1/positive_mean_1`, and so on.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Rename in place."""
+        found = [node for node in model.graph if is_operator(node, "PositiveMean")]
+        calls: Counter[str] = Counter()
+        for node in found:
+            name = f"{_module_path(node)}/{_MEAN}"
+            node.outputs[0].name = name if not calls[name] else f"{name}_{calls[name]}"
+            calls[name] += 1
+        return ir.passes.PassResult(model, modified=bool(found))
 
 
 class NameNodes(ir.passes.InPlacePass):
@@ -36,9 +60,14 @@ class NameNodes(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=True)
 
 
-def module_of(node_name: str) -> str:
-    """The module path in a name that `NameNodes` gave; empty for code outside any submodule."""
-    return node_name.rpartition("/")[0]
+def module_of(name: str) -> str:
+    """The module path in a name that `NameNodes` or `NameMeans` gave; empty for code outside any submodule."""
+    return name.rpartition("/")[0]
+
+
+def is_mean(name: str) -> bool:
+    """Whether a value's name is one that `NameMeans` gave."""
+    return re.fullmatch(rf"{_MEAN}(_\d+)?", name.rpartition("/")[2]) is not None
 
 
 def _module_path(node: ir.Node) -> str:

@@ -14,6 +14,8 @@ from export.digest import check_unchanged
 from export.errors import ProviderError
 from export.metadata import PREFIX
 from export.runtime import openvino
+from export.runtime.machine import program
+from export.runtime.means import shown
 from export.runtime.providers import CPU, CUDA, TENSORRT
 from export.runtime.session import Session, open_session
 from export.targets import TARGETS, ExportTarget
@@ -71,6 +73,19 @@ class Engine:
         return open_session(
             model, list(self.providers), threads=threads, spin=spin, optimize=optimize, arranged=arranged
         )
+
+    def open_shown(self, model: bytes, names: list[str], threads: int | None, arranged: bool) -> Session:
+        """A session on the program that a file becomes here, with inner values of it as further outputs.
+
+        On ONNX Runtime's CPU provider the file is optimised or arranged first, so that the outputs change nothing; any
+        other runtime gets the file with the outputs in it.
+
+        Raises:
+            As `open`.
+        """
+        on_cpu = [name for name, _ in self.providers] == [CPU]
+        made = shown(program(model, arranged) if on_cpu else model, names)
+        return self.open(made, threads=threads, spin=False, optimize=not on_cpu)
 
 
 ROUNDED = ("tf32", "float16", "bfloat16")

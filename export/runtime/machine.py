@@ -4,45 +4,48 @@ import hashlib
 import json
 import platform
 import warnings
-from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from export.errors import BlockedLayoutError
-from export.native import NativeLibrary, register
+from export.native import NativeLibrary, library, register
+from export.runtime.means import MAX_GAP, gaps, shown, taken
+from export.runtime.optimised import optimised, uses_operators
 from zoo._files import write_together
 from zoo.errors import OutputError
 from zoo.native import cache_folder
 
 # float32 in another order of summation; a misplaced operator is off by 1e-2 and more.
 MAX_REL = 1e-5
-_BATCH, _DRAWS = 2, 3
+_BATCH = 2
+Array: TypeAlias = NDArray[Any]
 
 
 class BlockedLayoutWarning(UserWarning):
     """A file runs without the blocked layout, or its arrangement could not be kept."""
 
 
-def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | None:
+def arranged_for_this_machine(file: bytes, operators: NativeLibrary) -> bytes | None:
     """A file with our operators in ONNX Runtime's blocked or, on uint8, integer layout; None to run it as it is.
 
     It is arranged on first use and kept in the cache beside the compiled operators, under a name made from the file,
     the release of ONNX Runtime, the processor and the operators; what is kept for another machine is therefore not
     found. That there is nothing to arrange is kept too. Before an arrangement is kept its outputs on random input are
-    compared with those of the file itself.
+    compared with those of the file itself, given the same means of FleS; see `export.runtime.means`.
 
     Args:
         file: an ONNX file with operators of ours.
-        library: what computes them.
+        operators: what computes them.
 
     Returns:
         The arranged file, to be opened with optimisation off. None where no convolution is kept in that layout, and,
         with a `BlockedLayoutWarning`, where the arrangement fails or computes something else.
     """
-    place = cache_folder().parent / "blocked" / f"{_key(file, library)}.onnx"
+    place = cache_folder().parent / "blocked" / f"{_key(file, operators)}.onnx"
     kept = _read(place)
     if kept is not None:
         return kept or None
@@ -58,14 +61,25 @@ def arranged_for_this_machine(file: bytes, library: NativeLibrary) -> bytes | No
     return found
 
 
+def program(file: bytes, arranged: bool) -> bytes:
+    """What ONNX Runtime makes of a file on this machine's CPU, to be opened with optimisation off.
+
+    Args:
+        file: an ONNX file.
+        arranged: in this machine's layout, if it has operators of ours; see `arranged_for_this_machine`.
+    """
+    found = arranged_for_this_machine(file, library()) if arranged and uses_operators(file) else None
+    return found or bytes(optimised(file).SerializeToString())
+
+
 def _arrange(file: bytes) -> bytes | None:
     from export.runtime import blocked, integer  # with onnx_ir, which takes its time and is needed once per file
 
     return integer.arrange(file) if integer.holds_tables(file) else blocked.arrange(file)
 
 
-def _key(file: bytes, library: NativeLibrary) -> str:
-    parts = (hashlib.sha256(file).hexdigest(), onnxruntime.__version__, _processor(), library.sha256)
+def _key(file: bytes, operators: NativeLibrary) -> str:
+    parts = (hashlib.sha256(file).hexdigest(), onnxruntime.__version__, _processor(), operators.sha256)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -106,32 +120,34 @@ def _keep(place: Path, content: bytes) -> None:
 
 
 def _compare(file: bytes, arranged: bytes) -> None:
-    # FleS's mean jumps where rounding moves an element over zero, so a draw may differ; a wrong graph always does.
-    draws = range(_DRAWS)
-    pairs = zip(_run(file, True, draws), _run(arranged, False, draws), strict=True)
-    if not any(_alike(expected, found) for expected, found in pairs):
+    """Run both on the same random input, the file itself with the means that FleS has in the arranged one."""
+    plain, means = taken(file)
+    other = _open(shown(arranged, [mean.t for mean in means]), optimize=False)
+    random = np.random.default_rng(0)
+    shapes = {g.name: [d if isinstance(d, int) else _BATCH for d in g.shape] for g in other.get_inputs()}
+    feeds = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    found = _run(other, feeds)
+    given = feeds | {mean.t: found.pop(mean.t) for mean in means}
+    expected = _run(_open(plain, optimize=True), given) | feeds
+    can_be = all((gaps(given[mean.t], expected[mean.x], mean.axis) <= MAX_GAP).all() for mean in means)
+    if not can_be or not all(_alike(expected[name], value) for name, value in found.items()):
         raise BlockedLayoutError("in the blocked layout it computes something else")
 
 
-def _alike(expected: list[NDArray[np.floating]], found: list[NDArray[np.floating]]) -> bool:
-    for a, b in zip(expected, found, strict=True):
-        scale = float(np.abs(a).max(initial=0.0)) or 1.0
-        if a.shape != b.shape or not np.abs(a - b).max(initial=0.0) <= MAX_REL * scale:
-            return False
-    return True
+def _alike(expected: Array, found: Array) -> bool:
+    scale = float(np.abs(expected).max(initial=0.0)) or 1.0
+    return expected.shape == found.shape and bool(np.abs(expected - found).max(initial=0.0) <= MAX_REL * scale)
 
 
-def _run(file: bytes, optimize: bool, draws: Iterable[int]) -> Iterator[list[NDArray[np.floating]]]:
+def _run(session: onnxruntime.InferenceSession, feeds: dict[str, Array]) -> dict[str, Array]:  # noqa: TID251
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, map(np.asarray, session.run(names, feeds)), strict=True))
+
+
+def _open(file: bytes, optimize: bool) -> onnxruntime.InferenceSession:  # noqa: TID251 the file against itself, on the CPU
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     register(options)
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(  # noqa: TID251 the file against itself, on the CPU
-        file, options, providers=["CPUExecutionProvider"]
-    )
-    shapes = {g.name: [d if isinstance(d, int) else _BATCH for d in g.shape] for g in session.get_inputs()}
-    for draw in draws:
-        random = np.random.default_rng(draw)
-        feeds = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-        yield [np.asarray(value) for value in session.run(None, feeds)]
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])  # noqa: TID251

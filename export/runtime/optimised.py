@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from export.native import register
+from export.native import DOMAIN, register
 
 
 def optimised(file: bytes) -> onnx.ModelProto:
@@ -16,13 +16,19 @@ def optimised(file: bytes) -> onnx.ModelProto:
         file: an ONNX file; operators of ours in it stay as they are.
 
     Raises:
-        NativeError: our operators cannot be had.
+        NativeError: it has such operators, and they cannot be had.
     """
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "optimised.onnx"
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.optimized_model_filepath = str(saved)
-        register(options)
+        if uses_operators(file):
+            register(options)
         onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])  # noqa: TID251 to save, not run
         return onnx.load(saved)
+
+
+def uses_operators(file: bytes) -> bool:
+    """Whether a file has operators of ours."""
+    return any(opset.domain == DOMAIN for opset in onnx.load_from_string(file).opset_import)

@@ -26,6 +26,7 @@ class Site:
         channels: of a map.
         coefficients: names of what a gate reads beside the map.
         kept: those that are outputs of the graph for the time.
+        output: the name of what the operator computes.
     """
 
     name: str
@@ -33,6 +34,10 @@ class Site:
     channels: int
     coefficients: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    output: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.output = str(self.node.outputs[0].name)
 
     def put_in(self, graph: ir.Graph) -> None:
         """Replace the operator by stand-ins."""
@@ -109,6 +114,7 @@ class Site:
         x: ir.Value = chain[-1].inputs[0]  # type: ignore[assignment]
         made = self._with_channels(x, [x], block)
         ir.convenience.replace_nodes_and_values(graph, flat, chain, [made], flat.outputs, made.outputs)
+        made.outputs[0].name = self.output  # by which parity finds the mean
 
     def _with_channels(self, x: ir.Value, inputs: list[ir.Value], block: int) -> ir.Node:
         """The operator on x, which is in blocks of channels or not."""

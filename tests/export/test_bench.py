@@ -4,10 +4,11 @@ import json
 import shutil
 
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from export import ModelMismatchError, ParityError
+from export import ModelMismatchError, ParityError, contenders
 from export.bench.files import Contender, bench_files
 from export.contenders import timed_targets
 from export.parity.report import report_path
@@ -16,6 +17,7 @@ from zoo.benchmarks.twins import twin_of
 from zoo.cli import build_app
 from zoo.errors import ConfigurationError, UnknownNameError
 from zoo.models import list_models
+from zoo.pretrained.identity import weights_digest
 
 
 @pytest.fixture
@@ -94,6 +96,16 @@ def test_every_model_has_a_twin():
     assert twin_of("salunet_c50") == {"norm": "batchnorm", "act": "relu"}
     with pytest.raises(UnknownNameError):
         twin_of("resnet9000")
+
+
+def test_an_untrained_network_and_its_twin_have_the_same_weights_each_time(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(contenders, "export", lambda network, *_, **__: seen.append(weights_digest(network)))
+    for _ in range(2):
+        torch.rand(1)
+        contenders.export_contenders("fles_poolformer_cifar", [get_target("portable")], {}, tmp_path)
+    assert seen[:2] == seen[2:]
+    assert seen[0] != seen[1]
 
 
 def test_the_command_exports_both_and_compares(tmp_path):

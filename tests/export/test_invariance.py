@@ -1,13 +1,13 @@
-"""Which side jumped: verdicts of the invariance check on made-up runtimes."""
+"""Verdicts of the invariance check on made-up runtimes, whose one mean of FleS is their logit's whole part."""
 
 import re
-from types import SimpleNamespace
 
 import pytest
 import torch
 from tiny_text_model import some_tokens
 
 from export import TextInputSpec
+from export.parity.given import Ran
 from export.parity.invariance import InvarianceCheck
 from export.parity.tolerances import PADDING, TOLERANCES
 
@@ -15,64 +15,74 @@ LIMIT = TOLERANCES["float32", PADDING]
 TEXT = some_tokens(1, 3)
 
 
-def ran(torch_alone, torch_padded, file_alone, file_padded, explained=(), exact=None):
-    """The figures of one text in runtimes with these logits; `aligned` gives those that are `explained` by a jump."""
+class MadeUp:
+    """Runtimes with these logits for one text; PyTorch gives a mean back as its logit, off by `error`."""
 
-    def gives(alone, padded):
-        return lambda feeds: torch.tensor([[alone if feeds["input_ids"].shape[1] == 3 else padded]])
+    def __init__(self, torch_alone, torch_padded, file_alone, file_padded, error=0.0, own=0.0, gap=0.0, same=True):
+        self.logits = {"torch": (torch_alone, torch_padded), "file": (file_alone, file_padded)}
+        self.error, self.own, self.gap, self.same = error, own, gap, same
 
-    torch_side, file_side = gives(torch_alone, torch_padded), gives(file_alone, file_padded)
-    sides = SimpleNamespace(torch=torch_side, runtime=file_side, exact=exact or (lambda _feeds: None))
+    def _ran(self, side, feeds):
+        logit = torch.tensor([[self.logits[side][feeds["input_ids"].shape[1] > 3]]])
+        return Ran(logit, {"site": [logit]}, same=self.same or side == "torch")
 
-    def entering(side):
-        return lambda feeds: ({"site": side(feeds)[:, :, None]}, side(feeds))
+    def runtime(self, feeds):
+        return self._ran("file", feeds)
 
-    def aligned(_text, there):
-        value = float(there["site"])
-        found = value if round(value, 3) in explained else torch_alone
-        return torch.tensor([[found]]), int(abs(found - torch_alone) > 1e-6)
+    def torch(self, feeds, given):
+        if not given:
+            return self._ran("torch", feeds)
+        return Ran(given["site"][0] + self.error, given, {"site": torch.tensor([self.gap])})
 
-    def aligned_exact(feeds, _there):
-        return sides.exact(feeds)
+    def exact(self, feeds, means):
+        return means["site"][0].double() + self.error + self.own
 
-    edges = SimpleNamespace(
-        sites=("site",),
-        of_torch=entering(torch_side),
-        of_file=entering(file_side),
-        aligned=aligned,
-        exact=aligned_exact,
-    )
-    check = InvarianceCheck([TEXT], TextInputSpec(8, 20), sides, edges, LIMIT)
+
+def ran(*logits, **options):
+    check = InvarianceCheck([TEXT], TextInputSpec(8, 20), MadeUp(*logits, **options), LIMIT)
     return next(check.run([], 1.0))
 
 
-@pytest.mark.parametrize(
-    "logits",
-    [(1.0, 1.1, 1.0, 1.0), (1.0, 1.0, 1.0, 1.1), (1.0, 1.0, 1.1, 1.0), (1.1, 1.1, 1.0, 1.1)],
-    ids=["PyTorch padded", "file padded", "file alone", "file alone, PyTorch on the other side"],
-)
-def test_whichever_side_jumped_is_told(logits):
-    found = ran(*logits, explained=(1.0, 1.1))
+JUMPS = {
+    "PyTorch padded": (1.0, 1.1, 1.0, 1.0),
+    "file padded": (1.0, 1.0, 1.0, 1.1),
+    "file alone": (1.0, 1.0, 1.1, 1.0),
+    "file alone, PyTorch on the other side": (1.1, 1.1, 1.0, 1.1),
+}
+
+
+@pytest.mark.parametrize("logits", JUMPS.values(), ids=JUMPS.keys())
+def test_whichever_side_jumped_the_means_explain_it(logits):
+    found = ran(*logits)
     assert not found.problems
-    assert found.jumps == 1
-    assert found.jump_change == pytest.approx(0.1, rel=0.1)
     assert max(found.torch, found.onnxruntime) <= LIMIT.max_rel
 
 
-@pytest.mark.parametrize("logits", [(1.0, 1.1, 1.0, 1.0), (1.0, 1.0, 1.0, 1.1), (1.0, 1.0, 1.1, 1.0)])
-def test_what_no_jump_explains_is_a_problem(logits):
-    found = ran(*logits)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"error": 1e-3}, {"gap": 1e-2}, {"gap": float("inf")}],
+    ids=["other logits", "a mean that cannot be", "inf"],
+)
+@pytest.mark.parametrize("logits", JUMPS.values(), ids=JUMPS.keys())
+def test_what_no_mean_explains_is_a_problem(logits, wrong):
+    found = ran(*logits, **wrong)
     assert len(found.problems) == 1
-    assert re.search(r"a text of 3 tokens change by (1.00e-01|9.09e-02) of their size at length 4", found.problems[0])
-    assert (found.jumps, found.jump_change) == (0, 0.0)
+    assert re.search(
+        r"a text of 3 tokens change by (1.00e-03|9.99e-04|inf) of their size at length 4", found.problems[0]
+    )
 
 
-def test_nan_is_a_problem():
-    assert len(ran(1.0, 1.0, 1.0, float("nan")).problems) == 1
+def test_means_of_another_program_explain_nothing():
+    assert len(ran(1.0, 1.0, 1.0, 1.1, same=False).problems) == 1
+
+
+@pytest.mark.parametrize("logits", [(1.0, 1.0, 1.0, float("nan")), (1.0, 1.0, float("nan"), 1.0)])
+def test_nan_is_a_problem(logits):
+    assert len(ran(*logits).problems) == 1
 
 
 def test_nothing_changes():
-    found = ran(1.0, 1.0, 2.0, 2.0)
+    found = ran(1.0, 1.0, 2.0, 2.0, error=1.0)
     assert (found.torch, found.onnxruntime, found.problems, found.lengths) == (0.0, 0.0, (), ((3, 4),))
 
 
@@ -80,11 +90,6 @@ def test_nothing_changes():
 def test_a_text_that_float32_loses_digits_on_may_move_by_them(own, passes):
     """Four of PyTorch's own errors, and never more than `most`."""
     moved = 3e-5 if own < 1 else 2 * LIMIT.most
-
-    def exact(feeds):
-        value = 1.0 + (own if feeds["input_ids"].shape[1] == 3 else moved)
-        return torch.tensor([[value]], dtype=torch.float64)
-
-    found = ran(1.0, 1.0 + moved, 1.0, 1.0, exact=exact)
+    found = ran(1.0, 1.0 + 2 * moved, 1.0, 1.0, error=moved, own=own)
     assert (not found.problems) == passes
     assert found.allowed == pytest.approx(min(LIMIT.most, max(LIMIT.max_rel, 4 * own)), rel=0.2)

@@ -8,16 +8,17 @@ import onnx
 import onnx_ir as ir
 import pytest
 import torch
-from tiny_text_model import CUT, LABELS, POSITIONS, VOCABULARY, some_tokens, text_model, worst_difference
+from tiny_text_model import CUT, LABELS, POSITIONS, VOCABULARY, some_tokens, text_model
 from tiny_texts import NAME, SPEC, make_model, preprocess, write_tokenizer
 
-from export import export, load_predictor, open_session
+from export import export, load_predictor
 from export.job import Job
 from export.metadata import DIGEST, FileMetadata
-from export.parity.edges import Edges
+from export.parity.compare import compare
+from export.parity.sides import Sides
 from export.passes.name_nodes import module_of
 from export.plan import make_plan
-from export.runtime.session import run_session
+from export.runtime.engine import engine_here
 from export.source import read_source
 from export.targets import get_target
 from zoo.activations import FleS
@@ -52,15 +53,16 @@ def test_graph_is_lean(text_exported):
 
 
 def test_every_length_and_batch_in_one_session(text_exported):
-    model, content = text_model(), text_exported.path.read_bytes()
-    session = open_session(content, threads=1)
-    edges = Edges(read_source(model).model, content, threads=1)
+    model, content = read_source(text_model()).model, text_exported.path.read_bytes()
+    sides = Sides(model, content, engine_here(get_target("portable"), "float32"), some_tokens(2, 3), threads=1)
     sizes = [(2, length) for length in range(1, 41)] + [(b, n) for b in (1, 3, 8, 17) for n in (1, 7, 40, POSITIONS)]
     for batch, length in sizes:
         feeds = some_tokens(batch, length)
-        (logits,) = run_session(session, {name: value.numpy() for name, value in feeds.items()})
-        assert logits.shape == (batch, len(LABELS))
-        assert worst_difference(edges, feeds, torch.from_numpy(logits)) <= 1e-5, (batch, length)
+        found = sides.runtime(feeds)
+        assert found.logits.shape == (batch, len(LABELS))
+        expected = sides.torch(feeds, found.means).logits
+        largest = float(expected.abs().max())
+        assert compare(expected, found.logits, floor=largest).max_rel <= 1e-5, (batch, length)
 
 
 def test_file_is_self_sufficient(text_exported, tmp_path):

@@ -1,11 +1,10 @@
-"""A small text model to export, plain ones that break a rule, and a comparison that knows FleS's jumps."""
+"""A small text model to export, and plain ones that break a rule."""
 
 import torch
 from tiny_texts import LABELS, NAME, SPEC, make_model, preprocess
 from torch import Tensor, nn
 
 from export.inputs import Feeds
-from export.parity.edges import Edges
 from zoo.models.text import TEXT_MODELS
 
 POSITIONS, CUT = 160, 90
@@ -36,12 +35,6 @@ def some_tokens(batch: int, length: int, seed: int = 0) -> Feeds:
     for row in range(batch - 1):
         mask[row, max(1, length - 1 - 2 * row) :] = 0
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-
-
-def worst_difference(edges: Edges, feeds: Feeds, logits: Tensor) -> float:
-    """How far logits of the file are from PyTorch's on the same side of FleS's jumps, relative to the largest."""
-    expected, _ = edges.aligned(feeds, edges.of_file(feeds)[0])
-    return float((logits - expected).abs().max() / expected.abs().max())
 
 
 class Pooled(nn.Module):

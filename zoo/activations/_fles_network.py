@@ -62,6 +62,8 @@ PARAMETERS: dict[Variant, tuple[ParameterSpec, ...]] = {
     "adas": _specs(*SIDES),
 }
 """What each variant learns."""
+POSITIVE: tuple[Variant, ...] = ("fles", "adas", "proto")
+"""Variants whose t is a positive mean: it jumps by 1/k where one of k positive elements passes zero."""
 
 
 def trunk_units(channels: int) -> int:
@@ -93,7 +95,7 @@ def coefficients(
         channel_axis: where they are.
         variant: which statistics are used, and how.
         parameters: those of `PARAMETERS[variant]` by name.
-        mean: the statistics t, (n, c), if they are known already; not for "dg" and "proto".
+        mean: the statistics t, (n, c), for "proto" (1, c), if they are known already; "dg" has none.
 
     Raises:
         ShapeError: x or the mask has another shape.
@@ -102,7 +104,7 @@ def coefficients(
     if variant == "dg":
         vertical, horizontal = parameters["gamma"], parameters["beta"]
     elif variant == "proto":
-        t = positive_mean(x, channel_axis, channels, mask, over_batch=True)
+        t = positive_mean(x, channel_axis, channels, mask, over_batch=True) if mean is None else mean
         vertical = 1 + F.layer_norm(t, [channels])
         horizontal = vertical
     else:

@@ -1,0 +1,67 @@
+"""Which means of FleS an input can have, where rounding decides about elements next to zero."""
+
+import numpy as np
+import pytest
+
+from export.runtime.means import MAX_GAP, NEXT_TO_ZERO, gaps
+
+X = np.random.default_rng(0).normal(size=(2, 5, 7, 9)).astype(np.float32)
+
+
+def mean_of(x: np.ndarray, keep: np.ndarray | bool = True) -> np.ndarray:
+    above = (x > 0) & keep
+    return (x * above).sum((2, 3)) / np.maximum(above.sum((2, 3)), 1)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -1])
+def test_the_mean_itself_can_be(axis):
+    assert gaps(mean_of(X), np.moveaxis(X, 1, axis), axis).max() < 1e-6
+
+
+def test_an_element_next_to_zero_counts_or_not():
+    x = X.copy()
+    x[0, 0, 0, :2] = np.array([0.9, -0.9]) * NEXT_TO_ZERO
+    t = mean_of(x)
+    for one_more in (-1, 0, 1):
+        k = (x[0, 0] > 0).sum()
+        t[0, 0] = x[0, 0].clip(0).sum() / (k + one_more)
+        assert gaps(t, x, 1).max() < 1e-6, one_more
+    for too_many in (-2, 2):
+        t[0, 0] = x[0, 0].clip(0).sum() / (k + too_many)
+        assert gaps(t, x, 1)[0, 0] > MAX_GAP, too_many
+
+
+def test_a_mean_that_no_rounding_causes():
+    total, k = X.clip(0).sum((2, 3)), (X > 0).sum((2, 3))
+    for wrong in (total / (k + 1), total / X[0, 0].size, X.mean((2, 3)), mean_of(X) * 1.001, -mean_of(X)):
+        assert gaps(wrong, X, 1).min() > MAX_GAP
+    assert np.isposinf(gaps(np.full_like(mean_of(X), np.nan), X, 1)).all()
+
+
+def test_channels_of_one_sign():
+    x = -np.abs(X)
+    assert gaps(np.zeros((2, 5), np.float32), x, 1).max() == 0
+    assert gaps(np.full((2, 5), 1e-3, np.float32), x, 1).min() > MAX_GAP
+    assert gaps(mean_of(-x), -x, 1).max() < 1e-6
+    assert gaps(np.zeros((2, 5), np.float32), np.zeros_like(X), 1).max() == 0
+
+
+def test_what_a_mask_hides_does_not_count():
+    keep = np.ones((2, 7, 9), bool)
+    keep[0, 3:], keep[1] = False, False
+    x = X.copy()
+    x[0, :, 5] = np.nan
+    found = gaps(mean_of(np.nan_to_num(x), keep[:, None]), x, 1, keep)
+    assert found[0].max() < 1e-6
+    assert np.isnan(found[1]).all(), "no position counts"
+    assert gaps(mean_of(X), X, 1, keep)[0].min() > MAX_GAP
+
+
+def test_nothing_is_asked_where_float32_ends():
+    largest = np.float32(np.finfo(np.float32).max)
+    for value in (np.nan, np.inf, largest):
+        x = X.copy()
+        x[0, 0, 0, :2] = value
+        found = gaps(np.full((2, 5), np.inf, np.float32), x, 1)
+        assert np.isnan(found[0, 0])
+        assert np.isposinf(found[1]).all()
