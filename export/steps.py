@@ -20,7 +20,9 @@ from export.operators import DOMAIN
 from export.parity.report import ParityReport, report_path
 from export.parity.run import check_parity
 from export.passes.check import CheckGraph
+from export.passes.flatten_chains import FlattenChains
 from export.passes.fold_output_scale import FoldOutputScale
+from export.passes.fold_pair_scale import FoldPairScale
 from export.passes.fuse_add import FuseAdd
 from export.passes.fuse_pair import FusePair
 from export.passes.merge_salu import MergeSalu
@@ -45,8 +47,8 @@ def trace(job: Job) -> None:
 
 
 def simplify(job: Job) -> None:
-    """Rewrite SALU and its gates by their exact identities; see `MergeSalu`, `FusePair` and `FoldOutputScale`."""
-    ir.passes.Sequential(MergeSalu(), FusePair(), FoldOutputScale())(job.need_graph())
+    """Rewrite SALU and its gates by their exact identities; see the passes."""
+    ir.passes.Sequential(MergeSalu(), FusePair(), FoldOutputScale(), FoldPairScale())(job.need_graph())
 
 
 def fuse(job: Job) -> None:
@@ -55,8 +57,10 @@ def fuse(job: Job) -> None:
 
 
 def write_out(job: Job) -> None:
-    """Leave standard operators only; see `WriteOut` and `WriteOutFles`."""
-    ir.passes.Sequential(WriteOut(), WriteOutFles())(job.need_graph())
+    """Leave standard operators only; see `WriteOut`, `FlattenChains` and `WriteOutFles`."""
+    # Nothing but ONNX Runtime on a CPU has a layout that a flat view keeps it from.
+    flat = [FlattenChains()] if job.target.place == "CPU" and not job.target.elsewhere else []
+    ir.passes.Sequential(WriteOut(), *flat, WriteOutFles())(job.need_graph())
 
 
 def name_nodes(job: Job) -> None:

@@ -29,3 +29,11 @@ def multiply(value: ir.Value, scale: float) -> None:
     assert stored is not None  # `is_own` has seen it
     before = stored.numpy()
     value.const_value = ir.tensor((before.astype(np.float64) * scale).astype(before.dtype), name=value.name)
+
+
+def kernels_behind(value: ir.Value) -> list[ir.Value]:
+    """The weights of all that read a value; nothing if one of the readers has none of its own."""
+    if value.is_graph_output() or any(use.idx != 0 or not is_layer(use.node) for use in value.uses()):
+        return []
+    kernels = [use.node.inputs[KERNEL[use.node.op_type]] for use in value.uses()]
+    return [kernel for kernel in kernels if kernel is not None] if all(is_own(kernel) for kernel in kernels) else []

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from export.operators import is_operator, make_node, values_of
 from export.passes._rewrite import replace
-from export.passes._weights import KERNEL, is_layer, is_own, multiply
+from export.passes._weights import kernels_behind, multiply
 from zoo.activations.algebra import Pair, fold_output_scale
 
 
@@ -28,7 +28,7 @@ class FoldOutputScale(ir.passes.InPlacePass):
                 continue
             a, b = values_of(node)
             height = math.sqrt(a / b)
-            kernels = _kernels_behind(node.outputs[0]) if height != 1 else []
+            kernels = kernels_behind(node.outputs[0]) if height != 1 else []
             for kernel in kernels:
                 multiply(kernel, height)
             if kernels:
@@ -36,11 +36,3 @@ class FoldOutputScale(ir.passes.InPlacePass):
                 replace(model.graph, [node], make_node("Salu", node.inputs, values, node.outputs[0]))
                 folded = True
         return ir.passes.PassResult(model, modified=folded)
-
-
-def _kernels_behind(value: ir.Value) -> list[ir.Value]:
-    """The weights of all that read a value; nothing if one of the readers has none of its own."""
-    if value.is_graph_output() or any(use.idx != 0 or not is_layer(use.node) for use in value.uses()):
-        return []
-    kernels = [use.node.inputs[KERNEL[use.node.op_type]] for use in value.uses()]
-    return [kernel for kernel in kernels if kernel is not None] if all(is_own(kernel) for kernel in kernels) else []

@@ -14,6 +14,9 @@ from zoo.activations.algebra import Pair, compose, geometry
 CUBIC_LIMIT = 2.0**36
 """Where the cubic argument of GALU is clipped, whose bound on x is rounded; elsewhere it is LIMIT."""
 
+WRITTEN = "salu_zoo.written_out"
+"""A note on every node that this pass makes; `NameNodes` drops it."""
+
 
 class WriteOut(ir.passes.InPlacePass):
     """Replace Salu, Swalu, Galu and SaluSwalu by few elementwise operators that keep every limit.
@@ -73,7 +76,7 @@ class _Site:
     def make(self, name: str, *inputs: ir.Value | float) -> ir.Value:
         """One standard operator of values and numbers."""
         given = [self.number(i) if isinstance(i, float) else i for i in inputs]
-        made = self.tape.op(name, given, metadata_props=dict(self.node.metadata_props))
+        made = self.tape.op(name, given, metadata_props=self.node.metadata_props | {WRITTEN: ""})
         made.shape, made.type = self.node.outputs[0].shape, self.node.outputs[0].type
         return made
 

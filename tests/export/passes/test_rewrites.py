@@ -6,8 +6,10 @@ import pytest
 from export.operators import values_of
 from export.passes.fold_input_scale import FoldInputScale
 from export.passes.fold_output_scale import FoldOutputScale
+from export.passes.fold_pair_scale import FoldPairScale
 from export.passes.fuse_pair import FusePair
 from export.passes.merge_salu import MergeSalu
+from export.passes.write_out import WriteOut
 
 from .graphs import Builder, before_and_after, names
 
@@ -151,3 +153,29 @@ def test_weights_are_rounded_once():
     for old, value in zip(before, made.weights, strict=True):
         exact = (old.astype(np.float64) * np.sqrt(3.0 * 0.2)).astype(np.float32)
         np.testing.assert_array_equal(value.const_value.numpy(), exact)
+
+
+@pytest.mark.parametrize("kind", ["Conv", "Conv without bias", "MatMul"])
+def test_the_height_of_a_pair_goes_into_the_weights_behind_it(kind):
+    def build():
+        made = Builder()
+        return made.model(layer(kind, made, made.ours("SaluSwalu", made.x, 3.0, 0.2, 0.6, 0.9)))
+
+    model, modified = before_and_after(build, FoldPairScale())
+    assert modified
+    a, b, c, d = values_of(model.graph[0])
+    assert a * b == pytest.approx(3.0 * 0.2)
+    assert 4 * (b / c + a * d) / (a * c) * b / a == pytest.approx(1)
+    written = build()
+    FoldPairScale()(written)
+    WriteOut()(written)
+    assert names(written).count("Mul") == 2  # the square and the product of the two factors
+
+
+def test_a_pair_that_others_than_layers_read_stays():
+    def build():
+        made = Builder()
+        pair = made.ours("SaluSwalu", made.x, 3.0, 0.2, 0.6, 0.9)
+        return made.model(made.standard("Add", pair, layer("Conv without bias", made, pair)))
+
+    assert not FoldPairScale()(build()).modified
