@@ -134,9 +134,9 @@ def _measure(job: Job, file: bytes) -> Measured:
     sides = open_plain(job.int8.need_given().graph, job.threads), session
     pairs = ([torch.from_numpy(logits_of(side, part)) for side in sides] for part in images)
     others = [compare(exact, found, None, SMALLEST_SCALE) for exact, found in pairs]
-    first = default_images(_spec(job).transform)[0][:EXACT]
-    defined = logits_of(open_plain(file, job.threads, optimize=False), first)
-    return Measured.of(own, others, logits_of(session, first), defined)
+    shipped = default_images(_spec(job).transform)[0]
+    defined = logits_of(open_plain(file, job.threads, optimize=False), shipped)
+    return Measured.of(own, others, logits_of(session, shipped), defined)
 
 
 def _report(

@@ -57,8 +57,8 @@ def prove_integers(
         results = held_against(given, measured, own=False).results
         report = replace(report, results=results + report.results, samples=f"{given.samples}, {report.samples}")
     assert isinstance(source.input, InputSpec)  # there are no integers for texts
-    images = default_images(source.input.transform)[0][:EXACT]
+    images = default_images(source.input.transform)[0]
     answers = measured.other_answers(logits_of(open_session(file, threads=threads, spin=False), images))
-    first, exact = report.results[0], check_exactness(file, images, threads)
+    first, exact = report.results[0], check_exactness(file, images[:EXACT], threads)
     kept = replace(first, problems=(*first.problems, *answers, *exact.problems))
     return replace(report, results=(kept, *report.results[1:]))

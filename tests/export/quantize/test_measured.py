@@ -30,7 +30,7 @@ def test_it_is_in_the_file_and_is_what_the_report_says(measured, report):
     assert measured.others.n == 16  # half of the calibration images
     assert measured.extremes == {r.name: r.found.max_rel for r in report.results if r.kind == "extreme"}
     assert len(measured.extremes) == 13
-    assert np.shape(measured.logits) == (8, 4)
+    assert np.shape(measured.logits) == (20, 4)
     assert measured.noise <= 1e-5
     assert Measured.read(measured.to_dict(), "x.onnx") == measured
     assert all(result.judged for result in report.results)
@@ -77,7 +77,7 @@ def test_other_logits_are_said(measured):
     assert measured.other_answers(logits) == ()
     assert "logits differ from those of its export by" in measured.other_answers(logits * np.float32(1.001))[0]
     assert measured.other_answers(logits * np.float32(np.nan))
-    assert "in shape" in measured.other_answers(logits[:, :3])[0]
+    assert "logits of shape (20, 3), (20, 4) at its export" in measured.other_answers(logits[:, :3])[0]
     noisy = replace(measured, noise=1e-3)
     assert noisy.other_answers(logits * np.float32(1.001)) == ()
 
