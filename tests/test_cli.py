@@ -72,6 +72,31 @@ def test_completion_answers_with_commands(repository: Path) -> None:
     assert answer.stdout.split() == ["evaluate"], answer.stderr
 
 
+THEIRS = ("export", "zoo", "timm", "datasets")
+
+
+@pytest.mark.parametrize(
+    ("mine", "arguments", "says"),
+    [
+        ({"export", "timm", "datasets"}, ("-m", "zoo", "list", "models", "salunet_c18"), "salunet_c18"),
+        ({"export"}, ("-m", "zoo", "export", "--help"), "--target"),
+        ({"zoo", "datasets"}, ("-m", "export.runtime", "--help"), "--threads"),
+        ({"zoo", "timm"}, ("-m", "export.native", "--help"), "instructions"),
+        ({*THEIRS}, ("-P", "-m", "zoo", "export", "--help"), "--target"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_the_working_directory_may_hold_modules_of_our_names(mine, arguments, says, tmp_path, repository) -> None:
+    """A file and a package of each name, none of which is ever run."""
+    for name in mine:
+        (tmp_path / name).mkdir()
+        for file in (tmp_path / f"{name}.py", tmp_path / name / "__init__.py"):
+            file.write_text("raise SystemExit('the user's file was run')\n", "utf-8")
+    done = python(*arguments, cwd=tmp_path, PYTHONPATH=str(repository))
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+
+
 def test_the_promised_commands_exist() -> None:
     promised = {"list", "info", "predict", "card", "adopt", "evaluate", "train", "export", "validate"}
     assert promised <= set(commands())
