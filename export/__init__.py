@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # `python -m export.native` looks into the working directory first, where a zoo.py is the user's; see `zoo.__main__`.
-_STARTED = sys.argv[:1] == ["-m"] and bool({"export.native", "export.runtime"} & {*sys.orig_argv})
-if _STARTED and not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]:
+if (
+    sys.argv[:1] == ["-m"]
+    and {"export.native", "export.runtime"} & {*sys.orig_argv}
+    and not sys.flags.safe_path
+    and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]
+):
     del sys.path[0]
 
 from export.errors import (
