@@ -88,6 +88,8 @@ def coefficients(
 ) -> tuple[Tensor, Tensor]:
     """κ_ve and κ_ho for x, in float32 at least, shaped to broadcast with x.
 
+    Compiled by torch.jit.script, the network follows autocast, from which it is kept out otherwise.
+
     Args:
         x: (n, ..., c, ...).
         mask: (n, *positions), nonzero where a position counts; None counts all.

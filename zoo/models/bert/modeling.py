@@ -128,13 +128,13 @@ class FlesBertModel(FlesBertPreTrainedModel, BertModel):  # type: ignore[misc]
             ShapeError: the attention mask has another number of axes.
         """
         if attention_mask is not None:
-            attention_mask, kept = self._masks(attention_mask)
             given = input_ids if inputs_embeds is None else inputs_embeds
-            kwargs.setdefault("token_mask", kept if given is None else kept.expand(given.shape[0], -1))
+            attention_mask, kept = self._masks(attention_mask, 1 if given is None else given.shape[0])
+            kwargs.setdefault("token_mask", kept)
         return super().forward(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
 
-    def _masks(self, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The mask as the attention takes it, and (n or 1, tokens), nonzero where a token counts."""
+    def _masks(self, mask: Tensor, texts: int) -> tuple[Tensor, Tensor]:
+        """The mask as the attention takes it, and (texts, tokens), nonzero where a token counts."""
         if mask.ndim == 2:
             return mask, mask
         if mask.ndim == 3:
@@ -147,7 +147,7 @@ class FlesBertModel(FlesBertPreTrainedModel, BertModel):  # type: ignore[misc]
         if mask.dtype == torch.bool and self.config._attn_implementation == "eager":
             mask = torch.where(mask, 0.0, torch.finfo(self.dtype).min)  # it adds what it is given
         weighs = mask if mask.dtype == torch.bool else mask.float().exp() > 0
-        return mask, weighs.flatten(1, 2).any(1)
+        return mask, weighs.flatten(1, 2).any(1).expand(texts, -1)
 
 
 class FlesBertForSequenceClassification(FlesBertPreTrainedModel, BertForSequenceClassification):  # type: ignore[misc]
