@@ -108,8 +108,8 @@ def test_names_that_do_not_fit_are_all_listed_and_nothing_is_written(tmp_path, s
     with pytest.raises(WeightsMismatchError) as caught:
         adopt(tmp_path / "w.pth", MODEL, "pets")
     for line in (
-        "blocks.0.norm1.a: file has nothing, model needs ()",
-        "norm.a: file has (4,), model needs ()",
+        "blocks.0.norm1.a: file has nothing, model needs (1,)",
+        "norm.a: file has (4,), model needs (1,)",
         "extra.weight: file has (2,), model has nothing of that name",
         "Nothing was written",
         "--rename",

@@ -102,7 +102,7 @@ def test_features_come_with_the_weights(card, state):
 
 
 def test_an_argument_the_weights_contradict_is_an_error(card):
-    with pytest.raises(WeightsMismatchError, match=r"norm\.a: file has \(\), model has nothing"):
+    with pytest.raises(WeightsMismatchError, match=r"norm\.a: file has \(1,\), model has nothing"):
         create_model(NAME, norm="layernorm")
 
 
