@@ -83,8 +83,8 @@ def place(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}))
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for module in ("locate", "adopt"):
-            patch.setattr(importlib.import_module(f"zoo.pretrained.{module}"), "checkout_root", lambda: folder)
+        for module in ("zoo._files", "zoo.pretrained.adopt"):
+            patch.setattr(importlib.import_module(module), "checkout_root", lambda: folder)
         patch.chdir(folder)
         _fill(folder)
         yield folder
@@ -127,7 +127,8 @@ def _fill(folder: Path) -> None:
 
 def _change(card: Path, **fields: object) -> None:
     config = card / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | fields))
+    values = json.loads(config.read_text())
+    config.write_text(json.dumps(values | {"salu_zoo": values["salu_zoo"] | fields}))
 
 
 def _mean_of_channels() -> onnx.ModelProto:

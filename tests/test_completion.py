@@ -42,9 +42,9 @@ def line_of(words: str) -> dict[str, str]:
 
 def test_names_without_torch_are_those_of_the_registries():
     """Kept in a file; where this fails, `python -m zoo.commands._names` writes it anew."""
+    from zoo._files import cards_root
     from zoo.finetuning import list_finetune_recipes
     from zoo.pretrained import list_pretrained, read_tag
-    from zoo.pretrained.locate import cards_root
     from zoo.training import list_recipes
 
     registered = _names.registered()

@@ -34,7 +34,7 @@ def test_weights_by_name_and_by_folder(info, repository: Path):
     folder = repository / "model_cards" / f"{NAME}.cifar10"
     found = json.loads(info(f"{NAME}.cifar10", "--json")[1])
     stored = json.loads((folder / "results.json").read_text())
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text())["salu_zoo"]
     assert [row["top1"] for row in found["results"]] == [row["top1"] for row in stored["evaluations"]]
     assert [row["label"] for row in found["comparisons"]] == [row["label"] for row in stored["comparisons"]]
     assert found["file"]["size_bytes"] == (folder / "model.safetensors").stat().st_size

@@ -27,7 +27,7 @@ BAD = [
     ({"img_size": "32"}, ShapeError, "no image size"),
     ({"drop_part_rate": 0.1}, ConfigurationError, "Nearest: drop_path_rate"),
     ({"zzz": 1}, ConfigurationError, "Known: drop_block_rate"),
-    ({"norm_layer": torch.nn.BatchNorm2d}, ConfigurationError, "Choose by name: norm="),
+    ({"norm_layer": torch.nn.BatchNorm2d}, ConfigurationError, "choose by name, norm="),
     ({"out_indices": (1,)}, ConfigurationError, "no argument 'out_indices'"),
     ({"salu_init": (1, 1), "norm": "batchnorm"}, ConfigurationError, "no SALU to start"),
     ({"gate_init": (1, 1), "act": "relu"}, ConfigurationError, "act is 'relu'"),

@@ -52,8 +52,8 @@ def quick_pictures(request, monkeypatch):
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch) -> Path:
     """Stands for the root of the source checkout."""
-    for module in ("locate", "adopt"):
-        monkeypatch.setattr(importlib.import_module(f"zoo.pretrained.{module}"), "checkout_root", lambda: tmp_path)
+    for module in ("zoo._files", "zoo.pretrained.adopt"):
+        monkeypatch.setattr(importlib.import_module(module), "checkout_root", lambda: tmp_path)
     return tmp_path
 
 

@@ -188,7 +188,9 @@ def test_a_card_that_exists_is_kept_unless_forced(checkpoint, cards):
 
 def mark_default(folder):
     config = folder / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"default": True}), encoding="utf-8")
+    values = json.loads(config.read_text("utf-8"))
+    values["salu_zoo"]["default"] = True
+    config.write_text(json.dumps(values), encoding="utf-8")
 
 
 def test_weights_that_replace_the_default_are_the_default(checkpoint, cards):
@@ -242,7 +244,7 @@ def test_a_failure_while_writing_leaves_nothing(checkpoint, cards, monkeypatch):
 
 def test_the_config_is_what_was_said(checkpoint):
     done = adopt(checkpoint, MODEL, "pets", num_classes=3)
-    config = json.loads((done.folder / "config.json").read_text())
+    config = json.loads((done.folder / "config.json").read_text())["salu_zoo"]
     assert config["repo"] is config["revision"] is config["recipe"] is None
     assert config["labels"] == []
     assert config["license"] == "unknown"

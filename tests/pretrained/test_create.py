@@ -163,7 +163,7 @@ def test_a_file_without_its_config(card):
 def test_a_hub_repository_is_not_trusted(card, hub_cache, monkeypatch, change, error):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     config = json.loads((card / "config.json").read_text())
-    (card / "config.json").write_text(json.dumps(config | change))
+    (card / "config.json").write_text(json.dumps(config | {"salu_zoo": config["salu_zoo"] | change}))
     put_in_cache(hub_cache, "org/evil", COMMIT, card, branch="main")
     with pytest.raises(error, match="hf-hub:org/evil"):
         create_model("hf-hub:org/evil", pretrained=True)

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from zoo import _files
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.pretrained import list_pretrained, read_tag, resolve, write_card
 from zoo.pretrained.fetch import open_hub
@@ -145,8 +146,5 @@ def test_a_bad_repository_name(name, no_network):
 
 
 def test_the_packed_cards_are_used_without_a_checkout(monkeypatch):
-    import importlib
-
-    module = importlib.import_module("zoo.pretrained.locate")
-    monkeypatch.setattr(module, "checkout_root", lambda: None)
-    assert module.cards_root() == Path(module.__file__).parent / "model_cards"
+    monkeypatch.setattr(_files, "checkout_root", lambda: None)
+    assert _files.cards_root() == Path(_files.__file__).parent / "pretrained" / "model_cards"

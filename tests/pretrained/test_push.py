@@ -49,8 +49,8 @@ def test_there_and_back(owner, measured, state, hub_cache):
     assert set(done.uploaded) == set(here)
     assert set(repo.head.files) == {*here, ".gitattributes"}
     assert all(repo.head.files[name].content == here[name] for name in set(here) - WRITTEN)
-    config = json.loads(repo.head.files["config.json"].content)
-    assert config == {**json.loads(here["config.json"]), "repo": REPO}
+    config, before = (json.loads(text) for text in (repo.head.files["config.json"].content, here["config.json"]))
+    assert config == {**before, "salu_zoo": {**before["salu_zoo"], "repo": REPO}}
     readme = repo.head.files["README.md"].content.decode()
     assert f'zoo.create_model("hf-hub:{REPO}", pretrained=True)' in readme
     assert f"zoo evaluate hf-hub:{REPO} --dataset" in readme

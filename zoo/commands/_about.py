@@ -165,7 +165,7 @@ def _result_row(row: Row) -> Row:
 
 def _file(tag: "PretrainedTag", name: str) -> Row:
     """The weights file: where it is if it is here, its size, its hash."""
-    from zoo.pretrained.locate import cards_root
+    from zoo._files import cards_root
 
     place = Path(name).expanduser()
     here = (place if place.is_dir() else cards_root() / tag.name) / tag.file

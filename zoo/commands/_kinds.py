@@ -59,7 +59,8 @@ def _weight_names() -> list[str]:
 
 
 def _weight(name: str) -> Row:
-    from zoo.pretrained.locate import cards_root, resolve
+    from zoo._files import cards_root
+    from zoo.pretrained.locate import resolve
 
     tag = resolve(name)
     measured = (tag.results.get("evaluations") or [{}])[0]

@@ -9,6 +9,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from zoo._files import cards_root
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 NAMES = Path(__file__).with_name("names.json")
 
@@ -35,13 +37,7 @@ def norms() -> list[str]:
 
 def tags() -> list[str]:
     """Published weights, MODEL.TAG."""
-    return sorted(file.parent.name for file in _cards().glob("*/config.json"))
-
-
-def _cards() -> Path:
-    """Where the cards are: `cards_root` of `zoo.pretrained.locate`, which imports torch, says the same."""
-    checkout = _PACKAGE.parent
-    return (checkout if (checkout / "pyproject.toml").is_file() else _PACKAGE / "pretrained") / "model_cards"
+    return sorted(file.parent.name for file in cards_root().glob("*/config.json"))
 
 
 def models_and_tags() -> list[str]:
@@ -51,7 +47,7 @@ def models_and_tags() -> list[str]:
 
 def image_tags() -> list[str]:
     """Published weights of models for images: a text model's folder has a tokenizer as well."""
-    return [name for name in tags() if not (_cards() / name / "tokenizer_config.json").is_file()]
+    return [name for name in tags() if not (cards_root() / name / "tokenizer_config.json").is_file()]
 
 
 def recipes() -> list[str]:

@@ -43,8 +43,9 @@ def card_command(
     New figures go in the same way: zoo evaluate MODEL.TAG --dataset cifar10 --output result.json, then
     zoo card MODEL.TAG --evaluation result.json.
     """
+    from zoo._files import cards_root
     from zoo.commands._card import Additions
-    from zoo.pretrained.locate import cards_root, list_pretrained
+    from zoo.pretrained.locate import list_pretrained
 
     added = Additions(tuple(evaluation or ()), tuple(baseline or ()), tuple(note or ()))
     chosen = [Path(name) if Path(name).is_dir() else cards_root() / _known(name) for name in cards or ()]

@@ -9,12 +9,12 @@ from torch import nn
 
 from zoo.errors import ConfigurationError, UnknownNameError, suggestion
 from zoo.models.inputs import as_size, check_geometry
-from zoo.models.parts import NORMS, Start, make_parts
+from zoo.models.parts import NORMS, Parts, Start, make_parts
 from zoo.models.spec import MODELS, ModelSpec
 from zoo.models.text import TEXT_MODELS, TextSpec, build_text_model
 
 # Read by timm where it wraps a model for features_only.
-_FEATURE_OPTIONS = frozenset({"out_indices", "feature_cls"})
+_FEATURE_OPTIONS = frozenset({"out_indices", "feature_cls", "feature_cfg"})
 
 
 def build_model(
@@ -71,6 +71,8 @@ def build_model(
                        "features_only": features_only or None, "pretrained_cfg": pretrained_cfg}  # fmt: skip
         return _build_text(name, device, dtype, {"num_classes": num_classes, "act": act, **images_only, **options})
     size = None if img_size is None else as_size(img_size)
+    asked = {"norm": norm, "act": act, "img_size": size, "salu_init": salu_init, "gate_init": gate_init,
+             "act_args": act_args, **options}  # fmt: skip
     _check_arguments(spec, num_classes, norm, options, features_only)
     check_geometry(spec, in_chans, size, padded=bool(options.get("dynamic_img_pad")))
     parts = make_parts(
@@ -82,28 +84,38 @@ def build_model(
         act_args=act_args,
         placement={key: value for key, value in (("device", device), ("dtype", dtype)) if value is not None},
     )
-    fixed = bool(spec.patch_size) and not options.get("dynamic_img_size", False)
+    fixed = bool(spec.patch_size) and not options.get("dynamic_img_size") and options.get("strict_img_size", True)
     cfg = spec.pretrained_cfg(in_chans=in_chans, img_size=size, num_classes=num_classes, fixed_input_size=fixed)
     options |= {"img_size": cfg["input_size"][1:]} if spec.patch_size else {}
 
-    def assemble(**kwargs: Any) -> nn.Module:
-        model = spec.build(spec, parts, kwargs)
-        parts.fill_gates(model)
-        if prepare is not None:
-            prepare(model)
-        return model
-
     return build_model_with_cfg(  # type: ignore[no-any-return]
-        assemble,
+        _assembler(spec, parts, prepare, asked),
         name,
         pretrained=False,
         pretrained_cfg={**cfg, **(pretrained_cfg or {})},
-        feature_cfg=dict(spec.feature_cfg),  # timm takes entries out
+        feature_cfg={**spec.feature_cfg, **options.pop("feature_cfg", {})},
         features_only=features_only,
         in_chans=in_chans,
         num_classes=cfg["num_classes"],
         **options,
     )
+
+
+def _assembler(
+    spec: ModelSpec, parts: Parts, prepare: Callable[[nn.Module], object] | None, asked: Mapping[str, Any]
+) -> Callable[..., nn.Module]:
+    """What timm calls as the model's class."""
+
+    def assemble(**kwargs: Any) -> nn.Module:
+        model: Any = spec.build(spec, parts, kwargs)
+        parts.fill_gates(model)
+        # Where timm looks for what to save beside the weights, so that the same network is built again.
+        model._model_args = {key: value for key, value in asked.items() if value is not None}
+        if prepare is not None:
+            prepare(model)
+        return model  # type: ignore[no-any-return]
+
+    return assemble
 
 
 def find_spec(name: str, hint: str = "") -> ModelSpec | TextSpec:
@@ -145,5 +157,5 @@ def _check_arguments(
     if unknown:
         hint = suggestion(unknown[0], known)
         if unknown[0] in ("norm_layer", "act_layer"):
-            hint = f"Choose by name: {unknown[0].removesuffix('_layer')}=..."
+            hint = f"A class does not say how wide it is here: choose by name, {unknown[0].removesuffix('_layer')}=..."
         raise ConfigurationError(f"{spec.name} has no argument {unknown[0]!r}. {hint}")

@@ -14,7 +14,15 @@ from zoo.models.parts import Parts
 from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(
-    ["drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate", "global_pool", "dynamic_img_size"]
+    [
+        "drop_rate",
+        "proj_drop_rate",
+        "attn_drop_rate",
+        "drop_path_rate",
+        "global_pool",
+        "dynamic_img_size",
+        "strict_img_size",
+    ]
 )
 
 

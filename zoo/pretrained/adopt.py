@@ -13,7 +13,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from zoo._files import check_writable
+from zoo._files import check_writable, checkout_root
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models import MODELS, build_model
@@ -23,7 +23,6 @@ from zoo.pretrained._rules import MODEL_ARGS
 from zoo.pretrained.adopt_text import adopt_text
 from zoo.pretrained.card import check_free, write_card
 from zoo.pretrained.load import check_finite, differences, read_weights
-from zoo.pretrained.locate import checkout_root
 from zoo.pretrained.rename import Renamed, rename_state, unwrap
 from zoo.pretrained.runs import find_run, finetuned_as
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag

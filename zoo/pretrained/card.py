@@ -19,13 +19,14 @@ from zoo._files import Fill, write_json, write_together
 from zoo.analysis.geometry import geometry, learned_pairs
 from zoo.errors import OutputError, ZooError
 from zoo.pretrained.architecture import build_tagged
+from zoo.pretrained.card_config import card_config
 from zoo.pretrained.identity import check_whose
 from zoo.pretrained.load import load_weights, read_weights, save_weights
 from zoo.pretrained.pictures import FILES, Picture, draw_stamped, pictures_of
 from zoo.pretrained.readme import README_FILE, render_tag
 from zoo.pretrained.results import check_results
 from zoo.pretrained.tag import CONFIG_FILE, RESULTS_FILE, PretrainedTag, read_tag
-from zoo.pretrained.text_files import copy_tokenizer, text_config
+from zoo.pretrained.text_files import copy_tokenizer
 
 
 def write_card(
@@ -75,7 +76,7 @@ def write_card(
         stored = replace(tag, sha256=sha256, default=default, results=known, **published)
         if tag.is_text:
             copy_tokenizer(tokenizer, place, stored)
-        write_json(place / CONFIG_FILE, text_config(stored, model) if tag.is_text else stored.to_dict())
+        write_json(place / CONFIG_FILE, card_config(stored, model))
         _write_rendered(stored, place)
 
     return read_tag(_write_folder(Path(folder), fill, force))

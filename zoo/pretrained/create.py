@@ -168,9 +168,9 @@ def _build(found: _Found, wishes: Wishes, kwargs: dict[str, Any]) -> nn.Module:
             origin.append(Origin(tag, state_digest(state)))
 
     stored = {"num_classes": tag.num_classes, "in_chans": tag.pixels.input_size[0], **tag.model_args}
-    arguments = {**stored, **wishes.arguments(), **kwargs}
+    arguments = {**stored, "prepare": fill, **wishes.arguments(), **kwargs}
     cfg = describe(tag, wishes) | dict(arguments.pop("pretrained_cfg", None) or {})
-    model = build_model(found.model, prepare=fill, pretrained_cfg=cfg, **arguments)
+    model = build_model(found.model, pretrained_cfg=cfg, **arguments)
     if origin:
         set_origin(model, *origin)
     return model

@@ -5,6 +5,7 @@ What the Hub has to do with it is in `zoo.pretrained.fetch`.
 
 from pathlib import Path
 
+from zoo._files import cards_root
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models.build import find_spec
 from zoo.models.text import TEXT_MODELS
@@ -13,18 +14,6 @@ from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag, read_tag
 
 AUTHORS_CARD = "Mourad-zaied/SaluNet"
 SALUNETS = ("salunet_c", "salunet_t")
-
-
-def checkout_root() -> Path | None:
-    """Root of the source checkout this package runs from, or None for an installed copy."""
-    root = Path(__file__).resolve().parents[2]
-    return root if (root / "pyproject.toml").is_file() else None
-
-
-def cards_root() -> Path:
-    """The folder of all cards: `model_cards/` of a checkout; in an installed copy, the cards without weights."""
-    root = checkout_root()
-    return root / "model_cards" if root else Path(__file__).resolve().parent / "model_cards"
 
 
 def list_pretrained(model: str | None = None) -> list[str]:

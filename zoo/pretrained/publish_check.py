@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zoo._files import cards_root
 from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.errors import PublishError, ZooError
 from zoo.pretrained.create import create_model
-from zoo.pretrained.locate import cards_root, resolve
+from zoo.pretrained.locate import resolve
 from zoo.pretrained.readme import README_FILE, check_card, render_tag
 from zoo.pretrained.tag import CONFIG_FILE, TAG_KEY, PretrainedTag, read_json, read_tag
 from zoo.pretrained.text_files import TOKENIZER_CONFIG

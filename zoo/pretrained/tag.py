@@ -15,15 +15,15 @@ CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
 WEIGHTS_FILE = "model.safetensors"
 TAG_KEY = "salu_zoo"
-"""Where a text model's `config.json`, which is transformers' own, holds the tag."""
+"""Where `config.json`, which is timm's or transformers' own, holds the tag."""
 
 
 @dataclass(frozen=True)
 class PretrainedTag:
     """One published checkpoint, `MODEL.TAG`; stored in `config.json` in a folder of that name.
 
-    A model for images has the tag as that file; for texts the file is transformers' configuration, with the tag under
-    the key `salu_zoo`, so that both libraries read the folder.
+    That file is timm's configuration for images and transformers' for texts, with the tag under the key `salu_zoo`, so
+    that all of them read the folder.
 
     Args:
         model: the architecture's name in the model registry.
@@ -104,7 +104,7 @@ class PretrainedTag:
         return self.preprocess
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of `config.json`, ready for JSON."""
+        """What `config.json` holds under `salu_zoo`, ready for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "results"}
         return values | {
             "preprocess": self.preprocess.to_dict(),
@@ -155,17 +155,25 @@ def read_tag(folder: str | Path) -> PretrainedTag:
         )
     results = place / RESULTS_FILE
     values = read_json(config)
-    if isinstance(values, dict) and "model_type" in values:
-        if TAG_KEY not in values:
-            raise WeightsMismatchError(
-                f"{place} holds a transformers model ({values['model_type']!r}) and is no card of this zoo. Make one "
-                f"of it: zoo adopt {place} --model MODEL --tag TAG, with a text model of `zoo list models`."
-            )
-        values = values[TAG_KEY]
+    if isinstance(values, dict) and TAG_KEY not in values and ({"model_type", "architecture"} & set(values)):
+        raise WeightsMismatchError(_foreign(place, values))
+    values = values.get(TAG_KEY, values) if isinstance(values, dict) else values
     try:
         return PretrainedTag.from_dict(values, read_json(results) if results.is_file() else None)
     except WeightsMismatchError as error:
         raise WeightsMismatchError(f"{config} does not describe weights of this zoo: {error}") from error
+
+
+def _foreign(place: Path, values: dict[str, Any]) -> str:
+    if "model_type" in values:
+        return (
+            f"{place} holds a transformers model ({values['model_type']!r}) and is no card of this zoo. Make one "
+            f"of it: zoo adopt {place} --model MODEL --tag TAG, with a text model of `zoo list models`."
+        )
+    return (
+        f"{place} holds a model that timm saved ({values['architecture']!r}) and is no card of this zoo. Load it with "
+        f"timm.create_model('local-dir:{place}', pretrained=True), or make a card of its weights with `zoo adopt`."
+    )
 
 
 def read_json(path: Path) -> Any:

@@ -1,30 +1,15 @@
-"""The files of a text model's card that transformers reads as well: its configuration and its tokenizer."""
+"""The tokenizer in a text model's card, which transformers reads as well."""
 
-import json
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from zoo._files import write_json
 from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.errors import ConfigurationError, WeightsMismatchError
-from zoo.pretrained.tag import TAG_KEY, PretrainedTag, read_json
+from zoo.pretrained.tag import PretrainedTag, read_json
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 # Where the tokenizer was when it was saved; says nothing elsewhere.
 _LOCAL = ("name_or_path", "is_local", "local_files_only", "tokenizer_file", "special_tokens_map_file")
-
-
-def text_config(tag: PretrainedTag, model: nn.Module) -> dict[str, Any]:
-    """The content of config.json: transformers' configuration of `model`, with the tag under `salu_zoo`.
-
-    `dtype` is float32 so that `from_pretrained` computes in it, whatever the file stores.
-    """
-    config: Any = model.config
-    values: dict[str, Any] = json.loads(config.to_json_string())
-    named = {"architectures": [type(model).__name__], "dtype": "float32", TAG_KEY: tag.to_dict()}
-    return values | named
 
 
 def copy_tokenizer(source: str | Path | None, place: Path, tag: PretrainedTag) -> None:
