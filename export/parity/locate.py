@@ -35,11 +35,11 @@ def first_difference(
     """Name the first node that differs, in words.
 
     PyTorch's modules are run one by one, the graph with all its intermediate values as outputs, and FleS is given the
-    graph's means where its input can have them; see `export.parity.given`. A module whose output
-    occurs among the values of the graph is confirmed; the first one after the last confirmed module is the suspect
-    (a module that an optimiser merged into the next occurs nowhere, so a single absence proves nothing). Among the
-    nodes behind the last confirmed value, each is then recomputed alone by onnx's reference evaluator from the
-    runtime's own inputs: a difference there means that the runtime is wrong, none means that the graph is.
+    graph's means where its input can have them; see `export.parity.given`. A module whose output occurs among the
+    values of the graph is confirmed; the first one after the last confirmed module is the suspect (a module that an
+    optimiser merged into the next occurs nowhere, so a single absence proves nothing). Among the nodes behind the last
+    confirmed value, each is then recomputed alone by onnx's reference evaluator from the runtime's own inputs: a
+    difference there means that the runtime is wrong, none means that the graph is.
 
     Args:
         model: the PyTorch model, in evaluation mode.

@@ -45,7 +45,7 @@ class Sides:
         arranged: bool = True,
         shared: Shared | None = None,
     ) -> None:
-        self.model, self.shared = model, shared or Shared()
+        self.model, self.shared, self._repeats = model, shared or Shared(), engine.repeats
         self.session = engine.open(file, threads=threads, spin=False, arranged=arranged)
         made = [name for node in onnx.load_from_string(file).graph.node for name in node.output]
         self._names = [name for name in made if is_mean(name)] if engine.precision == "float32" else []
@@ -73,7 +73,7 @@ class Sides:
             return Ran(torch.from_numpy(logits), {})
         again, *means = run_session(self._shown, given)
         values = dict(zip(self._names, map(torch.from_numpy, means), strict=True))
-        same = logits.tobytes() == again.tobytes()
+        same = not self._repeats or logits.tobytes() == again.tobytes()
         return Ran(torch.from_numpy(logits), by_module(self.model, values), same=same)
 
 

@@ -74,6 +74,11 @@ class Engine:
             model, list(self.providers), threads=threads, spin=spin, optimize=optimize, arranged=arranged
         )
 
+    @property
+    def repeats(self) -> bool:
+        """Whether two sessions give the same bits: on a GPU kernels are chosen by their times at each start."""
+        return not {CUDA, TENSORRT} & set(dict(self.providers))
+
     def open_shown(self, model: bytes, names: list[str], threads: int | None, arranged: bool) -> Session:
         """A session on the program that a file becomes here, with inner values of it as further outputs.
 
