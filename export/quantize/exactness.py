@@ -8,9 +8,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.digest import unseal
 from export.metadata import DIGEST
 from export.quantize.running import open_plain
+from export.runtime.means import shown
 from export.runtime.session import Session, open_session, run_session
 
 STEPS = 1
@@ -59,8 +59,7 @@ def check_exactness(file: bytes, images: Tensor, threads: int | None) -> Exactne
         threads: of the sessions.
     """
     names = _uint8_tensors(file)
-    plain = _with_outputs(file, names)
-    given = open_plain(plain, threads, optimize=False)
+    given = open_plain(shown(file, names), threads, optimize=False)
     image = given.get_inputs()[0].name
     exact = dict(zip(names, run_session(given, {image: images.numpy()}, names), strict=True))
     found = _cut_run(file, names, {image: images.numpy()} | exact, threads)
@@ -89,13 +88,6 @@ def _uint8_tensors(file: bytes) -> list[str]:
     graph = ir.from_proto(onnx.load_from_string(file)).graph
     made = (n for n in graph if n.op_type in _MAKERS or (n.domain != "" and n.outputs[0].dtype == ir.DataType.UINT8))
     return [str(node.outputs[0].name) for node in made]
-
-
-def _with_outputs(file: bytes, names: list[str]) -> bytes:
-    proto = onnx.load_from_string(file)
-    unseal(proto)
-    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    return bytes(proto.SerializeToString())
 
 
 def _cut_run(

@@ -23,6 +23,7 @@ from export.quantize.ranges import PERCENTILES, _ends, measure
 from export.quantize.running import signal_to_noise_db
 from export.quantize.sensitivity import rank
 from export.quantize.sites import find_sites
+from export.runtime.means import shown
 from export.runtime.optimised import optimised
 from export.runtime.session import run_session
 from export.source import read_source
@@ -147,7 +148,7 @@ def test_the_cut_graph_runs_in_integers(made, pictures):
     """Else the comparison would hold float32 against itself."""
     content = made.path.read_bytes()
     names = exactness._uint8_tensors(content)
-    session = open_session(exactness._with_outputs(content, names), arranged=False, optimize=False)
+    session = open_session(shown(content, names), arranged=False, optimize=False)
     values = run_session(session, {"image": pictures[:2].numpy()}, names)
     shapes = {name: value.shape for name, value in zip(names, values, strict=True)}
     kinds = [
