@@ -59,6 +59,18 @@ def test_jacobian_vectorised_over_its_columns(name: str) -> None:
         torch.testing.assert_close(jacobian(module, x, vectorize=True, strategy=strategy), expected)
 
 
+@forward_mode
+@pytest.mark.parametrize("name", FAMILY)
+def test_compiled_transforms_see_the_definition(name: str) -> None:
+    op, x, a, b = functional(name), torch.linspace(-2, 2, 5), torch.tensor([0.8]), torch.tensor([0.5])
+
+    def slopes(x):
+        return jacfwd(op)(x, a, b), vmap(grad(lambda x: op(x, a, b).square().sum()))(x)
+
+    compiled = torch.compile(slopes, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), slopes(x))
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if ACTIVATIONS.get(name).parameters])
 def test_ensemble_of_modules(name: str) -> None:
     modules = [make(name) for _ in range(3)]

@@ -9,6 +9,7 @@ from timm.models._features_fx import create_feature_extractor
 from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 
 from zoo.activations import GALU, SALU, SWALU, DyT, kernel
 
@@ -16,8 +17,8 @@ from .cases import ALL, CHANNELS, DIRECT, FAMILY, FLES, OURS, example, float32_v
 from .tolerances import CHAIN_FLOAT32, SUM_FLOAT32, TRACED_SLOPE_FLOAT32
 
 
-def small_resnet() -> ResNet:
-    return ResNet(BasicBlock, (1, 1, 1, 1), 5, channels=(4, 4, 8, 8), stem_width=4, norm_layer=SALU, act_layer=SWALU)
+def small_resnet(norm: type[nn.Module] = SALU, act: type[nn.Module] = SWALU) -> ResNet:
+    return ResNet(BasicBlock, (1, 1, 1, 1), 5, channels=(4, 4, 8, 8), stem_width=4, norm_layer=norm, act_layer=act)
 
 
 def small_vit(norm_layer: type[nn.Module] = SALU) -> VisionTransformer:
@@ -39,6 +40,21 @@ def test_compile_without_a_graph_break(name: str) -> None:
     for q, p in [(twin, x), *zip(compiled.parameters(), module.parameters(), strict=True)]:
         # Terms of the size of the largest element cancel in a smaller one.
         torch.testing.assert_close(q.grad, p.grad, rtol=0, atol=SUM_FLOAT32 * (1 + p.grad.abs().max().item()))
+
+
+@pytest.mark.parametrize("dynamic", [None, True], ids=str)
+def test_no_size_needs_more_graphs_than_with_batchnorm(dynamic: bool | None) -> None:
+    """Sizes on both sides of the one from which eager calls use kernels, which each layer reaches at another batch."""
+    graphs = []
+    for parts in ((nn.BatchNorm2d, nn.ReLU), (SALU, SWALU)):
+        torch.compiler.reset()
+        counter = CompileCounter()
+        compiled = torch.compile(small_resnet(*parts).eval(), backend=counter, dynamic=dynamic)
+        with torch.no_grad():
+            for batch in (2, 17, 40, 70, 130, 270, 600):
+                assert compiled(torch.zeros(batch, 3, 32, 32)).shape == (batch, 5)
+        graphs.append(counter.frame_count)
+    assert graphs[1] == graphs[0] <= 2
 
 
 @pytest.mark.parametrize("name", FAMILY)

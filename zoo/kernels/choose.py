@@ -50,9 +50,11 @@ def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[...
 def _worth(name: str, inputs: Sequence[Tensor]) -> bool:
     """Whether a kernel, if it fits, is to be preferred to the definition."""
     x = inputs[0]
-    if x.device.type == "cpu" and x.numel() < WORTH_ON_CPU:
+    compiling = torch.compiler.is_compiling()
+    # While torch.compile records no size is asked for: each layer's answer would be a guard and a graph of its own.
+    if x.device.type == "cpu" and not compiling and x.numel() < WORTH_ON_CPU:
         return False
-    if x.device.type == "cuda" and torch.compiler.is_compiling():
+    if x.device.type == "cuda" and compiling:
         return False  # Inductor's own kernels: ours have not been measured against them on a GPU
     # A fresh FleS is torch's SiLU to the last bit, which conversion promises; only training gives that up for speed.
     return name != "fles" or (torch.is_grad_enabled() and any(value.requires_grad for value in inputs))
@@ -60,15 +62,21 @@ def _worth(name: str, inputs: Sequence[Tensor]) -> bool:
 
 def _misfit(name: str, inputs: Sequence[Tensor]) -> str | None:
     """Why the kernels do not compute this call, as the end of a sentence; None where they do."""
+    if _transformed():
+        return "torch.func or forward-mode differentiation is at work"
     if torch.compiler.is_compiling():
         return _misfit_of_tensors(name, inputs)
     if any(type(value) not in (Tensor, torch.nn.Parameter) for value in inputs):
         return "a tensor is of a subclass"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return "torch.func or forward-mode differentiation is at work"
     if is_in_torch_dispatch_mode():
         return "a dispatch mode watches the operators"
     return _misfit_of_tensors(name, inputs)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _transformed() -> bool:
+    """Whether torch.func or forward mode is at work; torch.compile asks while it records, and has guards of its own."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def _misfit_of_tensors(name: str, inputs: Sequence[Tensor]) -> str | None:
