@@ -103,8 +103,27 @@ def test_reflected_and_floored_parameters(name: str, values: tuple[float, ...]) 
         )
 
 
+@pytest.mark.parametrize("values", [(0.8, 1.3, 0.4, 0.6, 1.1, 0.7), (1e12, 1e-6, 1e8, 1e8, 1e-6, 1e12)])
+def test_a_composite_has_the_bits_of_its_operators_one_after_another(values: tuple[float, ...]) -> None:
+    """So a network gives the same whether its blocks are seen as one or module by module, as torch.fx sees them."""
+    a, b, c, d, e, f = (torch.tensor([v]) for v in values)
+    x = torch.cat([torch.randn(100_003) * 5, torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, 1e-30, -1e30])])
+    skip = torch.randn_like(x)
+
+    def apply(name: str, *inputs: Tensor) -> Tensor:
+        return cpu.forward(name, list(inputs))
+
+    y, short = apply("salu", x, a, b), apply("salu", skip, e, f)
+    for got, want in (
+        (apply("salu_swalu", x, a, b, c, d), y),
+        (apply("salu_add_swalu", x, a, b, skip, c, d), y + skip),
+        (apply("salu_add_salu_swalu", x, a, b, skip, e, f, c, d), y + short),
+    ):
+        torch.testing.assert_close(got, apply("swalu", want, c, d), rtol=0, atol=0, equal_nan=True)
+
+
 @pytest.mark.parametrize("values", [(1e12, 1e-6, 1e8, 1e8), (1e30, 1e-6, 1.0, 1e-6)])
-def test_a_gate_too_steep_for_the_kernel_of_the_pair(values: tuple[float, ...]) -> None:
+def test_a_very_steep_gate_behind_a_stabiliser(values: tuple[float, ...]) -> None:
     x = torch.tensor([-1e3, -1.0, -1e-9, -1e-15, 1e-30, 1e-18, 1e-12, 1e-6, 1.0, 1e6])
     found = [x, *(torch.tensor(v) for v in values)]
     wide = [t.double() for t in found]

@@ -1,14 +1,12 @@
 """SALU, its gates and their composites on tensors that lie densely, in one pass each way."""
 
 import ctypes
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zoo.activations._constants import FLOOR
 from zoo.errors import ShapeError
 from zoo.kernels._signatures import SHORTCUT, WITH_SHORTCUT
 from zoo.kernels.cpu._dense import arranged, dense, dtype_number
@@ -16,8 +14,6 @@ from zoo.kernels.cpu._library import kernels, threads
 
 NAMES = ("salu", "swalu", "galu", "salu_swalu", "salu_add_swalu", "salu_add_salu_swalu")
 """In the order in which the library counts them."""
-_STEEPEST = 2.0**33
-"""Of s₂·S₁ in salu_swalu, whose kernel squares its product with u <= 2³⁰: beyond all learned values."""
 
 
 class _Call(NamedTuple):
@@ -82,15 +78,8 @@ def _call(name: str, inputs: Sequence[Tensor]) -> _Call:
                 'Use kernel="plain".'
             )
     numbers = [p.item() for p in parameters]
-    if name == "salu_swalu" and _steepness(numbers) > _STEEPEST:
-        name, skip = "salu_add_swalu", torch.zeros_like(x)
     values = (ctypes.c_float * len(numbers))(*numbers)
     return _Call(NAMES.index(name), dtype, x, None if skip is None else arranged(skip, x), values)
-
-
-def _steepness(values: Sequence[float]) -> float:
-    a, b, c, d = (max(abs(v), FLOOR) for v in values)
-    return math.sqrt(a / b) * math.sqrt(c * d)
 
 
 def _address(tensor: Tensor | None) -> int | None:

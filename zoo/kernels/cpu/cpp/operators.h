@@ -115,38 +115,26 @@ struct Galu {
     void gradients(const double* sums, double* to) const { gate.gradients(sums, to); }
 };
 
-// SWALU(SALU(x)). With c = s₂·S₁ and k = 1 + c² the gate's unit is that of x itself, scaled: t₂ = c·u / sqrt(1 + k·u²)
-// and r₂² = (1 + u²) / (1 + k·u²), so that neither root waits for the other. The caller sees to it that c <= 2³³, for k·u²
-// must not overflow.
+// SWALU(SALU(x)). Its value, as those of the other composites, has the bits that the operators one after another give.
 struct SaluSwalu {
     static constexpr int kPairs = 2;
     static constexpr bool kSkip = false;
     Salu inner;
-    Gate gate;
-    float steep = inner.pair.saturation * gate.pair.scale;
-    Vector c = splat(steep), k = splat(1.0f + steep * steep);
-    Vector half_inner = splat(0.5f * inner.pair.saturation);
+    Swalu outer;
 
-    explicit SaluSwalu(const float* p) : inner(p), gate(p + 2) {}
+    explicit SaluSwalu(const float* p) : inner(p), outer(p + 2) {}
 
     INLINE Vector forward(Vector x, Vector) const {
-        const Vector u = clamped(x * inner.scale, inner.limit), u2 = u * u;
-        const Vector t = u * inverse_sqrt(u2 + splat(1.0f));
-        const Vector w = u * c * inverse_sqrt(fma(k, u2, splat(1.0f)));
-        return t * half_inner * fma(gate.saturation, w, splat(1.0f));
+        return outer.forward(inner.forward(x, none()), none());
     }
     template <bool kSums>
     INLINE Slopes backward(Vector g, Vector x, Vector, Vector* sums) const {
-        const Vector u = clamped(x * inner.scale, inner.limit), u2 = u * u;
-        const Vector r = inverse_sqrt(u2 + splat(1.0f)), t = u * r;
-        const Vector e = inverse_sqrt(fma(k, u2, splat(1.0f))), w = u * c * e;
-        const Vector e2 = e * e, q2 = fma(u2, e2, e2);
-        if (kSums) add_unit(sums + 2, g * t, w, q2);
-        return {inner.back<kSums>(gate.times_slope(g, fma(w, q2, w)), {t, r}, sums), none()};
+        const Unit at = inner.at(x);
+        return {inner.back<kSums>(outer.back<kSums>(g, inner.saturation * at.t, sums + 2), at, sums), none()};
     }
     void gradients(const double* sums, double* to) const {
         inner.gradients(sums, to);
-        gate.pair.gradients(sums + 2, 0.5 * inner.pair.saturation, to + 2);
+        outer.gradients(sums + 2, to + 2);
     }
 };
 
@@ -160,7 +148,7 @@ struct SaluAddSwalu {
     explicit SaluAddSwalu(const float* p) : inner(p), outer(p + 2) {}
 
     INLINE Vector forward(Vector x, Vector skip) const {
-        return outer.forward(fma(inner.saturation, inner.at(x).t, skip), none());
+        return outer.forward(inner.forward(x, none()) + skip, none());
     }
     template <bool kSums>
     INLINE Slopes backward(Vector g, Vector x, Vector skip, Vector* sums) const {
@@ -184,7 +172,7 @@ struct SaluAddSaluSwalu {
     explicit SaluAddSaluSwalu(const float* p) : left(p), right(p + 2), outer(p + 4) {}
 
     INLINE Vector forward(Vector x, Vector skip) const {
-        return outer.forward(fma(left.saturation, left.at(x).t, right.forward(skip, none())), none());
+        return outer.forward(left.forward(x, none()) + right.forward(skip, none()), none());
     }
     template <bool kSums>
     INLINE Slopes backward(Vector g, Vector x, Vector skip, Vector* sums) const {
