@@ -172,12 +172,11 @@ def test_graphs_hold_the_modules_own_operators(model: nn.Module, images: Tensor,
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace:FutureWarning", "ignore:.torch.jit.trace:DeprecationWarning")
-def test_a_jit_trace_holds_no_python(images: Tensor, calls: list[str]) -> None:
+def test_a_jit_trace_holds_no_python(images: Tensor) -> None:
     model = network("salunet_c18_cifar").eval()
     with torch.no_grad():
         traced = torch.jit.trace(model, (images,))
-        assert calls == []
-        assert "PythonOp" not in str(traced.inlined_graph)
+        assert not [word for word in ("PythonOp", "salu_zoo") if word in str(traced.inlined_graph)]
         torch.testing.assert_close(traced(images), model(images), rtol=1e-4, atol=1e-5)
 
 
