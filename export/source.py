@@ -65,7 +65,7 @@ def read_source(
     """
     if input_spec is not None and img_size is not None:
         raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
-    created = model if isinstance(model, nn.Module) else _created(model, pretrained, img_size)
+    created = _uncompiled(model) if isinstance(model, nn.Module) else _created(model, pretrained, img_size)
     spec = input_spec or input_of(created, img_size)
     copied = _prepare(created)
     identity = identity_of(copied)
@@ -94,6 +94,12 @@ def _created(name: str | Path, pretrained: bool, img_size: int | None) -> nn.Mod
     return created
 
 
+def _uncompiled(model: nn.Module) -> nn.Module:
+    """What `torch.compile` was given, if `model` is its result."""
+    original: nn.Module = getattr(model, "_orig_mod", model)
+    return original
+
+
 def _prepare(model: nn.Module) -> nn.Module:
     _check_finite(model)
     try:
@@ -103,7 +109,16 @@ def _prepare(model: nn.Module) -> nn.Module:
             f"{type(model).__name__} cannot be copied, and export never changes the module it is given: {error}. "
             "Remove tensors with a gradient history, locks and open files from its attributes."
         ) from error
+    _keep_activations(copied)
     return copied.eval().float().cpu().requires_grad_(False)
+
+
+def _keep_activations(model: nn.Module) -> None:
+    """Switch gradient checkpointing off, as timm and transformers have it: a tracer would follow it."""
+    for module in model.modules():
+        for switch in ("grad_checkpointing", "gradient_checkpointing"):
+            if isinstance(getattr(module, switch, None), bool):
+                setattr(module, switch, False)
 
 
 def _check_finite(model: nn.Module) -> None:

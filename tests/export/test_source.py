@@ -6,14 +6,17 @@ import onnx_ir as ir
 import pytest
 import torch
 from tiny_model import tiny
+from transformers import BertConfig, BertModel
 
 import export.steps
+from export import InputSpec
 from export.job import Job
 from export.source import read_source
 from export.targets import get_target
 from zoo.errors import ShapeError
 from zoo.evaluation.images import IMAGES
 from zoo.evaluation.subject import Setting, open_subject
+from zoo.models import build_model
 
 # As SaluNet-C-50's, in small: another crop share at the size the paper tests at.
 CFG = {
@@ -66,3 +69,25 @@ def test_a_named_model_is_built_again_only_if_its_size_is_fixed(monkeypatch, fix
     source = read_source("tiny.test", img_size=size)
     assert sizes == built
     assert source.input.size == (3, size or 8, size or 8)
+
+
+def test_a_compiled_model_is_the_one_it_was_made_from():
+    model = described()
+    source, plain = read_source(torch.compile(model)), read_source(model)
+    assert (source.name, source.weights_sha256) == (plain.name, plain.weights_sha256) == ("tiny", plain.weights_sha256)
+    assert source.model.state_dict().keys() == model.state_dict().keys()
+
+
+def test_gradient_checkpointing_is_switched_off_in_the_copy():
+    model = build_model("fles_vit_tiny_patch16", img_size=32)
+    model.set_grad_checkpointing()
+    assert read_source(model).model.grad_checkpointing is False
+    assert model.grad_checkpointing is True
+    text = BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8))
+    text.activation_checkpointing_enable()
+    switches = [module for module in text.modules() if hasattr(module, "gradient_checkpointing")]
+    assert switches
+    assert all(module.gradient_checkpointing for module in switches)
+    copied = read_source(text, input_spec=InputSpec(3, 8, 8)).model
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in copied.modules())
+    assert all(module.gradient_checkpointing for module in switches)
