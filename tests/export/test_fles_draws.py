@@ -9,7 +9,7 @@ from torch import nn
 
 import zoo
 from export.job import Job
-from export.parity.probes import IMAGES
+from export.parity.probes import IMAGES, TEXTS
 from export.parity.run import check_parity
 from export.parity.shipped import default_images
 from export.plan import make_plan
@@ -59,3 +59,4 @@ def test_all_texts_of_sst2(shared_dir, tmp_path):
     report = check_parity(job.source, job.file, job.target, samples=samples, limit=len(samples.texts), threads=1)
     assert report.passed, report.failures()
     assert report.n_samples == len(samples.texts)
+    assert report.worst("max_rel", TEXTS) <= 1e-5
