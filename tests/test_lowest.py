@@ -19,6 +19,7 @@ CORE = (
     "tests/evaluation/test_evaluate.py",
     "tests/export/test_export.py",
     "tests/export/test_predictor.py",
+    "tests/export/test_session.py",
 )
 
 

@@ -3,8 +3,8 @@
 from export.targets._spec import ExportTarget
 
 # Opset 20 is the one PyTorch's exporter writes without converting, and the first with Gelu. IR 10 is the newest
-# format that ONNX Runtime 1.22, the oldest this package installs with, reads (it refuses 11). Loaded and run with
-# 1.22.1, 1.29.0 and 1.31.1.
+# format that ONNX Runtime 1.22 reads (it refuses 11): a file may be served by an older one than the package installs.
+# Loaded and run with 1.22.1, 1.29.0 and 1.31.1.
 TARGET = ExportTarget(
     name="portable",
     opset=20,

@@ -37,7 +37,8 @@ def test_unknown_provider_lists_those_available(exported):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device, so CUDA may well start")
 def test_cuda_without_a_device_is_refused(exported, capfd):
-    with pytest.raises(ProviderError, match="CUDAExecutionProvider was asked for"):
+    # Without CUDA's libraries it is not loaded; with them it finds no device.
+    with pytest.raises(ProviderError, match=r"CUDAExecutionProvider (was asked for|did not start)"):
         open_session(exported.path, ["CUDAExecutionProvider", "CPUExecutionProvider"])
     assert capfd.readouterr() == ("", "")
 
