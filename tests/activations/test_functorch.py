@@ -7,7 +7,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, stack_mod
 
 from zoo.activations import ACTIVATIONS
 
-from .cases import ALL, FAMILY, example, functional, make
+from .cases import ALL, CHANNELS, FAMILY, FLES, example, functional, make
 
 # Forward-mode differentiation loads rules that PyTorch itself still compiles with torch.jit.script.
 forward_mode = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
@@ -82,3 +82,26 @@ def test_ensemble_of_modules(name: str) -> None:
     x = example(name, 2)
     together = vmap(lambda p, b: functional_call(modules[0], (p, b), (x,)))(params, buffers)
     torch.testing.assert_close(together, torch.stack([module(x) for module in modules]))
+
+
+@pytest.mark.parametrize("variant", [name for name in FLES if ACTIVATIONS.get(name).parameters])
+def test_ensemble_on_maps_that_lie_apart(variant: str) -> None:
+    """The maps of the members lie on the last axis, those of the batch are channels last."""
+    modules = [make(variant, channel_axis=1).double() for _ in range(3)]
+    for scale, module in enumerate(modules, 1):
+        torch._foreach_mul_([p.data for p in module.parameters()], scale)
+    params, buffers = stack_module_state(modules)
+    maps = torch.randn(2, 5, 4, CHANNELS, 3, dtype=torch.float64).movedim(3, 1)
+
+    def run(p, b, x):
+        y = functional_call(modules[0], (p, b), (x,))
+        return y.square().sum(), y
+
+    slopes, together = vmap(grad(run, argnums=(0, 2), has_aux=True), in_dims=(0, 0, -1))(params, buffers, maps)
+    for i, module in enumerate(modules):
+        x = maps[..., i].detach().requires_grad_()
+        alone = module(x)
+        torch.testing.assert_close(together[i], alone)
+        found = [value[i] for value in (*slopes[0].values(), slopes[1])]
+        expected = torch.autograd.grad(alone.square().sum(), [*module.parameters(), x])
+        torch.testing.assert_close(found, list(expected))

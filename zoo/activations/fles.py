@@ -49,7 +49,7 @@ def _formula(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
     sign = torch.where(horizontal < 0, -1.0, 1.0).to(horizontal.dtype)
     steep = torch.where(horizontal.abs() < SMALLEST, sign * SMALLEST, horizontal)
     y = (F.silu(steep * x.to(wide_dtype(x))) * (vertical / steep)).to(x.dtype)
-    if x.is_contiguous() or (x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)):
+    if x.is_contiguous() or (x.ndim == 4 and x.movedim(1, -1).is_contiguous()):
         return y
     # torch's exp rounds otherwise in a strided tensor than in the product above, which lies densely.
     return torch.where((vertical == 1) & (horizontal == 1), F.silu(x), y)
