@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from zoo.activations import ACTIVATIONS, GALU, SALU, SWALU, list_activations, list_gates
+from zoo.activations import ACTIVATIONS, GALU, SALU, SWALU, kernel, list_activations, list_gates
 from zoo.errors import ConfigurationError
 
 from .cases import ALL, CHANNELS, DIRECT, FAMILY, FLES, NORMS, OURS, REGISTERED, build, example, functional, make
@@ -213,3 +213,15 @@ def test_state_dict_is_the_parameters_and_loads_strictly(name: str) -> None:
     if module.state_dict():
         with pytest.raises(RuntimeError, match="Missing key"):
             module.load_state_dict({})
+
+
+@pytest.mark.parametrize("which", ["plain", "auto"])
+@pytest.mark.parametrize("name", ALL)
+def test_no_samples_give_no_values_and_no_gradient(name: str, which: str) -> None:
+    module, x = make(name), example(name, 0, requires_grad=True)
+    with kernel(which):
+        y = module(x)
+    assert y.shape == x.shape
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+    assert all(not p.grad.count_nonzero() for p in module.parameters())

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from timm.models.swin_transformer import SwinTransformer
 from torch import nn
 
 from zoo.errors import ShapeError
 from zoo.models import check_input
 
-from .cases import meta_model
+from .cases import REPRESENTATIVES, WINDOWED, images, meta_model, small_model
 
 WRONG = [
     ("salunet_c18_cifar", {}, (3, 32, 32), "takes a batch"),
@@ -49,6 +50,22 @@ def test_what_passes_the_check_runs(name: str, arguments: dict[str, object], sha
     check_input(model, shape)
     output = model(torch.empty(shape, device="meta"))
     assert (output[0] if isinstance(output, list) else output).shape[0] == shape[0]
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+@pytest.mark.parametrize("name", [name for name in REPRESENTATIVES if name not in WINDOWED])
+def test_a_batch_of_no_images_gives_no_scores_and_no_gradient(name: str, training: bool) -> None:
+    model = small_model(name).train(training)
+    scores = model(images(name, batch=0))
+    assert scores.shape == (0, 10)
+    scores.sum().backward()
+    assert all(p.grad is not None and not p.grad.count_nonzero() for p in model.parameters())
+
+
+def test_windows_refuse_a_batch_of_no_images_as_in_timm() -> None:
+    for model in (small_model("fles_swin_cifar"), SwinTransformer(32, 4, depths=(1,), num_heads=(3,), window_size=4)):
+        with pytest.raises(RuntimeError, match="cannot reshape tensor of 0 elements"):
+            model(images("fles_swin_cifar", batch=0))
 
 
 def test_the_first_convolution_counts_where_none_is_named() -> None:
