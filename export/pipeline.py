@@ -20,6 +20,7 @@ from export.quantize.work import Int8Work
 from export.shared import Shared
 from export.source import read_source
 from export.targets import get_precision, get_target
+from zoo._devices import torch_defaults
 from zoo._files import check_writable
 from zoo.errors import OutputError
 
@@ -65,6 +66,7 @@ class ExportResult:
         return plain | {"accuracy": None if self.accuracy is None else self.accuracy.to_dict()}
 
 
+@torch_defaults("cpu")
 def export(
     model: str | Path | nn.Module,
     path: str | Path | None = None,

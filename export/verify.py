@@ -25,8 +25,10 @@ from export.shared import Shared
 from export.source import Source, read_source
 from export.targets import get_precision, get_target
 from export.value_types import check_label, stored_in
+from zoo._devices import torch_defaults
 
 
+@torch_defaults("cpu")
 def validate(
     file: str | Path,
     model: str | Path | nn.Module,

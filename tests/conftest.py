@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -44,6 +44,22 @@ def run_zoo(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, s
         return left.value.code, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture(params=["float64", "bfloat16", "meta"])
+def set_defaults(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
+    """Set another default number type or device for all of PyTorch, as a user may; put back after the test."""
+    import torch
+
+    def call() -> None:
+        if request.param == "meta":
+            torch.set_default_device("meta")
+        else:
+            torch.set_default_dtype(getattr(torch, request.param))
+
+    yield call
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
-"""Where a run computes: the device, and the processes that `accelerate launch` or `torchrun` started together."""
+"""Where a run computes: device, PyTorch's defaults, the processes that `accelerate launch` or `torchrun` started."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,6 +69,25 @@ def choose_device(asked: str | None) -> "torch.device":
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigurationError(f"Asked for device {asked!r}, found no Apple GPU that torch can use. Use cpu.")
     return torch.device(device.type)
+
+
+@contextmanager
+def torch_defaults(device: str | None = None) -> Iterator[None]:
+    """float32 is PyTorch's default number type inside, and `device` its default device, whatever the user has set.
+
+    Args:
+        device: where new tensors go; None leaves that as the user has set it.
+    """
+    import torch
+
+    own = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        # Not entered without need: the tracer of torch.export meets it.
+        with nullcontext() if device in (None, torch.get_default_device().type) else torch.device(device):
+            yield
+    finally:
+        torch.set_default_dtype(own)
 
 
 def join_processes(device: "torch.device") -> Processes:

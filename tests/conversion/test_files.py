@@ -63,6 +63,17 @@ def test_number_type_is_kept(tmp_path):
     assert {p.dtype for p in zoo.load_converted(tmp_path)[0].parameters()} == {torch.bfloat16}
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_default_number_type_changes_nothing(folder, dtype):
+    expected = zoo.load_converted(folder)[0].state_dict()
+    torch.set_default_dtype(dtype)
+    try:
+        found = zoo.load_converted(folder)[0].state_dict()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
 def test_fles_bert_loads_both_ways(tmp_path):
     base = BertForSequenceClassification(BertConfig(**SIZES, hidden_act="silu", num_labels=3)).eval()
     base.save_pretrained(tmp_path / "base")

@@ -55,6 +55,16 @@ def test_transparent_palette_gives_no_warning():
     assert CIFAR(image).shape == (3, 32, 32)
 
 
+def test_defaults_of_pytorch_change_nothing(set_defaults):
+    image, own = noise(300, 200), Preprocess((3, 40, 40), "bicubic", 0.9, "center", (0.41, 0.5, 0.6), (0.2, 0.25, 0.3))
+    set_defaults()
+    found = own(image)
+    assert found.dtype == torch.float32
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device("cpu")
+    assert torch.equal(found, own(image))
+
+
 def test_one_channel_takes_greyscale():
     grey = Preprocess((1, 28, 28), "bilinear", 1.0, "center", (0.5,), (0.5,))
     image = noise(28, 28)

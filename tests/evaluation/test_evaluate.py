@@ -5,6 +5,7 @@ from torch import nn
 
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError, UnknownNameError, WeightsMismatchError
 from zoo.evaluation import EvalResult, evaluate
+from zoo.pretrained import create_model
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,23 @@ def test_figures_equal_a_plain_loop(folder):
     assert result.correct5 == int((scores.topk(5).indices == targets[:, None]).sum())
     assert result.loss == pytest.approx(float(nn.functional.cross_entropy(scores, targets)), rel=1e-6)
     assert (result.top1, result.top5) == (100 * result.correct1 / 45, 100 * result.correct5 / 45)
+
+
+def test_defaults_of_pytorch_change_no_figure(folder, set_defaults):
+    model = Linear()
+    expected = evaluate(model, "cifar10", data=folder)
+    set_defaults()
+    found = evaluate(model, "cifar10", data=folder)
+    assert (found.loss, found.correct1, found.correct5) == (expected.loss, expected.correct1, expected.correct5)
+
+
+def test_a_compiled_model_has_the_figures_and_the_identity_of_its_original(shared_dir):
+    model = create_model("salunet_t_cifar.cifar10")
+    own, compiled = (
+        evaluate(one, "cifar10", data=shared_dir / "data" / "cifar10", limit=8)
+        for one in (model, torch.compile(model, backend="eager"))
+    )
+    assert (compiled.loss, compiled.tag, compiled.sha256) == (own.loss, "salunet_t_cifar.cifar10", own.sha256)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 45, 100])

@@ -8,6 +8,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 import torch
+from timm.models.swin_transformer import SwinTransformer
 from tiny_model import LABELS, SIZE, tiny
 from torch import nn
 
@@ -18,6 +19,7 @@ from export import (
     LoweringError,
     ParityError,
     open_session,
+    validate,
 )
 from export import (
     export as export_model,
@@ -204,3 +206,28 @@ def test_shared_parameters_and_plain_sequentials_export(tmp_path):
     result = export_model(model, tmp_path / "s.onnx", input_spec=InputSpec(3, 2, 2), threads=1)
     assert result.model == "Sequential"
     assert result.parity.passed
+
+
+def test_a_compiled_model_gives_the_file_of_its_original(exported, spec, tmp_path):
+    model = torch.compile(tiny(), backend="eager")
+    assert export_model(model, tmp_path / "c.onnx", input_spec=spec, threads=1).file_sha256 == exported.file_sha256
+
+
+def test_defaults_of_pytorch_change_no_byte(exported, spec, tmp_path, set_defaults):
+    model = tiny()
+    set_defaults()
+    result = export_model(model, tmp_path / "d.onnx", input_spec=spec, threads=1)
+    assert result.file_sha256 == exported.file_sha256
+    assert validate(result.path, model, input_spec=spec, threads=1).passed
+
+
+def test_gradient_checkpointing_changes_no_byte(tmp_path):
+    model = SwinTransformer(8, 4, depths=(1,), embed_dim=8, num_heads=(2,), window_size=2, num_classes=4)
+    files = []
+    for checkpointing in (False, True):
+        model.set_grad_checkpointing(checkpointing)
+        path = tmp_path / f"{checkpointing}.onnx"
+        result = export_model(model.train(), path, input_spec=InputSpec(3, 8, 8), threads=1)
+        assert result.parity.passed
+        files.append(result.file_sha256)
+    assert files[0] == files[1]

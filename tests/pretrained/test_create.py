@@ -34,6 +34,29 @@ def test_a_bare_name_builds_fresh_weights(card, state):
     assert not holds(create_model(MODEL, num_classes=3), state)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_float32_whatever_the_default_is(card, state, dtype):
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float32)
+    expected = create_model(NAME).eval()(images)
+    torch.set_default_dtype(dtype)
+    try:
+        model, bare = create_model(NAME), create_model(MODEL)
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert holds(model, state)
+    assert torch.equal(model.eval()(images), expected)
+    assert {value.dtype for value in bare.state_dict().values()} == {torch.float32}
+    assert {value.dtype for value in create_model(MODEL, dtype=dtype).parameters()} == {dtype}
+
+
+def test_the_default_device_is_where_it_is_built(card):
+    with torch.device("meta"):
+        assert {value.device.type for value in create_model(MODEL).parameters()} == {"meta"}
+        with pytest.raises(WeightsMismatchError, match="the model is on the meta device, which holds no values"):
+            create_model(NAME)
+
+
 @pytest.mark.parametrize("pretrained", [None, True])
 def test_a_tag_loads_its_weights(card, state, pretrained, no_network):
     model = create_model(NAME, pretrained)

@@ -9,6 +9,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
+from zoo._devices import torch_defaults
 from zoo._environment import library_versions
 from zoo._files import check_writable, write_together
 from zoo.conversion.base import Base, build_base
@@ -82,6 +83,7 @@ def save_converted(
     return target
 
 
+@torch_defaults()
 def load_converted(folder: str | Path) -> tuple[nn.Module, Report]:
     """The model that `save_converted` or `zoo convert` wrote, in training mode, and the report of its conversion.
 

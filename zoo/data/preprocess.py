@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from zoo._devices import torch_defaults
 from zoo.errors import ConfigurationError, ShapeError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Preprocess:
         values = self.to_dict() | {"input_size": [self.input_size[0], size, size]}
         return self.from_dict(values if crop_pct is None else values | {"crop_pct": crop_pct})
 
+    @torch_defaults("cpu")
     def __call__(self, image: "Image") -> "Tensor":
         """Turn one PIL image of any mode and size into a float32 tensor (C, H, W).
 

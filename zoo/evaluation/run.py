@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo._devices import choose_device, join_processes
+from zoo._devices import choose_device, join_processes, torch_defaults
 from zoo.data.labels import check_same_order
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@torch_defaults("cpu")
 def evaluate(
     model: "str | Path | nn.Module | Predictor",
     dataset: str,

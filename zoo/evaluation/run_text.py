@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from zoo._devices import choose_device, join_processes
+from zoo._devices import choose_device, join_processes, torch_defaults
 from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
 from zoo.data.labels import check_same_order
 from zoo.data.tokenize import TextPreprocess
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@torch_defaults("cpu")
 def evaluate_text(
     model: "str | Path | nn.Module | Predictor",
     task: str,

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from zoo._devices import torch_defaults
 from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
 from zoo.models import build_model
@@ -36,6 +37,7 @@ class _Found:
     tokenizer: Path | None = None
 
 
+@torch_defaults()
 def create_model(
     name: str | Path,
     pretrained: bool | None = None,
@@ -45,7 +47,7 @@ def create_model(
     img_size: int | tuple[int, int] | None = None,
     **kwargs: Any,
 ) -> nn.Module:
-    """Build a model for images or texts by name, in float32 and in training mode, as timm does.
+    """Build a model for images or texts by name, in float32 and in training mode, on PyTorch's default device.
 
     A name is one of
     - `MODEL`: an architecture; `pretrained=True` takes its only or default weights;
