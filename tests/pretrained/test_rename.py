@@ -89,9 +89,10 @@ def test_styles_of_a_convolutional_net(convnet, foreign, ours):
     assert rename_state({f"module.{foreign}": convnet[ours]}, convnet).renamed == {f"module.{foreign}": ours}
 
 
-def test_scalars_of_one_element_count_as_scalars(convnet):
-    found = rename_state({"L1.0.salu1.a": torch.tensor([2.5])}, convnet)
-    assert found.state["layer1.0.bn1.a"].shape == ()
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_scalars_take_the_shape_of_the_model_whatever_theirs(convnet, shape):
+    found = rename_state({"L1.0.salu1.a": torch.tensor(2.5).reshape(shape)}, convnet)
+    assert found.state["layer1.0.bn1.a"].shape == (1,)
     assert found.state["layer1.0.bn1.a"] == 2.5
 
 

@@ -26,9 +26,9 @@ def test_both_folders(run, tmp_path):
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["bundle"] == str(tmp_path / "edge")
-    assert result["served"] == {"path": str(tmp_path / "models/tiny.test"), "version": 1, "added": True}
+    assert result["served"] == {"path": str(tmp_path / "models/tiny"), "version": 1, "added": True}
     assert (tmp_path / "edge/run.py").is_file()
-    assert (tmp_path / "models/tiny.test/1/model.onnx").read_bytes() == (tmp_path / "x.onnx").read_bytes()
+    assert (tmp_path / "models/tiny/1/model.onnx").read_bytes() == (tmp_path / "x.onnx").read_bytes()
 
 
 def test_bundle_alone_is_named_in_the_table(run, tmp_path):
