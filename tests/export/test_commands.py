@@ -33,7 +33,7 @@ def test_export_prints_only_json_on_stdout(run, where):
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["path"] == str(where)
-    assert (result["model"], result["parity"]["passed"]) == ("tiny.test", True)
+    assert (result["model"], result["parity"]["passed"]) == ("tiny", True)
     assert "1. trace" in done.stderr
     assert where.is_file()
 

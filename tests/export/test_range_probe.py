@@ -5,6 +5,7 @@ import onnx
 import torch
 from tiny_model import SIZE
 
+from export.digest import unseal
 from export.parity.range_probe import largest_values, near_largest
 from export.runtime.session import open_session, run_session
 
@@ -15,6 +16,7 @@ def test_sizes_are_those_of_the_values(exported):
     found = largest_values(exported.path.read_bytes(), {"image": IMAGES}, threads=1)
     proto = onnx.load(exported.path)
     names = {node.output[0]: node.name for node in proto.graph.node}
+    unseal(proto)
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name != "logits")
     session = open_session(proto.SerializeToString(), optimize=False, threads=1)
     values = run_session(session, {"image": IMAGES.numpy()}, list(names))
