@@ -25,10 +25,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Real images, a trained SaluNet, ONNX Runtime: about a minute, no network
 	HF_HUB_OFFLINE=1 $(BIN)/python demo/demo.py
 
-# Two processes of one thread each: most tests compute on one core, and more threads would wait for each other. Lint and
-# types are tests too (tests/test_style.py); `make lint` is the quick way to them alone.
+# Two processes of one thread each: most tests compute on one core, and more threads would wait for each other. A process
+# that crashes ends the run: pytest-xdist, told to replace it, may wait for its tests without end. Lint and types are
+# tests too (tests/test_style.py); `make lint` is the quick way to them alone.
 test: $(STAMP) ## All default tests, lint and types included
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope --max-worker-restart 0
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check

@@ -34,13 +34,19 @@ def graph_digest(model: onnx.ModelProto) -> str:
 
 def seal(model: onnx.ModelProto) -> None:
     """Write its digest into a file with our metadata, over any it had; leave any other as it is."""
-    unseal(model)
+    _remove_digest(model)
     if any(prop.key.startswith(PREFIX) for prop in model.metadata_props):
         model.metadata_props.add(key=DIGEST, value=graph_digest(model))
 
 
-def unseal(model: onnx.ModelProto) -> None:
-    """Take the digest out of a graph that is changed on purpose, such as one with more outputs."""
+def load_to_change(file: bytes) -> onnx.ModelProto:
+    """The graph of a file without its digest, for a change on purpose such as more outputs."""
+    model = onnx.load_from_string(file)
+    _remove_digest(model)
+    return model
+
+
+def _remove_digest(model: onnx.ModelProto) -> None:
     kept = [prop for prop in model.metadata_props if prop.key != DIGEST]
     if len(kept) < len(model.metadata_props):
         del model.metadata_props[:]

@@ -46,7 +46,7 @@ def run_zoo(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, s
     return call
 
 
-@pytest.fixture(params=["float64", "bfloat16", "meta"])
+@pytest.fixture(params=[pytest.param("float64", marks=pytest.mark.slow), "bfloat16", "meta"])
 def set_defaults(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
     """Set another default number type or device for all of PyTorch, as a user may; put back after the test."""
     import torch

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from export.digest import unseal
+from export.digest import load_to_change
 from export.inputs import Feeds
 from export.runtime.session import open_session, run_session
 
@@ -28,8 +28,7 @@ def largest_values(file: bytes, feeds: Feeds, threads: int | None = None) -> dic
     Raises:
         ExportError: ONNX Runtime does not load or run it.
     """
-    proto = onnx.shape_inference.infer_shapes(onnx.load_from_string(file))
-    unseal(proto)
+    proto = onnx.shape_inference.infer_shapes(load_to_change(file))
     known = {value.name: value.type.tensor_type.elem_type for value in (*proto.graph.value_info, *proto.graph.output)}
     watched = {
         f"largest |{name}|": (name, node.name)

@@ -16,9 +16,11 @@ from zoo.activations import GALU, SALU, SWALU, DyT, kernel
 from .cases import ALL, CHANNELS, DIRECT, FAMILY, FLES, OURS, example, float32_values, functional, make
 from .tolerances import CHAIN_FLOAT32, SUM_FLOAT32, TRACED_SLOPE_FLOAT32
 
+slow = pytest.mark.slow
+
 
 def small_resnet(norm: type[nn.Module] = SALU, act: type[nn.Module] = SWALU) -> ResNet:
-    return ResNet(BasicBlock, (1, 1, 1, 1), 5, channels=(4, 4, 8, 8), stem_width=4, norm_layer=norm, act_layer=act)
+    return ResNet(BasicBlock, (1, 1, 1, 1), 5, channels=(8, 8, 16, 16), stem_width=8, norm_layer=norm, act_layer=act)
 
 
 def small_vit(norm_layer: type[nn.Module] = SALU) -> VisionTransformer:
@@ -27,7 +29,11 @@ def small_vit(norm_layer: type[nn.Module] = SALU) -> VisionTransformer:
     )
 
 
-@pytest.mark.parametrize("name", OURS)
+# Compiling takes seconds: one of each kind by default, the others among the slow tests.
+COMPILED = ("salu", "galu", "fles", "fles_proto", "derf", "dy_relu", "pwlu")
+
+
+@pytest.mark.parametrize("name", [name if name in COMPILED else pytest.param(name, marks=slow) for name in OURS])
 def test_compile_without_a_graph_break(name: str) -> None:
     module = make(name)
     compiled = torch.compile(make(name), backend="aot_eager", fullgraph=True)
@@ -42,7 +48,7 @@ def test_compile_without_a_graph_break(name: str) -> None:
         torch.testing.assert_close(q.grad, p.grad, rtol=0, atol=SUM_FLOAT32 * (1 + p.grad.abs().max().item()))
 
 
-@pytest.mark.parametrize("dynamic", [None, True], ids=str)
+@pytest.mark.parametrize("dynamic", [None, pytest.param(True, marks=slow)], ids=str)
 def test_no_size_needs_more_graphs_than_with_batchnorm(dynamic: bool | None) -> None:
     """Sizes on both sides of the one from which eager calls use kernels, which each layer reaches at another batch."""
     graphs = []

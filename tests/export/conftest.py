@@ -1,15 +1,19 @@
 """One export of a small model, shared by all tests."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from tiny_model import LABELS, SIZE, tiny
 from tiny_text_model import text_model
 from torch import nn
 
 from export import ExportResult, InputSpec, export
+from export.native import library
 from export.native.compiler import operator_sources
 from zoo.activations import SALU, SWALU
 from zoo.data.preprocess import Preprocess
@@ -59,14 +63,30 @@ def text_exported(text_given, tmp_path_factory) -> ExportResult:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    """Everything compiled and arranged goes into a folder of the tests."""
+def compiler():
     try:
-        find_compiler(operator_sources())
+        return find_compiler(operator_sources())
     except NativeError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def compiled_cache(compiler, tmp_path_factory) -> Path:
+    """A cache with the compiled operators, one for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    with pytest.MonkeyPatch.context() as patch, FileLock(f"{folder}.lock"):
+        patch.setenv("SALU_ZOO_CACHE", str(folder))
+        library()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache(compiled_cache, tmp_path_factory):
+    """Everything compiled and arranged goes into a folder of the tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    shutil.copytree(compiled_cache, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
         patch.setenv("SALU_ZOO_CACHE", str(folder))
         yield folder
 

@@ -90,7 +90,7 @@ needs_openvino = pytest.mark.skipif(not openvino.installed(), reason="the packag
 
 
 @pytest.mark.parametrize("target", ["portable", "edge_cpu", pytest.param("openvino", marks=needs_openvino)])
-@pytest.mark.parametrize("make", [maps_of_fles, Variants, tokens])
+@pytest.mark.parametrize("make", [Variants, *(pytest.param(f, marks=pytest.mark.slow) for f in (maps_of_fles, tokens))])
 def test_showing_the_means_changes_no_bit(cache, target, make):
     job = traced(make, target)
     feeds = {"image": torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))}

@@ -98,7 +98,7 @@ def test_a_fresh_encoder_attends_as_berts_does(name: str, attention: str) -> Non
         assert torch.equal(ours(IDS, mask).last_hidden_state, bert(IDS, mask).last_hidden_state)
 
 
-@pytest.mark.parametrize("name", ["3, integers", "4, a bias of each head"])
+@pytest.mark.parametrize("name", [pytest.param("3, integers", marks=pytest.mark.slow), "4, a bias of each head"])
 def test_every_mask_is_exported(name: str) -> None:
     net, (mask, scores, kept), file = model(attention="eager"), MASKS[name], io.BytesIO()
 

@@ -84,10 +84,8 @@ def test_a_model_can_be_copied_and_pickled() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "salunet_c18_cifar",
         "salunet_t_cifar",
-        "fles_swin_cifar",
-        pytest.param("fles_poolformer_cifar", marks=pytest.mark.slow),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in REPRESENTATIVES if name != "salunet_t_cifar"),
     ],
 )
 def test_exports_with_a_free_batch(name: str) -> None:
@@ -101,7 +99,10 @@ def test_exports_with_a_free_batch(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["salunet_t_cifar", "fles_poolformer_cifar", pytest.param("fles_swin_cifar", marks=pytest.mark.slow)],
+    [
+        "fles_poolformer_cifar",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("salunet_t_cifar", "fles_swin_cifar")),
+    ],
 )
 def test_compiles_in_one_graph(name: str) -> None:
     model = small_model(name).eval()

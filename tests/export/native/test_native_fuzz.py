@@ -1,4 +1,4 @@
-"""1,000 random inputs of every operator against float64, with each set of instructions this processor has."""
+"""Random inputs of every operator against float64, with each set of instructions this processor has."""
 
 from functools import cache
 
@@ -9,18 +9,19 @@ from native_models import run_cases
 
 from export.native import OPERATORS
 
-CASES, AT_ONCE = 1000, 100
+FEW, MANY, AT_ONCE = 200, 1000, 100
 
 
 @cache
-def cases_of(name: str) -> list[Case]:
-    return make_cases(name, CASES)
+def cases_of(name: str, count: int) -> list[Case]:
+    return make_cases(name, count)
 
 
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", OPERATORS)
-def test_fuzz(name, isa):
-    cases = cases_of(name)
-    for start in range(0, CASES, AT_ONCE):
+def test_fuzz(name, count, isa):
+    cases = cases_of(name, count)
+    for start in range(0, count, AT_ONCE):
         part = cases[start : start + AT_ONCE]
         for case, found in zip(part, run_cases(part, threads=2), strict=True):
             case.check(found)
@@ -28,7 +29,7 @@ def test_fuzz(name, isa):
 
 def test_cases_cover_what_they_should():
     """The fuzz has empty inputs, scalars, several tasks, and NaN, infinities and denormals."""
-    cases = cases_of("Swalu")
+    cases = cases_of("Swalu", FEW)
     sizes = {case.inputs[0].size for case in cases}
     assert {0, 1} <= sizes
     assert max(sizes) > 2 * 16384
