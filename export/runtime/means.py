@@ -18,6 +18,8 @@ NEXT_TO_ZERO = 1e-5
 """Share of the root mean square of a sample's x, a hundred times what float32 rounds off: such x may be positive."""
 MAX_GAP = 1e-4
 """The same share: by how much t may miss a mean that can be. A miscounted channel or one negative x is off by 1e-2."""
+SMALLEST = float(np.finfo(np.float32).tiny / np.finfo(np.float32).eps)
+"""Root mean square, 1e-31, below which this one stands in: what float32 rounds off there is denormal, and no share."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,19 @@ def gaps(
         keep: (n, positions), False where a position does not count; None counts all.
 
     Returns:
-        (n, channels), as a share of the root mean square of the sample's x; NaN where x or their sum is not finite in
-        float32, or none counts.
+        (n, channels), as a share of the root mean square of the sample's x, or of `SMALLEST` where that is less; NaN
+        where x or their sum is not finite in float32, or none counts.
     """
     flat, counts = np.moveaxis(x, axis, 1).reshape(*t.shape, -1), True if keep is None else keep.reshape(len(t), 1, -1)
     with np.errstate(all="ignore"):
         square = np.square(flat, dtype=np.float64)
         size = np.sqrt(square.sum((1, 2), where=counts) / np.broadcast_to(counts, flat.shape).sum((1, 2)))[:, None]
+        size = np.maximum(size, SMALLEST)
         margin = (NEXT_TO_ZERO * size)[:, :, None]
         above = (flat > margin) & counts
         total = flat.sum(2, dtype=np.float64, where=above)
         least, most = (np.maximum(found.sum(2), 1) for found in (above, (flat > -margin) & counts))
         count = np.where(t > 0, np.clip(total / t, least, most), most)
         gap = np.minimum(*(np.abs(t - total / whole(count)) for whole in (np.floor, np.ceil)))
-        gap = np.where(np.isfinite(t), gap / np.maximum(size, np.finfo(np.float32).tiny), np.inf)
+        gap = np.where(np.isfinite(t), gap / size, np.inf)
     return np.where(np.isfinite(size) & (total <= np.finfo(np.float32).max), gap, np.nan)

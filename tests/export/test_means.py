@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.runtime.means import MAX_GAP, NEXT_TO_ZERO, gaps
+from export.runtime.means import MAX_GAP, NEXT_TO_ZERO, SMALLEST, gaps
 
 X = np.random.default_rng(0).normal(size=(2, 5, 7, 9)).astype(np.float32)
 
@@ -44,6 +44,14 @@ def test_channels_of_one_sign():
     assert gaps(np.full((2, 5), 1e-3, np.float32), x, 1).min() > MAX_GAP
     assert gaps(mean_of(-x), -x, 1).max() < 1e-6
     assert gaps(np.zeros((2, 5), np.float32), np.zeros_like(X), 1).max() == 0
+
+
+def test_denormal_numbers_are_not_counted():
+    """Each is a few of the smallest steps of float32, so two programs agree on their order of magnitude only."""
+    x = np.float32(1e-40) * X
+    assert gaps(x.max((2, 3)), x, 1).max() < MAX_GAP
+    x = np.float32(100 * SMALLEST) * X
+    assert gaps(x.max((2, 3)), x, 1).min() > MAX_GAP
 
 
 def test_what_a_mask_hides_does_not_count():
