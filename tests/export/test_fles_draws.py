@@ -20,7 +20,7 @@ from export.targets import get_target
 from zoo.data.glue import load_glue
 
 NAMES = ("fles_resnet50", "fles_swin_tiny", "fles_vit_base_patch16", "fles_poolformer_s12")
-IMAGES_EACH = 12
+IMAGES_EACH = 4
 
 
 def drawn(name: str, seed: int) -> nn.Module:
