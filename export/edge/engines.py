@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,7 +84,7 @@ def _openvino(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path], 
         raise EdgeError(f"This model runs on OpenVINO, which is missing: {engine['install']}.") from error
     if libraries:
         raise EdgeError(f"{file.name} holds operators of our own, which OpenVINO does not have. Export another target.")
-    core = openvino.Core()
+    core = openvino_core()
     if engine["device"] not in core.available_devices:
         raise EdgeError(f"OpenVINO has no {engine['device']} here, only {', '.join(core.available_devices)}.")
     options = dict(engine["options"]) | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
@@ -93,6 +94,18 @@ def _openvino(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path], 
         raise EdgeError(f"OpenVINO {openvino.__version__} does not open {file.name}: {_line(error)}") from error
     inputs = [_port(port) for port in compiled.inputs]
     return _checked(inputs, lambda feeds: compiled(dict(feeds))[compiled.output(0)])
+
+
+@cache
+def openvino_core() -> Any:
+    """OpenVINO's core: one for the process, for good.
+
+    Each sets the thread's stack for signals. Two that end in the order in which they began leave it at memory that is
+    gone, and the next signal, such as of a child that ends, kills the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _port(port: Any) -> SimpleNamespace:

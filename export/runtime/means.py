@@ -74,8 +74,9 @@ def gaps(
         keep: (n, positions), False where a position does not count; None counts all.
 
     Returns:
-        (n, channels), as a share of the root mean square of the sample's x, or of `SMALLEST` where that is less; NaN
-        where x or their sum is not finite in float32, or none counts.
+        (n, channels), as a share of the root mean square of the sample's x, or of t where that is more: a runtime adds
+        3,136 equal numbers one after the other and is off by 4e-5 of their mean. NaN where x or their sum is not finite
+        in float32, or none counts.
     """
     flat, counts = np.moveaxis(x, axis, 1).reshape(*t.shape, -1), True if keep is None else keep.reshape(len(t), 1, -1)
     with np.errstate(all="ignore"):
@@ -88,5 +89,5 @@ def gaps(
         least, most = (np.maximum(found.sum(2), 1) for found in (above, (flat > -margin) & counts))
         count = np.where(t > 0, np.clip(total / t, least, most), most)
         gap = np.minimum(*(np.abs(t - total / whole(count)) for whole in (np.floor, np.ceil)))
-        gap = np.where(np.isfinite(t), gap / size, np.inf)
+        gap = np.where(np.isfinite(t), gap / np.maximum(size, t), np.inf)
     return np.where(np.isfinite(size) & (total <= np.finfo(np.float32).max), gap, np.nan)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from export._versions import version_of
 from export.digest import check_unchanged
+from export.edge.engines import openvino_core
 from export.errors import ExportError, OnnxFileError, ProviderError
 from export.runtime.session import check_feeds
 
@@ -169,10 +170,10 @@ def version() -> str:
 
 def _core() -> Any:
     try:
-        import openvino
+        import openvino  # noqa: F401
     except ImportError as error:
         raise ProviderError(f"OpenVINO was asked for, but it does not load: {error}. Run: {INSTALL}.") from error
-    return openvino.Core()
+    return openvino_core()
 
 
 def _read(core: Any, model: str | Path | bytes) -> Any:

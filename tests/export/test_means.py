@@ -38,6 +38,18 @@ def test_a_mean_that_no_rounding_causes():
     assert np.isposinf(gaps(np.full_like(mean_of(X), np.nan), X, 1)).all()
 
 
+def test_a_sum_in_float32_one_by_one():
+    """All tokens of a checkerboard are equal, and one channel stands out of the others."""
+    x = np.full((1, 3136, 8), 0.05, np.float32)
+    x[..., 0] = 0.5307047
+    t = np.full((1, 8), 0.05, np.float32)
+    t[0, 0] = np.add.accumulate(x[0, :, 0])[-1] / np.float32(3136)
+    assert abs(t[0, 0] / 0.5307047 - 1) > 1e-5
+    assert gaps(t, x, 2).max() < MAX_GAP
+    t[0, 0] = 0.5307047 * 3136 / 3137
+    assert gaps(t, x, 2).max() > MAX_GAP
+
+
 def test_channels_of_one_sign():
     x = -np.abs(X)
     assert gaps(np.zeros((2, 5), np.float32), x, 1).max() == 0
