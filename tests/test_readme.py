@@ -32,7 +32,8 @@ def table(name: str) -> list[str]:
     return found[1].splitlines()[2:]
 
 
-@pytest.mark.parametrize("name", TABLES)
+# Counting the multiply-adds of all models takes half a minute.
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "models" else ()) for n in TABLES])
 def test_table_is_up_to_date(name: str) -> None:
     expected = TABLES[name]()
     assert table(name) == expected, f"README.md, table {name!r}; it should be:\n" + "\n".join(expected)

@@ -60,7 +60,7 @@ def test_jacobian_vectorised_over_its_columns(name: str) -> None:
 
 
 @forward_mode
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", ["galu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("salu", "swalu"))])
 def test_compiled_transforms_see_the_definition(name: str) -> None:
     op, x, a, b = functional(name), torch.linspace(-2, 2, 5), torch.tensor([0.8]), torch.tensor([0.5])
 

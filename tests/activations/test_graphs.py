@@ -30,7 +30,7 @@ def small_vit(norm_layer: type[nn.Module] = SALU) -> VisionTransformer:
 
 
 # Compiling takes seconds: one of each kind by default, the others among the slow tests.
-COMPILED = ("salu", "galu", "fles", "fles_proto", "derf", "dy_relu", "pwlu")
+COMPILED = ("salu", "galu", "fles", "dy_relu")
 
 
 @pytest.mark.parametrize("name", [name if name in COMPILED else pytest.param(name, marks=slow) for name in OURS])

@@ -85,6 +85,7 @@ SUBJECT = Subject(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+@pytest.mark.slow
 def test_a_step_in_a_process_of_its_own():
     found = step_memory(SUBJECT)
     assert isinstance(found, StepMemory)

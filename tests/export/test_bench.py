@@ -108,6 +108,7 @@ def test_an_untrained_network_and_its_twin_have_the_same_weights_each_time(monke
     assert seen[0] != seen[1]
 
 
+@pytest.mark.slow
 def test_the_command_exports_both_and_compares(tmp_path):
     arguments = ["bench", "fles_poolformer_cifar", "--target", "portable", "--runs", "2", "--threads", "1"]
     files = ["--output", str(tmp_path / "r.json"), "--plot", str(tmp_path / "r.png"), "--keep", str(tmp_path / "kept")]

@@ -221,6 +221,7 @@ def test_defaults_of_pytorch_change_no_byte(exported, spec, tmp_path, set_defaul
     assert validate(result.path, model, input_spec=spec, threads=1).passed
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_no_byte(tmp_path):
     model = SwinTransformer(8, 4, depths=(1,), embed_dim=8, num_heads=(2,), window_size=2, num_classes=4)
     files = []

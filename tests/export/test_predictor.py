@@ -70,6 +70,7 @@ def test_a_predictor_can_be_pickled(exported, text_exported, monkeypatch, tmp_pa
     assert pickle.loads(pickle.dumps(texts)).describe() == texts.describe()  # noqa: S301 our own
 
 
+@pytest.mark.slow
 def test_a_predictor_goes_to_a_spawned_process(exported):
     batch, predictor = torch.ones(2, *SIZE), load_predictor(exported.path, threads=1)
     context = multiprocessing.get_context("spawn")

@@ -51,7 +51,12 @@ def test_what_is_computed_from_a_float32_graph_is_proven_in_float32_first(copy_o
 
 @pytest.mark.parametrize(
     ("target", "precision"),
-    [(name, one) for name in list_targets() for one in get_target(name).precisions if one != "int8"],
+    [
+        pytest.param(name, one, marks=() if one in ("float32", "float16") else pytest.mark.slow)
+        for name in list_targets()
+        for one in get_target(name).precisions
+        if one != "int8"
+    ],
 )
 def test_every_target_holds_what_it_says(spec, target, precision):
     graph = make(read_source(tiny(), input_spec=spec), target, precision).graph

@@ -56,7 +56,7 @@ def assert_same(one, other):
     ("method", "call", "left", "grouped"),
     [
         ("training_step", 4, ["checkpoint-2"], "true"),  # in the middle of an epoch
-        ("training_step", 4, ["checkpoint-2"], "false"),
+        pytest.param("training_step", 4, ["checkpoint-2"], "false", marks=pytest.mark.slow),
         ("save_model", 2, ["checkpoint-2", "checkpoint-4"], "true"),  # between two files of a checkpoint
         ("_save_checkpoint", 2, ["checkpoint-2", "checkpoint-4"], "true"),  # before it is marked
         ("evaluate", 1, ["checkpoint-6"], "true"),  # after all training

@@ -151,6 +151,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_the_cause_and_no_compiler(tmp_path, monkeypatch) -> None:
     """What a compiler says to a disk that takes no more of its file is about the compiler."""
     compiler(tmp_path, monkeypatch, "echo internal compiler error >&2; exit 1")

@@ -83,11 +83,9 @@ def test_a_model_can_be_copied_and_pickled() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "salunet_t_cifar",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in REPRESENTATIVES if name != "salunet_t_cifar"),
-    ],
+    REPRESENTATIVES,
 )
+@pytest.mark.slow
 def test_exports_with_a_free_batch(name: str) -> None:
     model = small_model(name).eval()
     batch = torch.export.Dim("batch", min=1, max=64)

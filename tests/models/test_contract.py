@@ -152,6 +152,7 @@ def test_intermediates_are_those_of_the_forward_pass(name: str) -> None:
     torch.testing.assert_close(last, everything[-1:], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_traces_with_fx(name: str, model: nn.Module) -> None:
     _, nodes = get_graph_node_names(model)
     traced = create_feature_extractor(model, return_nodes=[nodes[-1]])

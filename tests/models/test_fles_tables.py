@@ -24,7 +24,10 @@ SPEC = {
 }
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+QUICK = [pytest.param(row, id=str(row), marks=() if "fles" in row.act else pytest.mark.slow) for row in ROWS]
+
+
+@pytest.mark.parametrize("row", QUICK)
 def test_row_is_met(row: Row) -> None:
     model = build(row)
     found = f"{parameters(model) / 1e6:.1f}", None if row.flops is None else f"{multiply_adds(model, 224) / 1e9:.1f}"

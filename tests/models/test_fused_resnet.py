@@ -157,7 +157,9 @@ def test_a_block_that_drops_paths_does(images: Tensor) -> None:
     assert not torch.allclose(model(images), first)
 
 
-def test_graphs_hold_the_modules_own_operators(model: nn.Module, images: Tensor, calls: list[str]) -> None:
+@pytest.mark.parametrize("name", ["salunet_c18_cifar", pytest.param("salunet_c50", marks=pytest.mark.slow)])
+def test_graphs_hold_the_modules_own_operators(name: str, images: Tensor, calls: list[str]) -> None:
+    model = network(name).eval()
     with torch.no_grad():
         expected = model(images)
         calls.clear()

@@ -118,6 +118,7 @@ def test_variants_run(overrides, tiny_data, tmp_path):
     assert ("val_top1_ema" in result.summary["results"]) is ("model.norm=batchnorm" not in overrides)
 
 
+@pytest.mark.slow
 def test_compiled_run_matches_eager(tiny_data, tmp_path, monkeypatch):
     recipe = ["schedule.epochs=1", "schedule.resolution=[]", "regularisation.ema_decay=0", "regularisation.weights=raw"]
     eager = run(tiny_recipe(*recipe), tiny_data, tmp_path / "eager").model.state_dict()
