@@ -36,7 +36,7 @@ def test_stored_weights_describe_themselves(images, target, precision):
 
 
 @pytest.mark.parametrize(("target", "precision"), STANDARD)
-@pytest.mark.parametrize("kind", ["images", "texts"])
+@pytest.mark.parametrize("kind", ["images", pytest.param("texts", marks=pytest.mark.slow)])
 def test_onnx_accepts_them_strictly(kind, target, precision, request):
     proto = make(request.getfixturevalue(kind), target, precision)
     onnx.checker.check_model(proto, full_check=True)

@@ -47,6 +47,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(recipe_file
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 def test_a_regression_task(recipe_file, glue, tmp_path):
     result = run(recipe_file, glue, tmp_path / "run", "data.task=stsb", "model.act=gelu", "schedule.epochs=10")
     assert set(result.summary["metrics"]) == {"pearson", "spearman"}

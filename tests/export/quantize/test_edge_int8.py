@@ -117,6 +117,7 @@ def test_a_stand_in_that_is_lost_is_refused(made, monkeypatch):
 real = integer.optimised
 
 
+@pytest.mark.slow
 def test_the_baseline_with_batch_norm_and_relu(small_spec, pictures, tmp_path):
     """No operators of ours; BatchNorm is folded before its convolution becomes integer."""
     model = small(norm=nn.BatchNorm2d, act=nn.ReLU)
