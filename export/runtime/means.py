@@ -17,7 +17,8 @@ from export.native.operators import DOMAIN
 NEXT_TO_ZERO = 1e-5
 """Share of the root mean square of a sample's x, a hundred times what float32 rounds off: such x may be positive."""
 MAX_GAP = 1e-4
-"""The same share: by how much t may miss a mean that can be. A miscounted channel or one negative x is off by 1e-2."""
+"""By how much t may miss a mean that can be, as `gaps` measures it. A miscounted channel or one negative x is off by
+1e-2."""
 SMALLEST = float(np.finfo(np.float32).tiny / np.finfo(np.float32).eps)
 """Root mean square, 1e-31, below which this one stands in: what float32 rounds off there is denormal, and no share."""
 
@@ -74,9 +75,9 @@ def gaps(
         keep: (n, positions), False where a position does not count; None counts all.
 
     Returns:
-        (n, channels), as a share of the root mean square of the sample's x, or of t where that is more: a runtime adds
-        3,136 equal numbers one after the other and is off by 4e-5 of their mean. NaN where x or their sum is not finite
-        in float32, or none counts.
+        (n, channels), as a share of the root mean square of the sample's x, at least `SMALLEST`, or of t where that is
+        more: a runtime adds 3,136 equal numbers one after the other and is off by 4e-5 of their mean. NaN where x or
+        their sum is not finite in float32, or none counts.
     """
     flat, counts = np.moveaxis(x, axis, 1).reshape(*t.shape, -1), True if keep is None else keep.reshape(len(t), 1, -1)
     with np.errstate(all="ignore"):

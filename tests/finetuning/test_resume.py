@@ -58,9 +58,8 @@ def assert_same(one, other):
         ("training_step", 4, ["checkpoint-2"], "true"),  # in the middle of an epoch
         pytest.param("training_step", 4, ["checkpoint-2"], "false", marks=pytest.mark.slow),
         ("save_model", 2, ["checkpoint-2", "checkpoint-4"], "true"),  # between two files of a checkpoint
-        pytest.param(
-            "_save_checkpoint", 2, ["checkpoint-2", "checkpoint-4"], "true", marks=pytest.mark.slow
-        ),  # before it is marked
+        # Before it is marked.
+        pytest.param("_save_checkpoint", 2, ["checkpoint-2", "checkpoint-4"], "true", marks=pytest.mark.slow),
         ("evaluate", 1, ["checkpoint-6"], "true"),  # after all training
     ],
 )

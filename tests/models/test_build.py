@@ -81,11 +81,8 @@ def test_a_model_can_be_copied_and_pickled() -> None:
         assert torch.equal(pickle.loads(pickle.dumps(model))(batch), expected)  # noqa: S301 - its own bytes
 
 
-@pytest.mark.parametrize(
-    "name",
-    REPRESENTATIVES,
-)
 @pytest.mark.slow
+@pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_exports_with_a_free_batch(name: str) -> None:
     model = small_model(name).eval()
     batch = torch.export.Dim("batch", min=1, max=64)
