@@ -40,8 +40,8 @@ def _statistics(variant: str, sample: Tensor) -> tuple[Tensor, Tensor]:
     """t and the plain mean of (positions, c)."""
     plain, wanted = [], []
     for channel in sample.T:
-        chosen = channel if variant == "pn" else channel[channel > 0]
-        wanted.append(chosen.mean() if len(chosen) else channel.sum() * 0)
+        chosen = channel if variant == "pn" else channel[channel >= 0]
+        wanted.append(chosen.relu().mean() if variant != "pn" and len(chosen) else chosen.sum() / max(len(chosen), 1))
         plain.append(channel.mean() if len(channel) else channel.sum() * 0)
     return torch.stack(wanted), torch.stack(plain)
 
@@ -53,20 +53,21 @@ def _normal(t: Tensor, eps: float = 1e-5) -> Tensor:
 def _gated(variant: str, p: dict[str, Tensor], row: Tensor, statistics: tuple[Tensor, Tensor]) -> Tensor:
     t, mean = statistics
     moved = torch.zeros_like(mean)
-    if variant == "dg":
-        vertical, horizontal = p["gamma"], p["beta"]
-    elif variant == "proto":
-        vertical = horizontal = 1 + _normal(t)
-    else:
-        level = _normal(t) * p["norm_weight"] + p["norm_bias"]
-        inner = p["trunk_weight"] @ level + p["trunk_bias"]
-        trunk = inner / (1 + torch.exp(-inner))
-        vertical = p["gamma"] + p["lam"] * level + p["vertical_weight"] @ trunk
-        horizontal = p["beta"] + p["horizontal_weight"] @ trunk
+    kappa = {}
+    for head in ("vertical", "horizontal"):
+        inner = p[f"{head}_bias"]
+        if variant != "dg":
+            size = t.abs().mean()
+            level = t / size if size else torch.ones_like(t)
+            inner = inner + p[f"{head}_norm"] * level
+            if variant != "proto":
+                units = p["trunk_weight"] @ (p["trunk_norm"] * level) + p["trunk_bias"]
+                inner = inner + p[f"{head}_weight"] @ (units / (1 + torch.exp(-units)))
+        kappa[head] = torch.log1p(torch.exp(inner))
     if variant == "adas":
         mixed = mean + p["shift_up"] @ (p["shift_down"] @ mean)
-        moved = _normal(mixed, 1e-6) * p["shift_weight"] + p["shift_bias"]
-    return vertical / (1 + torch.exp(-(horizontal * row + moved))) * row
+        moved = _normal(mixed, 1e-6) * p["shift_norm"] + p["shift_bias"]
+    return kappa["vertical"] / (1 + torch.exp(-(kappa["horizontal"] * row + moved))) * row
 
 
 def parameter_count(channels: int) -> int:

@@ -44,9 +44,9 @@ def test_a_missing_width_is_named(name: str) -> None:
 
 
 def test_arguments_reach_the_constructor() -> None:
-    gate = make_gate("fles", 8, 1, beta=1.702, hidden=4)
+    gate = make_gate("fles", 8, 1, start="identity", steepness=1.702, hidden=4)
     assert isinstance(gate, FleS)
-    assert (gate.hidden, gate.initial_beta, gate.variant, gate.channel_axis) == (4, 1.702, "fles", 1)
+    assert (gate.hidden, gate.steepness, gate.variant, gate.channel_axis) == (4, 1.702, "fles", 1)
     assert make_gate("fles_dg", 8).variant == "dg"
     assert make_gate("relu", inplace=True).inplace
     assert isinstance(make_gate("prelu", 8), nn.PReLU)

@@ -67,8 +67,8 @@ def test_the_variants_of_fles_are_told_apart(name: str) -> None:
 
 def test_only_parameters_that_are_there_are_described() -> None:
     gate = FleS(3, variant="dg")
-    gate.beta = None
-    assert list(parameter_specs(nn.Sequential(gate, nn.PReLU()))) == ["0.gamma"]
+    gate.horizontal_bias = None
+    assert list(parameter_specs(nn.Sequential(gate, nn.PReLU()))) == ["0.vertical_bias"]
 
 
 def test_a_shared_module_counts_once_and_a_wrapper_keeps_names_in_step() -> None:

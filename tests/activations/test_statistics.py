@@ -27,7 +27,7 @@ def test_means_are_those_of_float64(dtype: torch.dtype) -> None:
     x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)).to(dtype)
     wide = x.double()
     for mean, expected in (
-        (positive_mean(x, 1, 3), torch.stack([torch.stack([c[c > 0].mean() for c in s]) for s in wide])),
+        (positive_mean(x, 1, 3), torch.stack([torch.stack([c[c >= 0].mean() for c in s]) for s in wide])),
         (plain_mean(x, 1, 3), wide.mean((2, 3))),
     ):
         assert mean.dtype == torch.float32
@@ -38,7 +38,7 @@ def test_over_the_batch_it_is_one_mean_for_all_samples() -> None:
     x = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(2))
     mean = positive_mean(x, -1, 3, over_batch=True)
     assert mean.shape == (1, 3)
-    torch.testing.assert_close(mean[0], torch.stack([c[c > 0].mean() for c in x.flatten(0, 1).T]))
+    torch.testing.assert_close(mean[0], torch.stack([c[c >= 0].mean() for c in x.flatten(0, 1).T]))
     assert torch.equal(positive_mean(x[torch.randperm(4)], -1, 3, over_batch=True) > 0, mean > 0)
 
 

@@ -11,7 +11,9 @@ from zoo.errors import ConfigurationError, OutputError
 
 def net() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 8), FleS(8), nn.Linear(8, 4), FleS(4, beta=1.702))
+    return nn.Sequential(
+        nn.Linear(6, 8), FleS(8, start="identity"), nn.Linear(8, 4), FleS(4, start="identity", steepness=1.702)
+    )
 
 
 def batches(count=3):
@@ -29,7 +31,7 @@ def test_a_fresh_model_has_its_start_values_everywhere():
 def test_the_numbers_are_those_of_the_coefficients():
     model = net()
     with torch.no_grad():
-        model[1].lam.copy_(torch.linspace(-1, 1, 8))
+        model[1].vertical_norm.copy_(torch.linspace(-1, 1, 8))
         model[1].horizontal_weight.normal_()
     found = coefficients(model, batches())[0]
     with torch.no_grad():

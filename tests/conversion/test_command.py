@@ -51,7 +51,7 @@ def test_a_timm_model_from_a_file(run, tmp_path):
 
 
 def test_json_is_all_there_is_on_stdout(run, tmp_path):
-    options = ["--include", "blocks.*", "--exclude", "*.1.*", "--beta", "2", "--of", "gelu"]
+    options = ["--include", "blocks.*", "--exclude", "*.1.*", "--steepness", "2", "--of", "gelu"]
     status, out, err = run(GELU, "--weights", f"{GELU}.safetensors", "--output", "new", "--json", *options)
     assert status == 0, err
     printed = json.loads(out)
@@ -59,7 +59,9 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
     assert printed["report"] == written["report"]
     assert printed["measured"] is written["measured"] is None
     sites = printed["report"]["sites"]
-    assert all(site["path"].startswith("blocks.") and ".1." not in site["path"] and site["beta"] == 2 for site in sites)
+    assert all(
+        site["path"].startswith("blocks.") and ".1." not in site["path"] and site["steepness"] == 2 for site in sites
+    )
     assert written["base"] == {"kind": "timm", "name": GELU, "arguments": {}}
 
 
@@ -120,8 +122,11 @@ BAD = {
     "pattern": ([SILU, "--weights", f"{SILU}.safetensors", "--include", "layer1.*"], "fits no activation"),
     "kind": ([SILU, "--weights", f"{SILU}.safetensors", "--of", "glue"], "Nearest: gelu"),
     "axis": ([SILU, "--weights", f"{SILU}.safetensors", "--channel-axis", "0"], "Axis 0 is the batch"),
-    "beta": ([SILU, "--weights", f"{SILU}.safetensors", "--beta", "nan"], "finite"),
-    "beta of a gate without": ([SILU, "--weights", f"{SILU}.safetensors", "--to", "swalu", "--beta", "1"], "beta"),
+    "steepness": ([SILU, "--weights", f"{SILU}.safetensors", "--steepness", "nan"], "finite"),
+    "steepness of a gate without": (
+        [SILU, "--weights", f"{SILU}.safetensors", "--to", "swalu", "--steepness", "1"],
+        "steepness",
+    ),
     "data without a dataset": ([SILU, "--weights", f"{SILU}.safetensors", "--limit", "3"], "--dataset"),
     "unknown dataset": (["./card", "--dataset", "cifar11"], "Nearest: cifar10"),
     "damaged transformers folder": (["./bert"], "does not load as BertModel"),

@@ -108,7 +108,7 @@ def test_other_transformers_models(tmp_path):
 
 def test_a_model_of_the_zoo(tmp_path):
     model, base = open_base("salunet_t_cifar")
-    converted, report = zoo.convert(model, of="galu", beta=1.7)
+    converted, report = zoo.convert(model, of="galu", steepness=1.7)
     save_converted(tmp_path, converted, report, base)
     again, _ = zoo.load_converted(tmp_path)
     assert all(
@@ -129,10 +129,12 @@ def test_a_report_fits_its_model_only(folder):
         rebuild(zoo.load_converted(folder)[0], report)
 
 
-@pytest.mark.parametrize("values", [{}, {"format": 2}, {"sites": []}])
+@pytest.mark.parametrize("values", [{}, {"format": 1}, {"sites": []}])
 def test_what_is_no_report(folder, values):
     record = json.loads((folder / "conversion.json").read_text())["report"]
-    with pytest.raises(ConfigurationError, match="no conversion report of format 1"):
+    with pytest.raises(
+        ConfigurationError, match=r"no conversion report of format 2: .*Format 1 belongs to the first edition of FleS"
+    ):
         Report.from_dict({} if not values else {**record, **values} if "format" in values else values)
     with pytest.raises(ConfigurationError, match="damaged"):
         Report.from_dict({**record, "sites": [{"path": "x"}]})

@@ -176,7 +176,7 @@ def test_torch_transformer_layers_leave_their_fast_path():
         outputs = converted(x, src_key_padding_mask=mask)
         assert calls == [1]
         for site in converted.layers:
-            site.activation.gamma.fill_(2)
+            site.activation.vertical_bias.fill_(2)
         assert (converted(x) - model(x)).abs().max() > 1e-3
         assert model.layers[0].activation_relu_or_gelu == 2
         assert model.use_nested_tensor

@@ -45,7 +45,7 @@ def test_batch_norm_to_salu():
     assert sum(isinstance(m, nn.ReLU) for m in converted.modules()) == 17
     assert not report.preserves
     assert "does not normalise" in report.warnings[0]
-    assert all((site.difference, site.beta, site.num_features) == (None, None, None) for site in report.sites)
+    assert all((site.difference, site.steepness, site.num_features) == (None, None, None) for site in report.sites)
 
 
 def test_the_activation_in_a_norm_layer_stays():

@@ -25,7 +25,7 @@ def test_efficientnet_lite0(shared_dir):
     converted, report = zoo.convert(model, example=example)
     assert len(report.sites) == 33
     assert {(site.was, site.preserves) for site in report.sites} == {("ReLU6", False)}
-    gentle, _ = zoo.convert(model, beta=1.0, example=example)
+    gentle, _ = zoo.convert(model, steepness=1.0, example=example)
     bare, _ = zoo.convert(model, to="salu", example=example)
     assert right(model) >= 7
     assert right(gentle) < right(converted) <= right(model)

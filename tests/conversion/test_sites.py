@@ -65,7 +65,7 @@ def test_one_module_for_several_places_of_one_width_is_told():
 def test_a_gate_without_channels_does_not_mind():
     converted, report = zoo.convert(OneForThree(), "swalu", example=X)
     assert isinstance(converted.relu, SWALU)
-    assert (report.sites[0].num_features, report.sites[0].channel_axis, report.sites[0].beta) == (None, None, None)
+    assert (report.sites[0].num_features, report.sites[0].channel_axis, report.sites[0].steepness) == (None, None, None)
 
 
 def test_partial_leaves_what_cannot_be():
@@ -113,14 +113,14 @@ def test_kinds():
     model = nn.Sequential(nn.Linear(4, 4), nn.SiLU(), nn.GELU(), nn.Mish(), nn.Tanh())
     assert [s.kind for s in zoo.convert(model, example=X)[1].sites] == ["silu", "gelu"]
     assert [s.kind for s in zoo.convert(model, example=X, of="gelu")[1].sites] == ["gelu"]
-    _, report = zoo.convert(model, example=X, of=["mish", nn.Tanh], beta=1)
+    _, report = zoo.convert(model, example=X, of=["mish", nn.Tanh], steepness=1)
     assert [s.kind for s in report.sites] == ["mish", "Tanh"]
     assert [(e.what, e.why) for e in report.left] == [("SiLU", "kind"), ("GELU", "kind")]
 
 
 def test_our_own_gates_are_kinds():
     model = zoo.create_model("salunet_c18_cifar", num_classes=3)
-    converted, report = zoo.convert(model, of="swalu", beta=1.0, include="layer1.*")
+    converted, report = zoo.convert(model, of="swalu", steepness=1.0, include="layer1.*")
     assert {site.was for site in report.sites} == {"SWALU"}
     again, second = zoo.convert(converted, to="silu", of="fles")
     assert [site.path for site in second.sites] == [site.path for site in report.sites]
@@ -137,7 +137,7 @@ def test_a_subclass_may_compute_something_else():
     _, report = zoo.convert(model, example=X)
     assert [site.was for site in report.sites] == ["SiLU"]
     assert [(entry.path, entry.why) for entry in report.left] == [("1", "kind")]
-    assert [s.was for s in zoo.convert(model, example=X, of=Scaled, beta=2)[1].sites] == ["Scaled"]
+    assert [s.was for s in zoo.convert(model, example=X, of=Scaled, steepness=2)[1].sites] == ["Scaled"]
 
 
 def test_activations_inside_norm_layers():

@@ -66,13 +66,15 @@ def test_bert_with_silu_keeps_every_bit(cls, attention):
     assert report.parameters[1] == sum(p.numel() for p in converted.parameters())
 
 
-@pytest.mark.parametrize(("act", "beta"), [("gelu", 1.702), ("gelu_new", 1.702), ("relu", zoo.conversion.RELU_BETA)])
-def test_the_start_follows_the_configuration(act, beta):
+@pytest.mark.parametrize(
+    ("act", "steepness"), [("gelu", 1.702), ("gelu_new", 1.702), ("relu", zoo.conversion.RELU_STEEPNESS)]
+)
+def test_the_start_follows_the_configuration(act, steepness):
     converted, report = zoo.convert(bert(act))
-    assert {site.beta for site in report.sites} == {beta}
-    assert converted.config.fles_beta == beta
+    assert {site.steepness for site in report.sites} == {steepness}
+    assert converted.config.fles_steepness == steepness
     assert 0 < report.difference < 0.2
-    assert zoo.convert(bert(act), beta=3.0)[0].config.fles_beta == 3
+    assert zoo.convert(bert(act), steepness=3.0)[0].config.fles_steepness == 3
 
 
 def test_predictions_do_not_depend_on_padding():
@@ -133,7 +135,7 @@ def test_what_fles_bert_cannot_be(options, said):
 
 def test_layers_must_agree():
     model, _ = zoo.convert(bert("gelu"), "silu", include="*layer.1.*")
-    with pytest.raises(ConfigurationError, match="different activations"):
+    with pytest.raises(ConfigurationError, match="layers differ in their activation"):
         zoo.convert(model)
 
 

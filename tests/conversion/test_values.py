@@ -46,7 +46,7 @@ def test_from_silu_every_bit_stays(name, options):
     assert report.difference == 0
     assert report.scale > 0
     assert report.left == report.warnings == ()
-    assert all(site.beta == 1 and site.difference == 0 for site in report.sites)
+    assert all(site.steepness == 1 and site.difference == 0 for site in report.sites)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
@@ -69,7 +69,7 @@ def test_from_gelu_nearly(act):
     model = nn.Sequential(nn.Linear(4, 8), act)
     _, report = zoo.convert(model, example=torch.randn(3, 4))
     (site,) = report.sites
-    assert (site.kind, site.beta, site.preserves) == ("gelu", 1.702, False)
+    assert (site.kind, site.steepness, site.preserves) == ("gelu", 1.702, False)
     assert 0.0201 < site.difference < 0.0208  # sup |GELU(x) - x·σ(1.702·x)| is 0.0203 for the exact, 0.0207 for tanh
     assert report.difference < site.difference
     assert "do not compute the same bits" in report.warnings[0]
@@ -84,16 +84,16 @@ def test_the_sigmoid_form_of_gelu_up_to_rounding(act):
 @pytest.mark.parametrize("act", [nn.SiLU(), nn.SiLU(inplace=True), of_timm.Swish(), of_transformers.SiLUActivation()])
 def test_every_silu_is_one(act):
     _, report = zoo.convert(nn.Sequential(nn.Linear(4, 8), act), example=torch.randn(3, 4))
-    assert (report.sites[0].kind, report.sites[0].beta) == ("silu", 1)
+    assert (report.sites[0].kind, report.sites[0].steepness) == ("silu", 1)
     assert report.sites[0].difference < 1e-6  # timm's Swish multiplies in another order
 
 
 def test_the_reported_difference_is_that_of_the_gates():
     x = torch.linspace(-8, 8, 100_001)
-    for act, beta in ((F.relu, 5.0), (F.relu6, 2.0), (F.hardswish, 1.0)):
+    for act, steepness in ((F.relu, 5.0), (F.relu6, 2.0), (F.hardswish, 1.0)):
         layer = {F.relu: nn.ReLU, F.relu6: nn.ReLU6, F.hardswish: nn.Hardswish}[act]
-        _, report = zoo.convert(nn.Sequential(nn.Linear(4, 8), layer()), example=torch.randn(3, 4), beta=beta)
-        expected = (act(x) - x * torch.sigmoid(beta * x)).abs().max().item()
+        _, report = zoo.convert(nn.Sequential(nn.Linear(4, 8), layer()), example=torch.randn(3, 4), steepness=steepness)
+        expected = (act(x) - x * torch.sigmoid(steepness * x)).abs().max().item()
         assert 0.995 * expected < report.sites[0].difference < 1.0001 * expected
         assert not report.preserves
 
@@ -133,6 +133,6 @@ def test_every_gate_is_a_target(name):
     converted, report = zoo.convert(model, name, example=x)
     assert {site.became for site in report.sites} == {name}
     assert all(activation_kind(converted.get_submodule(site.path)) == name for site in report.sites)
-    assert report.preserves == (name in ("fles", "fles_pn", "fles_dg"))
+    assert report.preserves == (name in ("fles", "fles_pn", "fles_dg", "fles_proto"))
     with torch.no_grad():
         assert converted.train()(x).shape == (2, 3)

@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from zoo.activations import FleS
+from zoo.activations._fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, RecipeError
 from zoo.finetuning import finetune, load_finetune_recipe
 
@@ -32,7 +33,11 @@ def test_it_learns_and_leaves_a_folder_transformers_reads(recipe_file, glue, tmp
     stored = result.model.state_dict()
     assert all(torch.equal(value, stored[name]) for name, value in model.state_dict().items())
     torch.testing.assert_close(logits, here, rtol=1e-4, atol=1e-5)
-    moved = [act.gamma.sub(1).abs().max().item() for act in model.modules() if isinstance(act, FleS)]
+    moved = [
+        act.vertical_bias.sub(inverse_softplus(1.0)).abs().max().item()
+        for act in model.modules()
+        if isinstance(act, FleS)
+    ]
     assert min(moved) > 1e-3, "FleS was not trained"
     assert json.loads((tmp_path / "run/recipe.json").read_text())["data"]["task"] == "sst2"
 

@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModel
 
 from zoo.activations import FleS
+from zoo.activations._fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.finetuning.recipe import TextModel
 from zoo.finetuning.start import start_model
@@ -32,7 +33,7 @@ def test_from_gelu_little_changes(start, tiny_row):
     model = start_model(TextModel(name=tiny_row, start=str(start)), 2, "eager")
     acts = [module for module in model.modules() if isinstance(module, FleS)]
     assert len(acts) == 2
-    assert all((act.beta == 1.702).all() for act in acts)
+    assert all((act.horizontal_bias == inverse_softplus(1.702)).all() for act in acts)
     plain = AutoModel.from_pretrained(start)
     difference = (hidden(model.bert) - hidden(plain)).abs().max()
     assert 0 < difference < 0.02

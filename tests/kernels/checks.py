@@ -57,14 +57,14 @@ def repeat_exactly(name: str, inputs: Sequence[Tensor]) -> None:
 
 
 def mean_agrees(x: Tensor, channel_axis: int, mask: Tensor | None) -> None:
-    """Assert that the mean over positive elements and its gradient are those of the definition in float64."""
+    """Assert that the mean over elements >= 0 and its gradient are those of the definition in float64."""
     got = positive_mean(x, channel_axis, mask)
     wide = x.detach().cpu().double().requires_grad_()
     axis = channel_axis % x.ndim
     keep = torch.ones(()) if mask is None else mask.cpu().double().unsqueeze(axis)
-    counts = (wide.detach() > 0) * keep
+    counts = (wide.detach() >= 0) * keep
     positions = [i for i in range(1, x.ndim) if i != axis]
-    total, number = (t.sum(positions) if positions else t for t in (wide * counts, counts))
+    total, number = (t.sum(positions) if positions else t for t in (wide.relu() * keep, counts))
     want = total / number.clamp_min(1)
     close(got, want.detach(), want.detach().abs(), SUM)
     grad = upstream(got)

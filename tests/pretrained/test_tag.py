@@ -107,7 +107,8 @@ def test_a_text_tag_makes_the_round_trip():
 
 
 @pytest.mark.parametrize(
-    "args", [{"norm": "salu"}, {"vocab_size": 10**9}, {"fles_beta": "1"}, {"hidden_dropout_prob": 2}, {"layers": 9}]
+    "args",
+    [{"norm": "salu"}, {"vocab_size": 10**9}, {"fles_steepness": "1"}, {"hidden_dropout_prob": 2}, {"layers": 9}],
 )
 def test_a_text_tag_takes_only_the_builder_arguments_of_texts(args):
     with pytest.raises(WeightsMismatchError, match="model_args"):

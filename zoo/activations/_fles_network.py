@@ -1,7 +1,7 @@
-"""The small network inside FleS: from the statistics of a sample's channels to its coefficients [ours].
+"""The small network inside FleS: from the statistics of a sample's channels to its coefficients.
 
-The slides state the outer form and what the coefficients are predicted from. The network is chosen because it meets
-every parameter count they print; the rank of the shift of "adas" is chosen so that its one row, 14.1 M, is met.
+μ and the softplus are those of [note], the network is ours; `zoo.activations.fles` states which formula comes from
+where. The rank of the shift of "adas" is chosen so that its one printed row, 14.1 M, is met.
 """
 
 from typing import Literal
@@ -13,7 +13,9 @@ from torch.nn import functional as F
 
 from zoo.activations import _constants as constants
 from zoo.activations._channels import along_channels
-from zoo.activations._lean import overridable
+from zoo.activations._fles_start import initial_values
+from zoo.activations._fused import exported
+from zoo.activations._lean import overridable, wide_dtype
 from zoo.activations._precision import full_precision
 from zoo.activations._statistics import plain_mean, positive_mean, split_axes
 from zoo.activations.spec import ParameterSpec
@@ -21,31 +23,34 @@ from zoo.activations.spec import ParameterSpec
 Variant = Literal["fles", "dg", "pn", "proto", "adas"]
 
 SIDES: dict[str, str] = {
-    "norm_weight": "c",
-    "norm_bias": "c",
+    "vertical_bias": "c",
+    "horizontal_bias": "c",
+    "vertical_norm": "c",
+    "horizontal_norm": "c",
+    "trunk_norm": "c",
     "trunk_weight": "mc",
     "trunk_bias": "m",
-    "gamma": "c",
-    "lam": "c",
-    "beta": "c",
     "vertical_weight": "cm",
     "horizontal_weight": "cm",
     "shift_down": "sc",
     "shift_up": "cs",
-    "shift_weight": "c",
+    "shift_norm": "c",
     "shift_bias": "c",
 }
-"""The sides of each parameter: c channels, m trunk units, s units of the shift."""
+"""The sides of each parameter: c channels, m trunk units, s units of the shift.
+
+The gammas and b₁ are the `*_bias`; `*_norm`, the alphas and w, weigh a normalised statistic. transformers' Trainer
+decays no parameter of such a name."""
 
 _RANDOM = ("trunk_weight", "shift_down")
-_ONE = ("norm_weight", "gamma", "beta")
 
 
 def _specs(*names: str) -> tuple[ParameterSpec, ...]:
+    values = initial_values("paper")
     return tuple(
         ParameterSpec(
             name,
-            None if name in _RANDOM else 1.0 if name in _ONE else 0.0,
+            None if name in _RANDOM else values.get(name, 0.0),
             shape="matrix" if len(SIDES[name]) == 2 else "channel",
             weight_decay=len(SIDES[name]) == 2,
         )
@@ -56,14 +61,14 @@ def _specs(*names: str) -> tuple[ParameterSpec, ...]:
 _NETWORK = tuple(name for name in SIDES if not name.startswith("shift"))
 PARAMETERS: dict[Variant, tuple[ParameterSpec, ...]] = {
     "fles": _specs(*_NETWORK),
-    "dg": _specs("gamma", "beta"),
+    "dg": _specs("vertical_bias", "horizontal_bias"),
     "pn": _specs(*_NETWORK),
-    "proto": (),
+    "proto": _specs("vertical_bias", "horizontal_bias", "vertical_norm", "horizontal_norm"),
     "adas": _specs(*SIDES),
 }
-"""What each variant learns."""
+"""What each variant learns; `initial` is that of start="paper"."""
 POSITIVE: tuple[Variant, ...] = ("fles", "adas", "proto")
-"""Variants whose t is a positive mean: it jumps by 1/k where one of k positive elements passes zero."""
+"""Variants whose t is a positive mean: it jumps by 1/k where one of k elements passes zero."""
 
 
 def trunk_units(channels: int) -> int:
@@ -103,34 +108,47 @@ def coefficients(
         ShapeError: x or the mask has another shape.
     """
     split_axes(x, channel_axis, channels)
-    if variant == "dg":
-        vertical, horizontal = parameters["gamma"], parameters["beta"]
-    elif variant == "proto":
-        t = positive_mean(x, channel_axis, channels, mask, over_batch=True) if mean is None else mean
-        vertical = 1 + F.layer_norm(t, [channels])
-        horizontal = vertical
+    t = mean
+    if variant == "pn" and t is None:
+        t = plain_mean(x, channel_axis, channels, mask)
+    elif variant != "dg" and t is None:
+        t = positive_mean(x, channel_axis, channels, mask, over_batch=variant == "proto")
+    p = _in(wide_dtype(x), parameters)
+    if is_scripting():
+        vertical, horizontal = _heads(t, p)
     else:
-        if mean is not None:
-            t = mean
-        elif variant == "pn":
-            t = plain_mean(x, channel_axis, channels, mask)
-        else:
-            t = positive_mean(x, channel_axis, channels, mask)
-        if is_scripting():
-            vertical, horizontal = _heads(t, channels, parameters)
-        else:
-            with full_precision(t):
-                vertical, horizontal = _heads(t, channels, parameters)
+        with full_precision(x):
+            vertical, horizontal = _heads(t, p)
     return along_channels(x, channel_axis, vertical), along_channels(x, channel_axis, horizontal)
 
 
-def _heads(t: Tensor, channels: int, parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Both coefficients, (n, c) each, from the statistics t."""
-    p = _in(t.dtype, parameters)
-    level = F.layer_norm(t, [channels], p["norm_weight"], p["norm_bias"])
-    trunk = F.silu(F.linear(level, p["trunk_weight"], p["trunk_bias"]))
-    vertical = F.linear(trunk, p["vertical_weight"], p["gamma"]) + p["lam"] * level
-    return vertical, F.linear(trunk, p["horizontal_weight"], p["beta"])
+def _heads(t: Tensor | None, p: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Both coefficients, (n, c) or (c,) each, from the statistics t, if there are any."""
+    vertical, horizontal = p["vertical_bias"], p["horizontal_bias"]
+    if t is not None:
+        level = relative(t)
+        vertical, horizontal = vertical + p["vertical_norm"] * level, horizontal + p["horizontal_norm"] * level
+        if "trunk_weight" in p:
+            trunk = F.silu(F.linear(p["trunk_norm"] * level, p["trunk_weight"], p["trunk_bias"]))
+            vertical = vertical + F.linear(trunk, p["vertical_weight"])
+            horizontal = horizontal + F.linear(trunk, p["horizontal_weight"])
+    return F.softplus(vertical), F.softplus(horizontal)
+
+
+def relative(t: Tensor) -> Tensor:
+    """μ: t over the mean of its channels' magnitudes, (n, c); 1 where that is 0 [ours].
+
+    Of a positive mean the magnitude is the mean itself. Plain means, of "pn", may cancel, so the mean of their
+    magnitudes divides them [ours].
+    """
+    size = t.abs().mean(-1, keepdim=True)
+    if not is_scripting():  # noqa: SIM102 - torch.jit.script would compile the inner condition
+        if exported():
+            # A comparison, which not every mobile runtime has, as arithmetic: 1 where size is 0, and 0 elsewhere.
+            none = 1 - (2.0**24 * size).clamp_max(2.0**-126) * 2.0**126
+            return (t + none) / (size + none)
+    empty = size == 0
+    return torch.where(empty, 1.0, t / torch.where(empty, 1.0, size))
 
 
 @overridable
@@ -151,7 +169,7 @@ def shift(x: Tensor, mask: Tensor | None, channels: int, channel_axis: int, para
 def _moved(mean: Tensor, channels: int, parameters: dict[str, Tensor]) -> Tensor:
     p = _in(mean.dtype, parameters)
     mixed = mean + F.linear(F.linear(mean, p["shift_down"]), p["shift_up"])
-    return F.layer_norm(mixed, [channels], p["shift_weight"], p["shift_bias"], constants.SHIFT_EPS)
+    return F.layer_norm(mixed, [channels], p["shift_norm"], p["shift_bias"], constants.SHIFT_EPS)
 
 
 def _in(dtype: torch.dtype, parameters: dict[str, Tensor]) -> dict[str, Tensor]:

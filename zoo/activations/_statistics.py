@@ -44,7 +44,7 @@ def along_positions(mask: Tensor, x: Tensor, axis: int) -> Tensor:
 def positive_mean(
     x: Tensor, channel_axis: int, channels: int, mask: Tensor | None = None, over_batch: bool = False
 ) -> Tensor:
-    """Mean of x over its positive elements, for each sample and channel; 0 where a channel has none.
+    """Mean of x over its elements x >= 0, for each sample and channel; 0 where a channel has none [ours].
 
     Args:
         x: (n, ..., c, ...), floating point; summed in float32 at least.
@@ -56,25 +56,29 @@ def positive_mean(
     Returns:
         (n, c) in float32 (float64 for float64 input).
 
-    Source: FleS slides, "channel effective mean intensity"; the axes and the mask are ours.
+    Source: FleS slides, "channel effective mean intensity"; Paper-Notes, 2026-05-08, for x >= 0; the axes and the mask
+    are ours.
     """
     axis, positions = split_axes(x, channel_axis, channels)
     if not is_scripting() and not over_batch:
         quick = fused("positive_mean", (x,) if mask is None else (x, mask), None)
         if quick is not None:
             return quick(x, axis, mask)
-    positive = _positive(x)
+    positive, counts = _positive(x), x >= 0
     if mask is not None:
-        positive = torch.where(along_positions(mask, x, axis), positive, 0.0)
+        keep = along_positions(mask, x, axis)
+        positive, counts = torch.where(keep, positive, 0.0), counts & keep
     total = _sum(positive, positions, over_batch)
-    count = _sum(positive > 0, positions, over_batch, dtype=total.dtype)
+    count = _sum(counts, positions, over_batch, dtype=total.dtype)
     return total / count.clamp_min(1)
 
 
 @overridable
 def plain_mean(x: Tensor, channel_axis: int, channels: int, mask: Tensor | None = None) -> Tensor:
-    """Mean of x over its positions; arguments and result as for `positive_mean`, 0 where a mask keeps no position."""
+    """Mean of x over its positions; arguments and result as for `positive_mean`, 0 where there is no position."""
     axis, positions = split_axes(x, channel_axis, channels)
+    if x.numel() == 0:
+        return _sum(x, positions, over_batch=False)
     if mask is None:
         return x.mean(positions, dtype=wide_dtype(x)) if len(positions) else x.to(wide_dtype(x))
     keep = along_positions(mask, x, axis)

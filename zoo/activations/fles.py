@@ -1,29 +1,36 @@
 """FleS(x) = κ_ve · σ(κ_ho · x) · x, a gate whose height and steepness follow the channel's positive intensity.
 
-κ_ve (the gate's upper bound) and κ_ho (its steepness) are predicted for each sample and channel from t, the mean of the
-channel's positive elements over all positions of the sample:
+κ_ve (the gate's upper bound) and κ_ho (its steepness) are positive and predicted for each sample and channel:
 
-    t̂ = LayerNorm(t)                 over the channels, with weight and bias
-    z = SiLU(W₁·t̂ + b₁)              a trunk of m = max(32, C // 32) units
-    κ_ve = γ + λ ⊙ t̂ + W_ve·z        γ starts at 1; λ and W_ve at 0
-    κ_ho = β + W_ho·z                β starts at `beta`; W_ho at 0
+    t = mean of the channel's elements x >= 0, over all positions of the sample; 0 where it has none [ours]
+    μ = t / mean of t over the channels; 1 where that is 0 [ours]
+    z = SiLU(W₁·(w ⊙ μ) + b₁), a trunk of m = max(32, C // 32) units
+    κ_ve = softplus(γ_ve + α_ve ⊙ μ + W_ve·z), and κ_ho likewise
 
-A fresh FleS is therefore exactly SiLU, and with beta=1.702 the sigmoid form of GELU. Parameters: 3·C·m + 5·C + m.
+Parameters: 3·C·m + 5·C + m. Any finite γ, also a negative one, gives a positive κ. Fresh, with W_ve = W_ho = 0, w = 1:
 
-Source: "Toward Principled Flexible Scaling for Self-Gated Neural Activation", ICLR 2026 (OpenReview XGODWn7HeJ), for
-the outer form, the positive statistics and the variants; the network inside is ours and meets every parameter count the
-slides print.
+    start="paper"       α = 1e-3 and γ = 0.6, so κ is near 1.04 [note]
+    start="identity"    α = 0, softplus(γ_ve) = 1, softplus(γ_ho) = `steepness`. At 1 it is torch's SiLU to the last
+                        bit, with parameters in float32; 16 bits round γ. At 1.702 it is the sigmoid form of GELU.
+
+Sources. [slides]: "Toward Principled Flexible Scaling for Self-Gated Neural Activation", ICLR 2026 (OpenReview
+XGODWn7HeJ), for the outer form, the variants, and that "positive channel statistics via lightweight MLPs" predict both
+coefficients. [note]: the public summary of that paper in Paper-Notes, 2026-05-08, for t, μ, the start "paper", the
+ratio 32, and softplus in "proto" and "dg". [ours]: softplus in the practical form, and the network, which meets every
+parameter count that the slides print. The paper's variants for texts (a token-level indicator, a gate by depthwise 1-D
+convolutions) and for dense tasks (statistics of local patches) are named without formulas and not provided here.
 """
 
 import math
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.jit import is_scripting  # type: ignore[attr-defined]
-from torch.nn import functional as F
 
-from zoo.activations._channels import ChannelGate, require_count, require_finite
+from zoo.activations._channels import ChannelGate, require_count
+from zoo.activations._fles_gate import gate, plain, shifted
 from zoo.activations._fles_network import (
     PARAMETERS,
     SIDES,
@@ -33,50 +40,14 @@ from zoo.activations._fles_network import (
     shift_units,
     trunk_units,
 )
+from zoo.activations._fles_start import Start, checked_steepness, initial_values, refuse_first_edition
 from zoo.activations._fused import Kernel
-from zoo.activations._lean import floating, lean, overridable, wide_dtype
+from zoo.activations._lean import floating, overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 from zoo.errors import ConfigurationError, suggestion
 
-GELU_BETA = 1.702
+GELU_STEEPNESS = 1.702
 """x·sigmoid(1.702·x) is the sigmoid form of GELU (arXiv 1606.08415, section 2)."""
-SMALLEST = 2.0**-64
-"""|κ_ho| below this counts as this [ours], where the sigmoid is 1/2 to the last bit of float32 for |x| < 2³⁹."""
-
-
-def _formula(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    # silu(h·x)·(v/h) and not v·σ(h·x)·x: with v = h = 1 it is torch's own SiLU to the last bit.
-    sign = torch.where(horizontal < 0, -1.0, 1.0).to(horizontal.dtype)
-    steep = torch.where(horizontal.abs() < SMALLEST, sign * SMALLEST, horizontal)
-    y = (F.silu(steep * x.to(wide_dtype(x))) * (vertical / steep)).to(x.dtype)
-    if x.is_contiguous() or (x.ndim == 4 and x.movedim(1, -1).is_contiguous()):
-        return y
-    # torch's exp rounds otherwise in a strided tensor than in the product above, which lies densely.
-    return torch.where((vertical == 1) & (horizontal == 1), F.silu(x), y)
-
-
-def _gate(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: Tensor | None = None) -> Tensor:
-    # Without the quotient of `_formula`: its derivative by κ_ho cancels where κ_ho is small.
-    wide = x.to(wide_dtype(x))
-    inner = horizontal * wide if offset is None else horizontal * wide + offset
-    return (vertical * (torch.sigmoid(inner) * wide)).to(x.dtype)
-
-
-def _gradients(x: Tensor, vertical: Tensor, horizontal: Tensor) -> tuple[Tensor, ...]:
-    """dx = v·(σ + h·x·σ·(1-σ)), dv = σ·x, dh = v·x²·σ·(1-σ), with σ = σ(h·x)."""
-    return _shifted_gradients(x, vertical, horizontal, None)[:3]
-
-
-def _shifted_gradients(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: Tensor | None) -> tuple[Tensor, ...]:
-    """As `_gradients` with σ = σ(h·x + Δ), and dΔ = v·x·σ·(1-σ)."""
-    wide = x.to(wide_dtype(x))
-    gate = torch.sigmoid(horizontal * wide if offset is None else horizontal * wide + offset)
-    bend = wide * gate * (1 - gate)
-    return vertical * (gate + horizontal * bend), gate * wide, vertical * wide * bend, vertical * bend
-
-
-_fles = lean(_formula, _gradients, _gate, name="fles")
-_fles_shifted = lean(_gate, _shifted_gradients)
 
 
 @overridable
@@ -112,19 +83,19 @@ def fles(
     tensor([-0.2689,  0.0000,  1.7616])
     """
     if offset is not None:
-        return _fles_shifted(x, vertical, horizontal, offset)
-    return _fles(x, vertical, horizontal, kernel=kernel)
+        return shifted(x, vertical, horizontal, offset)
+    return gate(x, vertical, horizontal, kernel=kernel)
 
 
 class FleS(ChannelGate):
     """The module form of `fles`, with the network that predicts the two coefficients.
 
-    Variants: "fles"; "dg": no statistics, κ_ve = γ and κ_ho = β are learned constants; "pn": t averages positive and
-    negative elements alike; "proto": κ_ve = κ_ho = 1 + t̂ with t over the whole batch and no parameters [ours: no
-    affine], so a sample's output depends on the others in its batch; "adas": AdaShift's shift inside the gate,
-    σ(κ_ho·x + Δ) with Δ = LayerNorm(μ + U·V·μ) from the plain channel means μ. AdaShift-B's own Δ = LayerNorm(μ) would
-    leave Swin-Min at 13.0 M where the slides print 14.1 M; U·V, of rank max(32, C // 24), is ours and makes up the
-    difference. One printed number does not tell whether the authors' network looks like this.
+    Variants: "fles"; "dg": κ = softplus(γ), no statistics; "pn": t averages all elements, and their mean magnitude over
+    the channels divides them [ours]; "proto": κ = softplus(α ⊙ μ + γ) with t over the whole batch, so a sample's output
+    depends on the others in its batch; "adas": AdaShift's shift inside the gate, σ(κ_ho·x + Δ) with
+    Δ = LayerNorm(t̄ + U·V·t̄) from the plain channel means t̄. AdaShift-B's own Δ = LayerNorm(t̄) would leave Swin-Min at
+    13.0 M where the slides print 14.1 M; U·V, of rank max(32, C // 24), is ours and makes up the difference. One
+    printed number does not tell whether the authors' network looks like this.
 
     Args:
         num_features: the number of channels, as an integer or a shape of one number.
@@ -132,15 +103,16 @@ class FleS(ChannelGate):
             positions.
         variant: "fles", "dg", "pn", "proto" or "adas".
         hidden: units m of the trunk; None for max(32, num_features // 32).
-        beta: start of β: 1 is SiLU, 1.702 the sigmoid form of GELU. "proto" has none.
+        start: "paper" or "identity": the values the parameters start at; see the module's docstring.
+        steepness: κ_ho at the start "identity", a positive number; None for 1.
         inplace: accepted because timm passes it to activations; not used, the input is kept for the backward pass.
         device: where the parameters live.
         dtype: in which precision they are stored.
 
     Raises:
-        ConfigurationError: an argument is out of range, or no such variant.
+        ConfigurationError: an argument is out of range, no such variant or start, or `steepness` with "paper".
 
-    Source: FleS slides (ICLR 2026); the network is ours.
+    Source: FleS slides (ICLR 2026) and Paper-Notes, 2026-05-08; the network is ours.
     """
 
     def __init__(
@@ -150,16 +122,19 @@ class FleS(ChannelGate):
         *,
         variant: Variant = "fles",
         hidden: int | None = None,
-        beta: float = 1.0,
+        start: Start = "paper",
+        steepness: float | None = None,
         inplace: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(num_features, channel_axis)
-        if variant not in get_args(Variant):
-            raise ConfigurationError(f"FleS(variant={variant!r}): {suggestion(str(variant), get_args(Variant))}")
+        for name, value, known in (("variant", variant, get_args(Variant)), ("start", start, get_args(Start))):
+            if value not in known:
+                raise ConfigurationError(f"FleS({name}={value!r}): {suggestion(str(value), known)}")
         self.variant: Variant = variant
-        self.initial_beta = require_finite("FleS", "beta", beta)
+        self.start: Start = start
+        self.steepness = checked_steepness(start, steepness)
         self.hidden = trunk_units(self.num_features) if hidden is None else require_count("FleS", "hidden", hidden)
         sizes = {"c": self.num_features, "m": self.hidden, "s": shift_units(self.num_features)}
         for spec in PARAMETERS[variant]:
@@ -168,13 +143,18 @@ class FleS(ChannelGate):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """A fresh FleS is SiLU: γ = 1, β = `beta`; λ, both heads, b₁ and Δ 0; W₁ and V drawn as in `nn.Linear`."""
+        """Set every parameter to its start; W₁ and V are drawn as in `nn.Linear`, and Δ starts at 0."""
+        values = initial_values(self.start, self.steepness)
         for spec in PARAMETERS[self.variant]:
             parameter = self.get_parameter(spec.name)
             if spec.initial is None:
                 nn.init.kaiming_uniform_(parameter, a=math.sqrt(5))
             else:
-                nn.init.constant_(parameter, self.initial_beta if spec.name == "beta" else spec.initial)
+                nn.init.constant_(parameter, values.get(spec.name, 0.0))
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        refuse_first_edition(state_dict, [f"{prefix}vertical_bias"])
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return `fles(x)` with predicted coefficients: the shape and dtype of x, computed in float32 at least.
@@ -190,7 +170,7 @@ class FleS(ChannelGate):
         vertical, horizontal = self.coefficients(x, mask)
         offset = self.shift(x, mask)
         if is_scripting():
-            return _gate(floating(x), vertical, horizontal, offset)
+            return plain(floating(x), vertical, horizontal, offset)
         return fles(x, vertical, horizontal, offset)
 
     def coefficients(self, x: Tensor, mask: Tensor | None = None, mean: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -207,15 +187,16 @@ class FleS(ChannelGate):
     def _parameters_by_name(self) -> dict[str, Tensor]:
         """As attributes: a parametrised module and a replica of `nn.DataParallel` have them, but not as parameters."""
         p: dict[str, Tensor] = {}  # filled by literal names, for torch.jit.script
-        if hasattr(self, "gamma"):
-            p.update({"gamma": self.gamma, "beta": self.beta})  # type: ignore[dict-item]
-        if hasattr(self, "lam"):
-            p.update({"norm_weight": self.norm_weight, "norm_bias": self.norm_bias, "lam": self.lam})  # type: ignore[dict-item]
-            p.update({"trunk_weight": self.trunk_weight, "trunk_bias": self.trunk_bias})  # type: ignore[dict-item]
-            p.update({"vertical_weight": self.vertical_weight, "horizontal_weight": self.horizontal_weight})  # type: ignore[dict-item]
+        p.update({"vertical_bias": self.vertical_bias, "horizontal_bias": self.horizontal_bias})  # type: ignore[dict-item]
+        if hasattr(self, "vertical_norm"):
+            p.update({"vertical_norm": self.vertical_norm, "horizontal_norm": self.horizontal_norm})  # type: ignore[dict-item]
+        if hasattr(self, "trunk_norm"):
+            p.update({"trunk_norm": self.trunk_norm, "trunk_bias": self.trunk_bias})  # type: ignore[dict-item]
+            p.update({"trunk_weight": self.trunk_weight, "vertical_weight": self.vertical_weight})  # type: ignore[dict-item]
+            p["horizontal_weight"] = self.horizontal_weight  # type: ignore[assignment]
         if hasattr(self, "shift_up"):
             p.update({"shift_down": self.shift_down, "shift_up": self.shift_up})  # type: ignore[dict-item]
-            p.update({"shift_weight": self.shift_weight, "shift_bias": self.shift_bias})  # type: ignore[dict-item]
+            p.update({"shift_norm": self.shift_norm, "shift_bias": self.shift_bias})  # type: ignore[dict-item]
         return p
 
     def extra_repr(self) -> str:
@@ -226,9 +207,9 @@ class FleS(ChannelGate):
 
 _FORMULAS: dict[Variant, str] = {
     "fles": "κ_ve · sigmoid(κ_ho · x) · x",
-    "dg": "gamma · sigmoid(beta · x) · x",
+    "dg": "κ_ve · sigmoid(κ_ho · x) · x, without statistics",
     "pn": "κ_ve · sigmoid(κ_ho · x) · x, from plain means",
-    "proto": "κ · sigmoid(κ · x) · x, from the whole batch",
+    "proto": "κ_ve · sigmoid(κ_ho · x) · x, from the whole batch",
     "adas": "κ_ve · sigmoid(κ_ho · x + Δ) · x",
 }
 for _variant, _text in _FORMULAS.items():
@@ -242,7 +223,7 @@ for _variant, _text in _FORMULAS.items():
             module=FleS,
             parameters=PARAMETERS[_variant],
             role="gate",
-            source="FleS, ICLR 2026 (OpenReview XGODWn7HeJ); the coefficient network is ours",
+            source="FleS, ICLR 2026 (OpenReview XGODWn7HeJ); Paper-Notes, 2026-05-08; the coefficient network is ours",
             channelwise=True,
             arguments={"variant": _variant},
         ),

@@ -29,7 +29,7 @@ def make_gate(name: str, num_features: int | None = None, channel_axis: int = -1
         name: one of `list_gates()`, such as "silu", "fles" or "meta_acon".
         num_features: the channels of what enters the gate; gates that learn nothing per channel ignore it.
         channel_axis: -1 for tokens (n, ..., c), 1 for (n, c, h, w) maps.
-        **kwargs: arguments of that gate's constructor beyond these, such as `beta=1.702` of "fles".
+        **kwargs: arguments of that gate's constructor beyond these, such as `start="identity"` of "fles".
 
     Raises:
         UnknownNameError: no gate is called so; the nearest names are offered.

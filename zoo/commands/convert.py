@@ -31,7 +31,7 @@ Weights = Annotated[Path | None, typer.Option(help="Weights of a timm model (saf
 Include = Annotated[list[str] | None, typer.Option(help="Pattern of module names; repeatable. Default: all.")]
 Exclude = Annotated[list[str] | None, typer.Option(help="Pattern of module names to leave out; repeatable.")]
 Of = Annotated[list[str] | None, typer.Option(help="Kinds to replace, such as gelu; repeatable. Default: the usual.")]
-Beta = Annotated[float | None, typer.Option(help="Start of FleS's β. Default: by what stood at the site.")]
+Steepness = Annotated[float | None, typer.Option(help="κ_ho of a fresh FleS. Default: by what stood at the site.")]
 Axis = Annotated[
     int | None, typer.Option(help="Channel axis, if the example pass cannot tell: 1 for maps, -1 for tokens.")
 ]
@@ -60,7 +60,7 @@ def convert_command(
     include: Include = None,
     exclude: Exclude = None,
     of: Of = None,
-    beta: Beta = None,
+    steepness: Steepness = None,
     channel_axis: Axis = None,
     partial: Partial = False,
     ignore_padding: Padding = False,
@@ -88,7 +88,7 @@ def convert_command(
     unused = [f"--{name}" for name, value in (("data", data), ("split", split), ("limit", limit)) if value is not None]
     if dataset is None and unused:
         raise ConfigurationError(f"{unused[0]} is for measuring; name the dataset with --dataset.")
-    start: dict[str, Any] = {} if beta is None else {"beta": beta}
+    start: dict[str, Any] = {} if steepness is None else {"steepness": steepness}
     Target(to, start)
     if dataset is not None:
         DATASETS.get(dataset)
@@ -174,10 +174,10 @@ def _print_sites(report: "Report") -> None:
 
     title = f"{report.model}: {len(report.sites)} sites to {report.to}"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in ("site", "was", "channels", "axis", "beta", "same bits", "difference"):
+    for column in ("site", "was", "channels", "axis", "steepness", "same bits", "difference"):
         table.add_column(column, overflow="fold")
     for site in report.sites:
-        cells = (site.path, site.was, site.num_features, site.channel_axis, site.beta)
+        cells = (site.path, site.was, site.num_features, site.channel_axis, site.steepness)
         same = "yes" if site.preserves else "no"
         difference = "-" if site.difference is None else f"{site.difference:.3g}"
         table.add_row(*("-" if cell is None else escape(str(cell)) for cell in cells), same, difference)

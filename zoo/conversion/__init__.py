@@ -8,11 +8,11 @@ from zoo.conversion.files import load_converted, save_converted
 from zoo.conversion.replay import rebuild
 from zoo.conversion.report import Left, Report, Site
 from zoo.conversion.run import convert
-from zoo.conversion.target import RELU_BETA, START_BETA
+from zoo.conversion.target import RELU_STEEPNESS, STEEPNESS
 
 __all__ = [
-    "RELU_BETA",
-    "START_BETA",
+    "RELU_STEEPNESS",
+    "STEEPNESS",
     "Left",
     "Report",
     "Site",

@@ -11,7 +11,7 @@ from zoo.conversion.outcome import compare, parameter_count, warnings_for
 from zoo.conversion.plan import gate_difference
 from zoo.conversion.probe import run_probe
 from zoo.conversion.report import Report, Site
-from zoo.conversion.target import Target
+from zoo.conversion.target import Target, started
 from zoo.errors import ConfigurationError
 
 _CLASSES = {"BertModel": "FlesBertModel", "BertForSequenceClassification": "FlesBertForSequenceClassification"}
@@ -32,9 +32,9 @@ def convert_bert(model: Any, wish: Wish, example: Any, *, inplace: bool) -> tupl
     act = model.get_submodule(_paths(model)[0])
     kind = wish.kind_of(act) or type(act).__name__
     _check(model, wish, act, kind, inplace)
-    beta, size = wish.target.beta_for(kind), model.config.intermediate_size
-    new = fles_bert(model, wish.target, beta)
-    difference = gate_difference(act, wish.target.make(size, -1, beta), (1, 1, size), -1)
+    steepness, size = wish.target.steepness_for(kind), model.config.intermediate_size
+    new = fles_bert(model, wish.target, steepness)
+    difference = gate_difference(act, wish.target.make(size, -1, steepness), (1, 1, size), -1)
     site = Site(
         path="",
         was=type(act).__name__,
@@ -42,7 +42,7 @@ def convert_bert(model: Any, wish: Wish, example: Any, *, inplace: bool) -> tupl
         became=wish.target.name,
         num_features=size,
         channel_axis=-1,
-        beta=beta,
+        steepness=steepness,
         preserves=difference == 0.0,
         difference=difference,
         calls=1,
@@ -63,7 +63,7 @@ def convert_bert(model: Any, wish: Wish, example: Any, *, inplace: bool) -> tupl
     )
 
 
-def fles_bert(model: Any, target: Target, beta: float | None) -> nn.Module:
+def fles_bert(model: Any, target: Target, steepness: float | None) -> nn.Module:
     """The FleS twin of a BERT, with its weights; FleS is fresh.
 
     Raises:
@@ -71,7 +71,7 @@ def fles_bert(model: Any, target: Target, beta: float | None) -> nn.Module:
     """
     from zoo.models import bert
 
-    unknown = sorted(set(target.arguments) - {"beta", "hidden", "variant"})
+    unknown = sorted(set(target.arguments) - {"start", "steepness", "hidden", "variant"})
     if unknown:
         raise ConfigurationError(
             f"convert({type(model).__name__}, to={target.name!r}): fles_bert has no {unknown[0]!r}."
@@ -82,7 +82,8 @@ def fles_bert(model: Any, target: Target, beta: float | None) -> nn.Module:
         **{key: value for key, value in own.items() if key not in dropped},
         fles_variant=target.variant,
         fles_hidden=target.arguments.get("hidden"),
-        fles_beta=1.0 if beta is None else beta,
+        fles_start=target.arguments.get("start", "identity"),
+        fles_steepness=steepness,
     )
     config._attn_implementation = model.config._attn_implementation
     cls: Any = getattr(bert, _CLASSES[type(model).__name__])
@@ -95,7 +96,7 @@ def fles_bert(model: Any, target: Target, beta: float | None) -> nn.Module:
             "changed after it was built; convert the original."
         )
     first = next(model.parameters())
-    new.to(device=first.device, dtype=first.dtype).train(model.training)
+    started(new.to(device=first.device, dtype=first.dtype)).train(model.training)
     for name, parameter in model.named_parameters():
         new.get_parameter(name).requires_grad_(parameter.requires_grad)
     return new
@@ -114,7 +115,9 @@ def _check(model: Any, wish: Wish, act: nn.Module, kind: str, inplace: bool) -> 
         raise ConfigurationError(f"{asked}: its activation is {kind}, not among of={', '.join(sorted(wish.kinds))}.")
     paths = _paths(model)
     if any(type(model.get_submodule(path)) is not type(act) for path in paths):
-        raise ConfigurationError(f"{asked}: its layers have different activations, and fles_bert has one β for all.")
+        raise ConfigurationError(
+            f"{asked}: its layers differ in their activation, and fles_bert has one start for all."
+        )
     chosen = [p for p in paths if any(fnmatchcase(p, i) for i in wish.include)]
     chosen = [p for p in chosen if not any(fnmatchcase(p, e) for e in wish.exclude)]
     if chosen != paths:

@@ -14,7 +14,7 @@ from zoo.conversion.kinds import norm_channels
 from zoo.conversion.probe import Call
 from zoo.conversion.report import Site
 from zoo.conversion.slots import Slot, ancestors
-from zoo.conversion.target import Target
+from zoo.conversion.target import Target, started
 from zoo.errors import ConfigurationError, suggestion
 
 Axis = int | Mapping[str, int] | None
@@ -64,8 +64,8 @@ def plan_site(slot: Slot, kind: str, calls: Sequence[Call], setting: Setting) ->
     channels, axis = _placed(slot, calls, setting)
     if target.mixes_positions:
         _check_positions(slot, calls, setting)
-    beta = target.beta_for(kind)
-    module = target.make(channels, -1 if axis is None else axis, beta)
+    steepness = target.steepness_for(kind)
+    module = target.make(channels, -1 if axis is None else axis, steepness)
     difference = None if target.replaces_norms else _difference(slot, module, channels, axis, calls)
     if target.replaces_norms:
         module = with_activation(slot.module, module)
@@ -76,7 +76,7 @@ def plan_site(slot: Slot, kind: str, calls: Sequence[Call], setting: Setting) ->
         became=target.name,
         num_features=channels if target.needs_channels else None,
         channel_axis=axis if target.needs_channels else None,
-        beta=beta,
+        steepness=steepness,
         preserves=difference == 0.0,
         difference=difference,
         calls=len(calls),
@@ -103,7 +103,7 @@ def settle(slot: Slot, module: nn.Module, calls: Sequence[Call], model: nn.Modul
         device, dtype = own.device, own.dtype
     if dtype is not None and not dtype.is_floating_point:
         raise ConfigurationError(f"it receives {dtype}, not floating-point numbers")
-    return module.to(device=device, dtype=dtype).train(slot.module.training)
+    return started(module.to(device=device, dtype=dtype)).train(slot.module.training)
 
 
 def _placed(slot: Slot, calls: Sequence[Call], setting: Setting) -> tuple[int | None, int | None]:

@@ -38,7 +38,7 @@ def rebuild(model: nn.Module, report: Report | Mapping[str, Any]) -> nn.Module:
             raise ConfigurationError(
                 f"The report is of a {said.model}; the model to rebuild is a {type(model).__name__}."
             )
-        return fles_bert(model, target, said.sites[0].beta)
+        return fles_bert(model, target, said.sites[0].steepness)
     slots = {slot.path: slot for slot in find_slots(model)}
     wrong = [line for site in said.sites if (line := _mismatch(site, slots.get(site.path)))]
     if wrong:
@@ -62,5 +62,5 @@ def _mismatch(site: Site, slot: Slot | None) -> str | None:
 
 def _module(site: Site, slot: Slot, target: Target, model: nn.Module) -> nn.Module:
     axis = -1 if site.channel_axis is None else site.channel_axis
-    module = target.make(site.num_features, axis, site.beta)
+    module = target.make(site.num_features, axis, site.steepness)
     return settle(slot, with_activation(slot.module, module) if target.replaces_norms else module, [], model)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from zoo.errors import ConfigurationError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Site:
         became: the target's name.
         num_features: channels, where the target has something for each.
         channel_axis: where they lie; None likewise.
-        beta: start of β; None where the target has none.
+        steepness: κ_ho at the start; None where the target has none to choose.
         preserves: whether old and new give the same values to the last bit in float32, at the start.
         difference: largest |new - old| over x in [-8, 8], at the start; None for a norm layer.
         calls: how often the example pass calls it; 0 where there was no pass.
@@ -34,7 +34,7 @@ class Site:
     became: str
     num_features: int | None
     channel_axis: int | None
-    beta: float | None
+    steepness: float | None
     preserves: bool
     difference: float | None
     calls: int
@@ -65,7 +65,7 @@ class Report:
     Args:
         model: class of the model.
         to: the target's name.
-        arguments: what the target's constructor got at every site, beside channels and β.
+        arguments: what the target's constructor got at every site, beside channels and steepness.
         sites: what was converted, in the model's order.
         left: what was not, each with the reason.
         warnings: what a user must know before using the result.
@@ -108,6 +108,7 @@ class Report:
         if values.get("format") != FORMAT or set(values) != {f.name for f in fields(cls)}:
             raise ConfigurationError(
                 f"This is no conversion report of format {FORMAT}: it has {', '.join(sorted(values)) or 'nothing'}. "
+                "Format 1 belongs to the first edition of FleS, another formula: convert the model anew. "
                 '`convert` gives one, and `zoo convert` writes it to conversion.json under "report".'
             )
         try:

@@ -37,10 +37,10 @@ def convert(
 ) -> tuple[nn.Module, Report]:
     """Replace every activation of a model by another gate, or every norm layer by SALU, DyT or Derf.
 
-    `model, report = zoo.convert(model, to="fles")`. Where SiLU stood, a fresh FleS (β = 1) computes the same bits, so
-    the outputs do not change until it is trained; where GELU stood (β = 1.702) they change a little; where ReLU, ReLU6
-    or Hardswish stood they change more; and a norm replacement keeps nothing: such a model must be trained. The report
-    says it for each site, and for the outputs on the example.
+    `model, report = zoo.convert(model, to="fles")`. Where SiLU stood, a fresh FleS (κ_ve = κ_ho = 1) computes the same
+    bits, so the outputs do not change until it is trained; where GELU stood (κ_ho = 1.702) they change a little; where
+    ReLU, ReLU6 or Hardswish stood they change more; and a norm replacement keeps nothing: such a model must be trained.
+    The report says it for each site, and for the outputs on the example.
 
     An example pass finds the number of channels, their axis, and activations that are called as functions (`F.gelu`);
     those stay and are listed in `report.left`. Compositions such as `x * torch.sigmoid(x)` and `x.clamp(min=0)` are not
@@ -65,8 +65,8 @@ def convert(
         inplace: change `model` itself, unless anything fails; otherwise it is copied and stays as it is.
         partial: leave sites that cannot become the target as they are, and say so in the report, instead of failing.
         ignore_padding: convert models with an attention mask although padding will change their results.
-        **kwargs: for the target's constructor at every site, such as `beta`, `hidden` or `a`, `b`. Without `beta`, FleS
-            starts at `zoo.conversion.START_BETA` for what stood there.
+        **kwargs: for the target's constructor at every site, such as `steepness`, `hidden` or `a`, `b`. Without
+            `steepness`, FleS starts at `zoo.conversion.STEEPNESS` for what stood there.
 
     Returns:
         The converted model, in the mode, number type and on the device it had, and the report.

@@ -1,7 +1,6 @@
 """What sites become: a gate or a norm replacement by name, with what a conversion must know about it."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,26 +10,34 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations import ACTIVATIONS
-from zoo.activations.fles import GELU_BETA, FleS
+from zoo.activations.fles import GELU_STEEPNESS, FleS
 from zoo.activations.gates import make_gate
 from zoo.errors import ConfigurationError, UnknownNameError
 
-RELU_BETA = 16.0
-"""Start of β where ReLU or ReLU6 stood [ours]: the smallest power of two that costs nothing beside the clip of ReLU6,
-which every gate of this form loses. Top-1 (%) of tf_efficientnet_lite0 on 1,000 images, 87.4 with its ReLU6: 59.5 with
-ReLU; with a fresh FleS 7.6, 38.6, 55.0, 58.6, 59.5, 59.7, 59.6 for β = 1, 2, 4, 8, 16, 32, 64."""
-START_BETA = {
+RELU_STEEPNESS = 16.0
+"""κ_ho at the start where ReLU or ReLU6 stood [ours]: the smallest power of two that costs nothing beside the clip of
+ReLU6, which every gate of this form loses. Top-1 (%) of tf_efficientnet_lite0 on 1,000 images, 87.4 with its ReLU6:
+59.5 with ReLU; with a fresh FleS 7.6, 38.6, 55.0, 58.6, 59.5, 59.7, 59.6 for κ_ho = 1, 2, 4, 8, 16, 32, 64."""
+STEEPNESS = {
     "silu": 1.0,
-    "gelu": GELU_BETA,
+    "gelu": GELU_STEEPNESS,
     "hardswish": 1.0,
     "mish": 1.25,
-    "relu": RELU_BETA,
-    "relu6": RELU_BETA,
+    "relu": RELU_STEEPNESS,
+    "relu6": RELU_STEEPNESS,
 }
-"""Start of β by what stood at the site: 1 is SiLU itself, 1.702 the sigmoid form of GELU; Hardswish was made to be
-like SiLU; 1.25 is nearest to Mish, by the largest difference [ours]."""
+"""κ_ho at the start by what stood at the site: 1 is SiLU itself, 1.702 the sigmoid form of GELU; Hardswish was made to
+be like SiLU; 1.25 is nearest to Mish, by the largest difference [ours]."""
 
 _WIDTH = 32  # channels of the small inputs below; a multiple of every reduction the gates use
+
+
+def started(module: nn.Module) -> nn.Module:
+    """The module with every FleS in it at its start again: the γ of 1 differs from one number type to another."""
+    for part in module.modules():
+        if isinstance(part, FleS):
+            part.reset_parameters()
+    return module
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,6 @@ class Target:
                 f"convert(to={self.name!r}, {odd[0]}={self.arguments[odd[0]]!r}): give a number or a text, which the "
                 "report can hold. Device and number type follow the model."
             )
-        beta = self.arguments.get("beta", 1.0)
-        if self.takes_beta and not (isinstance(beta, int | float) and math.isfinite(beta)):
-            raise ConfigurationError(f"convert(to={self.name!r}, beta={beta!r}): beta must be a finite number.")
         self._example_module()
 
     @property
@@ -90,11 +94,6 @@ class Target:
         fixed = ACTIVATIONS.get(self.name).arguments.get("variant")
         return str(fixed or self.arguments.get("variant", "fles"))
 
-    @property
-    def takes_beta(self) -> bool:
-        """Whether it starts as x·σ(β·x) with a β to choose: FleS and its variants with parameters."""
-        return self.is_fles and self.variant != "proto"
-
     @cached_property
     def mixes_positions(self) -> bool:
         """Whether an element's output depends on other positions of its sample, once trained."""
@@ -107,13 +106,17 @@ class Target:
         x = self._example_input()
         return self._differs(x, lambda whole: whole[:1], x[:1])
 
-    def make(self, channels: int | None, axis: int, beta: float | None = None) -> nn.Module:
+    def make(self, channels: int | None, axis: int, steepness: float | None = None) -> nn.Module:
         """A fresh module for one site, in float32 on the CPU.
 
         Raises:
             ConfigurationError: the arguments do not fit it.
         """
-        arguments = dict(self.arguments) if beta is None else {**self.arguments, "beta": beta}
+        arguments = dict(self.arguments)
+        if self.is_fles:
+            arguments = {"start": "identity", **arguments}
+        if steepness is not None:
+            arguments["steepness"] = steepness
         if not self.replaces_norms:
             return make_gate(self.name, channels, axis, **arguments)
         place = {"channel_axis": axis} if self.needs_channels else {}
@@ -122,19 +125,19 @@ class Target:
         except TypeError as error:
             raise ConfigurationError(f"convert(to={self.name!r}): {error}") from error
 
-    def beta_for(self, kind: str) -> float | None:
-        """The start of β where an activation of this kind stood; None where the target has no β.
+    def steepness_for(self, kind: str) -> float | None:
+        """κ_ho at the start where an activation of this kind stood; None where the target has none to choose.
 
         Raises:
             ConfigurationError: none is given and none is known.
         """
-        if not self.takes_beta:
+        if not self.is_fles or self.arguments.get("start") == "paper":
             return None
-        if "beta" in self.arguments:
-            return float(self.arguments["beta"])
-        if kind not in START_BETA:
-            raise ConfigurationError(f"no start of β is known where {kind!r} stood; give beta=...")
-        return START_BETA[kind]
+        if "steepness" in self.arguments:
+            return float(self.arguments["steepness"])
+        if kind not in STEEPNESS:
+            raise ConfigurationError(f"no start of FleS is known where {kind!r} stood; give steepness=...")
+        return STEEPNESS[kind]
 
     def _example_module(self) -> nn.Module:
         with torch.random.fork_rng([]):

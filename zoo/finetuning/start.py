@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from zoo.activations.fles import GELU_BETA
+from zoo.activations.fles import GELU_STEEPNESS
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.finetuning.recipe import TextModel
 from zoo.models.text import TEXT_MODELS, build_text_model, classifier
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 # What follows from how the encoder was trained, and not from the model's name.
 _KEPT = ("vocab_size", "max_position_embeddings", "type_vocab_size", "pad_token_id", "layer_norm_eps")
-# The start of β for an encoder that was trained with the activation of this name.
-_BETAS = {"gelu": GELU_BETA, "gelu_new": GELU_BETA, "gelu_pytorch_tanh": GELU_BETA, "quick_gelu": GELU_BETA,
-          "silu": 1.0, "swish": 1.0}  # fmt: skip
+# κ_ho at the start for an encoder that was trained with the activation of this name.
+_STEEPNESS = {
+    **dict.fromkeys(("gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu"), GELU_STEEPNESS),
+    **dict.fromkeys(("silu", "swish"), 1.0),
+}
 
 
 def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Module":
     """The classifier to fine-tune: the pretrained encoder's weights, a fresh classifier, a fresh FleS.
 
-    FleS starts as the activation the encoder was trained with: exactly for SiLU, nearly (β = 1.702) for GELU. An
+    FleS starts as the activation the encoder was trained with: exactly for SiLU, nearly (κ_ho = 1.702) for GELU. An
     encoder that was stored without its pooler gets a fresh one.
 
     Args:
@@ -43,8 +45,8 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
         return fresh
     config = _config(recipe.start)
     _check_size(recipe, spec.config, config)
-    if recipe.act.startswith("fles") and "fles_beta" not in fields:
-        fields["fles_beta"] = _beta(recipe, config)
+    if recipe.act.startswith("fles") and not fields.keys() & {"fles_start", "fles_steepness"}:
+        fields |= {"fles_start": "identity", "fles_steepness": _steepness(recipe, config)}
     kept = {key: getattr(config, key) for key in _KEPT}
     model = classifier(recipe.act, {**spec.config, **kept, "num_labels": num_outputs, **fields}, recipe.name)
     model.set_attn_implementation(attention)  # type: ignore[operator]
@@ -83,13 +85,13 @@ def _check_size(recipe: TextModel, wanted: Any, config: Any) -> None:
         )
 
 
-def _beta(recipe: TextModel, config: Any) -> float:
-    if config.hidden_act not in _BETAS:
+def _steepness(recipe: TextModel, config: Any) -> float:
+    if config.hidden_act not in _STEEPNESS:
         raise ConfigurationError(
             f"model.start: {recipe.start!r} was trained with {config.hidden_act!r}, which FleS does not start from. "
-            "Set a start of your own: --set model.args.fles_beta=1.0."
+            "Set a start of your own: --set model.args.fles_start=paper."
         )
-    return _BETAS[config.hidden_act]
+    return _STEEPNESS[config.hidden_act]
 
 
 def _fill(model: "nn.Module", start: str) -> None:

@@ -94,6 +94,11 @@ def sizes(x: Tensor, groups: Split) -> tuple[int, int, int]:
     return samples, channels, positions
 
 
+def positions_kept(mask: Tensor | None, positions: int) -> Tensor | int:
+    """How many positions of each sample count: (n, 1), by a mask that is nonzero there; all without one."""
+    return positions if mask is None else mask.to(torch.bool).flatten(1).sum(1, keepdim=True)
+
+
 def gathered(x: Tensor, groups: Split) -> Tensor:
     """A copy of x that has one stride for each group: samples, then positions, then channels."""
     order, back = _orders(x, groups)

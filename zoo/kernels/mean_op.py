@@ -1,6 +1,6 @@
-"""The mean over positive elements as an operator, `salu_zoo::positive_mean`: FleS's statistics in one pass over x.
+"""The mean over elements >= 0 as an operator, `salu_zoo::positive_mean`: FleS's statistics in one pass over x.
 
-Beside the mean it returns how many elements were positive, which is all that the backward pass needs apart from x.
+Beside the mean it returns how many elements were >= 0, which is all that the backward pass needs apart from x.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from zoo.kernels._derivatives import through
 
 
 def positive_mean(x: Tensor, channel_axis: int, mask: Tensor | None = None) -> Tensor:
-    """Mean of x over its positive elements, for each sample and channel; 0 where a channel has none.
+    """Mean of x over its elements >= 0, for each sample and channel; 0 where a channel has none.
 
     Args:
         x: (n, ..., c, ...), float32, float16 or bfloat16; summed in float32.

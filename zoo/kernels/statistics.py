@@ -1,16 +1,16 @@
-"""Launches of the Triton kernels for the mean over positive elements."""
+"""Launches of the Triton kernels for the mean over elements >= 0."""
 
 import torch
 from torch import Tensor
 
 from zoo.kernels._grid import followed, grid_of, steps_of
 from zoo.kernels._launch import on_device, require_dtype
-from zoo.kernels._layout import Split, room, split, strides
+from zoo.kernels._layout import Split, positions_kept, room, split, strides
 from zoo.kernels.triton_fles import mean_backward_kernel, mean_kernel
 
 
 def forward(x: Tensor, channel_axis: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The mean over positive elements and how many there are, (n, c) each, in float32.
+    """The mean over elements >= 0 and how many there are, (n, c) each, in float32.
 
     Args:
         x: (n, ..., c, ...), with the channels on `channel_axis`, counted from the front.
@@ -31,12 +31,13 @@ def forward(x: Tensor, channel_axis: int, mask: Tensor | None) -> tuple[Tensor, 
     numbers = *grid.sizes[1:], grid.tile.steps, grid.slots, grid.columns, sums.stride(0)
     with on_device(x):
         mean_kernel[grid.programs](x, keep, sums, *numbers, *steps_of(x, groups), *kept, **grid.flags)
-    added, count = sums.sum(2)
-    return added / count.clamp_min(1), count.clone()
+    added, negative = sums.sum(2)
+    count = positions_kept(mask, grid.sizes[2]) - negative
+    return added / count.clamp_min(1), count
 
 
 def backward(grad: Tensor, x: Tensor, count: Tensor, channel_axis: int, mask: Tensor | None) -> Tensor:
-    """The gradient by x, given that by the mean, (n, c), and how many elements were positive.
+    """The gradient by x, given that by the mean, (n, c), and how many elements were >= 0.
 
     Raises:
         ConfigurationError: as `forward`.

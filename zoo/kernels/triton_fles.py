@@ -1,4 +1,4 @@
-"""FleS inside Triton: the gate, its gradients, the mean over positive elements and its gradient.
+"""FleS inside Triton: the gate, its gradients, the mean over elements >= 0 and its gradient.
 
 All see x as samples times channels times positions, each with one stride (`s`, `c`, `p` after the tensor's name). A
 program works on one sample and on `steps` tiles of positions (first axis) times channels (second axis); its sums over
@@ -94,7 +94,7 @@ def mean_kernel(
     x, keep, sums, channels, positions, steps, slots, columns, apart, xs, xc, xp, ks, kp,
     TILE_P: tl.constexpr, TILE_C: tl.constexpr,
 ):  # fmt: skip
-    """The sums and the numbers of positive elements; NaN stays NaN. `keep` is nonzero where a position counts."""
+    """The sums of positive and the numbers of negative elements; NaN stays NaN. `keep` is nonzero where one counts."""
     sample, slot, first = place(slots, columns, TILE_C)
     c = first + tl.arange(0, TILE_C)
     sum_x = tl.full((TILE_P, TILE_C), 0.0, tl.float32)
@@ -107,7 +107,7 @@ def mean_kernel(
             kept = tl.load(keep + sample * ks + p * kp, mask=p < positions, other=0)
             value = tl.where((kept != 0)[:, None], value, 0.0)
         sum_x += tl.where(value <= 0, 0.0, value)
-        count += tl.where(value > 0, 1.0, 0.0)
+        count += tl.where(value >= 0, 0.0, 1.0)
     at = sums + (sample * slots + slot) * channels + c
     tl.store(at, tl.reduce(sum_x, 0, ADD), mask=c < channels)
     tl.store(at + apart, tl.reduce(count, 0, ADD), mask=c < channels)

@@ -51,7 +51,7 @@ def build_model(
         act: the gate, one of `zoo.activations.list_gates()`; None for the model's default.
         salu_init: start (a, b) of every SALU but those of a quasi-linear shortcut; None for (1, 1).
         gate_init: start (a, b) of every SWALU or GALU; None for (0.5, 0.5).
-        act_args: further arguments of every gate, such as `{"beta": 1.702}` of FleS; see its constructor.
+        act_args: further arguments of every gate, such as `{"start": "identity"}` of FleS; see its constructor.
         features_only: return timm's feature extractor, a list of maps; `out_indices` chooses them.
         device: where parameters are created.
         dtype: their floating-point type.

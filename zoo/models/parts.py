@@ -99,7 +99,7 @@ def make_parts(
         channel_axis: where a backbone keeps its channels: 1 for images, -1 for tokens.
         salu_init: start values (a, b) of every SALU; None for the module's own.
         gate_init: start values (a, b) of every SWALU or GALU; None for the module's own.
-        act_args: further arguments of the gate's constructor, such as `beta` of FleS.
+        act_args: further arguments of the gate's constructor, such as `start` of FleS.
         placement: `device` and `dtype` the parts are created with.
 
     Raises:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo._registry import Registry
-from zoo.errors import ConfigurationError, suggestion
+from zoo.errors import ConfigurationError, WeightsMismatchError, suggestion
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,7 +53,7 @@ def build_text_model(
         num_classes: outputs of the classifier, 1 for a regression; None for the model's default.
         act: one of `TEXT_ACTS`; None for the model's default.
         **options: further fields of the configuration (`transformers.BertConfig`, `zoo.models.bert.FlesBertConfig`),
-            such as `hidden_dropout_prob`, `fles_beta`, `max_position_embeddings`.
+            such as `hidden_dropout_prob`, `fles_start`, `max_position_embeddings`.
 
     Raises:
         UnknownNameError: no such model.
@@ -73,9 +73,11 @@ def classifier(act: str, fields: Mapping[str, Any], asked: str) -> "nn.Module":
 
     Raises:
         ConfigurationError: an unknown act or configuration field.
+        WeightsMismatchError: a field of the first edition of FleS.
     """
     from transformers import BertConfig, BertForSequenceClassification
 
+    from zoo.activations._fles_start import FIRST_EDITION
     from zoo.models.bert import FlesBertConfig, FlesBertForSequenceClassification
 
     if act not in TEXT_ACTS:
@@ -84,6 +86,8 @@ def classifier(act: str, fields: Mapping[str, Any], asked: str) -> "nn.Module":
     kind = BertConfig if plain else FlesBertConfig
     known = set(kind().to_dict()) | {"num_labels"}
     unknown = sorted(set(fields) - known)
+    if "fles_beta" in unknown:
+        raise WeightsMismatchError(f"{asked}: fles_beta belongs to {FIRST_EDITION}")
     if unknown:
         raise ConfigurationError(f"{asked} has no argument {unknown[0]!r}. {suggestion(unknown[0], known)}")
     if plain:

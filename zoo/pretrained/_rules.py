@@ -83,7 +83,8 @@ MODEL_ARGS: dict[str, Check] = {"norm": _WORD, "act": _WORD, "img_size": _whole(
 TEXT_ARGS: dict[str, Check] = {
     "act": _WORD,
     "fles_hidden": _optional(_whole(1, 65_536)),
-    "fles_beta": _number(-100, 100),
+    "fles_start": _WORD,
+    "fles_steepness": _optional(_number(0, 100)),
     "vocab_size": _whole(1, 1_000_000),
     "max_position_embeddings": _whole(1, 65_536),
     "type_vocab_size": _whole(1, 1024),

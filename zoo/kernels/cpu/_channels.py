@@ -1,4 +1,4 @@
-"""FleS with coefficients for each sample and channel, and the mean of the positive elements that it is made from.
+"""FleS with coefficients for each sample and channel, and the mean of the elements >= 0 that it is made from.
 
 Positions side by side (n, c, h, w) and channels side by side (tokens, channels-last) are taken as they lie. Anything
 else is copied first.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ShapeError
-from zoo.kernels._layout import Split, Strides, gathered, sizes, split, strides
+from zoo.kernels._layout import Split, Strides, gathered, positions_kept, sizes, split, strides
 from zoo.kernels.cpu._dense import arranged, dense, dtype_number
 from zoo.kernels.cpu._library import kernels, threads
 
@@ -105,7 +105,7 @@ def fles_backward(grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[bool])
 
 
 def mean(x: Tensor, channel_axis: int, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The mean over the positive elements and how many there are, (n, c) each, in float32.
+    """The mean over the elements >= 0 and how many there are, (n, c) each, in float32.
 
     Args:
         x: (n, ..., c, ...) in float32, float16 or bfloat16.
@@ -121,11 +121,12 @@ def mean(x: Tensor, channel_axis: int, mask: Tensor | None = None) -> tuple[Tens
         return torch.zeros(grid.sizes[:2]), torch.zeros(grid.sizes[:2])
     sums = torch.empty(2, *grid.sizes[:2], dtype=torch.float64)
     grid.run("salu_zoo_positive_sums", mask=_bits(mask, grid), sums=sums)
-    return (sums[0] / sums[1].clamp_min(1)).to(torch.float32), sums[1].to(torch.float32)
+    count = positions_kept(mask, grid.sizes[2]) - sums[1]
+    return (sums[0] / count.clamp_min(1)).to(torch.float32), count.to(torch.float32)
 
 
 def mean_backward(grad: Tensor, x: Tensor, count: Tensor, channel_axis: int, mask: Tensor | None = None) -> Tensor:
-    """The gradient by x, given that by the mean, (n, c), and the number of positive elements that `mean` returned.
+    """The gradient by x, given that by the mean, (n, c), and the number of elements >= 0 that `mean` returned.
 
     Raises:
         ConfigurationError: as `mean`.

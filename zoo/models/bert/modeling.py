@@ -22,6 +22,7 @@ from transformers import (
 from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
 
 from zoo.activations import FleS
+from zoo.activations._fles_start import refuse_first_edition
 from zoo.errors import ConfigurationError, ShapeError
 from zoo.models.bert.configuration import FlesBertConfig
 from zoo.models.decay import Undecayed
@@ -41,7 +42,8 @@ class FlesBertLayer(BertLayer):  # type: ignore[misc]
             config.intermediate_size,
             variant=config.fles_variant,  # type: ignore[arg-type]
             hidden=config.fles_hidden,
-            beta=config.fles_beta,
+            start=config.fles_start,  # type: ignore[arg-type]
+            steepness=config.fles_steepness,
         )
 
     def forward(
@@ -83,6 +85,10 @@ class FlesBertPreTrainedModel(Undecayed, BertPreTrainedModel):  # type: ignore[m
             module.reset_parameters()
         else:
             super()._init_weights(module)
+
+    def _adjust_missing_and_unexpected_keys(self, loading_info: Any) -> None:
+        refuse_first_edition(loading_info.unexpected_keys, self.state_dict())
+        super()._adjust_missing_and_unexpected_keys(loading_info)
 
 
 class FlesBertModel(FlesBertPreTrainedModel, BertModel):  # type: ignore[misc]

@@ -29,7 +29,8 @@ def summary(tag: PretrainedTag) -> str:
     """Which model, trained on what."""
     trained = "fine-tuned" if tag.is_text else "trained"
     on = f", {trained} on {title_of(tag.dataset)}" if tag.dataset else ""
-    shown = {key: value for key, value in tag.model_args.items() if key in ("norm", "act", "fles_beta")}
+    named = ("norm", "act", "fles_start", "fles_steepness")
+    shown = {key: value for key, value in tag.model_args.items() if key in named}
     parts = "".join(f", {key} = {value}" for key, value in shown.items())
     return f"{find_spec(tag.model).description}{parts}{on}."
 

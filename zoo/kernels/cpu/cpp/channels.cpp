@@ -1,4 +1,4 @@
-// FleS with a pair of coefficients for each sample and channel, and the mean of the positive elements it is made from.
+// FleS with a pair of coefficients for each sample and channel, and the mean of the elements >= 0 it is made from.
 #include "channelwise.h"
 #include "exponential.h"
 
@@ -29,12 +29,13 @@ struct FlesBackward {
     }
 };
 
-// The sum of the positive elements, and their number. A NaN makes the sum NaN.
+// The sum of the positive elements, and the number of negative ones: what a mask or the end of a row left out is 0 here
+// and so counts in neither. A NaN makes the sum NaN.
 struct PositiveSums {
     static constexpr bool kGrad = false, kMask = true, kWrite = false, kSums = true;
     INLINE static Vector of(Vector x, Vector, Vector, Vector, Vector* sums) {
         sums[0] = sums[0] + at_least(x, none());
-        sums[1] = count_positive(x, sums[1]);
+        sums[1] = count_negative(x, sums[1]);
         return x;
     }
 };

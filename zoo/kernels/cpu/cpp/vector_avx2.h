@@ -30,8 +30,9 @@ INLINE Vector power_of_two(Vector n) {
 INLINE Vector unless_nonpositive(Vector v, Vector yes) {
     return _mm256_and_ps(_mm256_cmp_ps(v, splat(0.0f), _CMP_NLE_UQ), yes);
 }
-INLINE Vector count_positive(Vector v, Vector count) {
-    return count + _mm256_and_ps(_mm256_cmp_ps(v, splat(0.0f), _CMP_GT_OQ), splat(1.0f));
+// Counts where v is not >= 0, so also NaN.
+INLINE Vector count_negative(Vector v, Vector count) {
+    return count + _mm256_and_ps(_mm256_cmp_ps(v, splat(0.0f), _CMP_NGE_UQ), splat(1.0f));
 }
 INLINE Vector masked(Vector v, Vector bits) { return _mm256_and_ps(v, bits); }
 

@@ -39,9 +39,10 @@ INLINE Vector power_of_two(Vector n) {
 INLINE Vector unless_nonpositive(Vector v, Vector yes) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, splat(0.0f), _CMP_NLE_UQ), yes);
 }
-INLINE Vector count_positive(Vector v, Vector count) {
-    const __mmask16 positive = _mm512_cmp_ps_mask(v, splat(0.0f), _CMP_GT_OQ);
-    return _mm512_mask_add_ps(count, positive, count, splat(1.0f));
+// Counts where v is not >= 0, so also NaN.
+INLINE Vector count_negative(Vector v, Vector count) {
+    const __mmask16 negative = _mm512_cmp_ps_mask(v, splat(0.0f), _CMP_NGE_UQ);
+    return _mm512_mask_add_ps(count, negative, count, splat(1.0f));
 }
 INLINE Vector masked(Vector v, Vector bits) { return _mm512_and_ps(v, bits); }
 

@@ -28,8 +28,9 @@ INLINE Vector power_of_two(Vector n) { return as_floats(vshlq_n_u32(vaddq_u32(as
 INLINE Vector unless_nonpositive(Vector v, Vector yes) {
     return as_floats(vbicq_u32(as_bits(yes), vclezq_f32(v)));
 }
-INLINE Vector count_positive(Vector v, Vector count) {
-    return count + as_floats(vandq_u32(vcgtzq_f32(v), as_bits(splat(1.0f))));
+// Counts where v is not >= 0, so also NaN.
+INLINE Vector count_negative(Vector v, Vector count) {
+    return count + as_floats(vbicq_u32(as_bits(splat(1.0f)), vcgezq_f32(v)));
 }
 INLINE Vector masked(Vector v, Vector bits) { return as_floats(vandq_u32(as_bits(v), as_bits(bits))); }
 

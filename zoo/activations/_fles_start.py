@@ -1,0 +1,71 @@
+"""Where FleS starts, and the weights it refuses: those of its first edition."""
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+from zoo.activations._channels import require_finite
+from zoo.errors import ConfigurationError, WeightsMismatchError
+
+Start = Literal["paper", "identity"]
+
+_PAPER = {
+    "trunk_norm": 1.0,
+    "vertical_bias": 0.6,
+    "horizontal_bias": 0.6,
+    "vertical_norm": 1e-3,
+    "horizontal_norm": 1e-3,
+}
+
+
+def initial_values(start: Start, steepness: float = 1.0) -> dict[str, float]:
+    """Where parameters start that are neither drawn nor 0: as published, or so that κ_ve = 1 and κ_ho = `steepness`."""
+    if start == "paper":
+        return _PAPER
+    return {"trunk_norm": 1.0, "vertical_bias": inverse_softplus(1.0), "horizontal_bias": inverse_softplus(steepness)}
+
+
+def inverse_softplus(value: float) -> float:
+    """γ with softplus(γ) = value > 0; rounded to float32, that of 1 gives exactly 1 in float32."""
+    return value + math.log(-math.expm1(-value))
+
+
+def checked_steepness(start: Start, value: float | None) -> float:
+    """κ_ho at the start "identity", 1 where none is asked for.
+
+    Raises:
+        ConfigurationError: it is not a positive number, or the start is "paper", which has its own.
+    """
+    if value is None:
+        return 1.0
+    if start == "paper":
+        raise ConfigurationError(f'FleS(steepness={value!r}): start="paper" sets it. Add start="identity".')
+    if require_finite("FleS", "steepness", value) <= 0:
+        raise ConfigurationError(f"FleS(steepness={value!r}): steepness must be positive, as softplus is.")
+    return float(value)
+
+
+_FIRST_EDITION = ("gamma", "beta", "lam", "norm_weight", "norm_bias")
+FIRST_EDITION = (
+    "weights of the first edition of FleS (LayerNorm over the channels, coefficients without softplus). The second "
+    "edition is another formula, by the published definition, and nothing converts the one into the other. Train the "
+    "model anew with this version of salu-zoo."
+)
+"""Why what holds the first edition's names is refused."""
+
+
+def refuse_first_edition(names: Iterable[str], wanted: Iterable[str]) -> None:
+    """Refuse weights of the first edition.
+
+    Args:
+        names: of the tensors that are to be loaded.
+        wanted: of the model's own, among which every FleS with parameters has a `vertical_bias`.
+
+    Raises:
+        WeightsMismatchError: a FleS is given a parameter of the first edition.
+    """
+    given = set(names)
+    sites = [name.removesuffix("vertical_bias") for name in wanted if name.endswith("vertical_bias")]
+    old = [site + name for site in sites for name in _FIRST_EDITION if site + name in given]
+    if old:
+        raise WeightsMismatchError(f"{old[0]} and {len(old) - 1} more are {FIRST_EDITION}")
