@@ -1,18 +1,20 @@
-"""Weight decay in transformers' Trainer: FleS's vectors are spared by ours, its matrices decay."""
+"""Weight decay in transformers' Trainer: FleS's vectors are spared, by their names and by ours; its matrices decay."""
 
-from transformers import TrainingArguments
+import pytest
+from transformers import Trainer, TrainingArguments
 
 from zoo.activations import parameter_specs
 from zoo.finetuning.trainer import FlesTrainer
 from zoo.models.text import build_text_model
 
 
-def test_the_trainer_decays_no_vector_of_fles(tiny_row, tmp_path):
-    model = build_text_model(tiny_row)
-    trainer = FlesTrainer(model, TrainingArguments(str(tmp_path), use_cpu=True, report_to="none", weight_decay=0.1))
+@pytest.mark.parametrize(("kind", "act"), [(FlesTrainer, "fles"), (Trainer, "fles"), (Trainer, "fles_adas")])
+def test_the_trainer_decays_no_vector_of_fles(kind, act, tiny_row, tmp_path):
+    model = build_text_model(tiny_row, act=act)
+    trainer = kind(model, TrainingArguments(str(tmp_path), use_cpu=True, report_to="none", weight_decay=0.1))
     decayed, specs = set(trainer.get_decay_parameter_names(model)), parameter_specs(model)
     vectors = {name for name, spec in specs.items() if not spec.weight_decay}
-    assert len(vectors) == 2 * 6  # layers, and vectors of each FleS
+    assert len(vectors) == 2 * (6 if act == "fles" else 8)  # layers, and vectors of each FleS
     assert model.no_weight_decay() == vectors
     assert not vectors & decayed
     assert set(specs) - vectors <= decayed

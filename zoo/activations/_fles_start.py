@@ -1,11 +1,10 @@
-"""Where FleS starts, and the weights it refuses: those of its first edition."""
+"""Where FleS starts."""
 
 import math
-from collections.abc import Iterable
 from typing import Literal
 
 from zoo.activations._channels import require_finite
-from zoo.errors import ConfigurationError, WeightsMismatchError
+from zoo.errors import ConfigurationError
 
 Start = Literal["paper", "identity"]
 
@@ -43,29 +42,3 @@ def checked_steepness(start: Start, value: float | None) -> float:
     if require_finite("FleS", "steepness", value) <= 0:
         raise ConfigurationError(f"FleS(steepness={value!r}): steepness must be positive, as softplus is.")
     return float(value)
-
-
-_FIRST_EDITION = ("gamma", "beta", "lam", "norm_weight", "norm_bias")
-FIRST_EDITION = (
-    "weights of the first edition of FleS (LayerNorm over the channels, coefficients without softplus). The second "
-    "edition is another formula, by the published definition, and nothing converts the one into the other. Train the "
-    "model anew with this version of salu-zoo."
-)
-"""Why what holds the first edition's names is refused."""
-
-
-def refuse_first_edition(names: Iterable[str], wanted: Iterable[str]) -> None:
-    """Refuse weights of the first edition.
-
-    Args:
-        names: of the tensors that are to be loaded.
-        wanted: of the model's own, among which every FleS with parameters has a `vertical_bias`.
-
-    Raises:
-        WeightsMismatchError: a FleS is given a parameter of the first edition.
-    """
-    given = set(names)
-    sites = [name.removesuffix("vertical_bias") for name in wanted if name.endswith("vertical_bias")]
-    old = [site + name for site in sites for name in _FIRST_EDITION if site + name in given]
-    if old:
-        raise WeightsMismatchError(f"{old[0]} and {len(old) - 1} more are {FIRST_EDITION}")

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
+from zoo._first_edition import refuse_first_edition
 from zoo.activations._channels import ChannelGate, require_count
 from zoo.activations._fles_gate import gate, plain, shifted
 from zoo.activations._fles_network import (
@@ -40,7 +41,7 @@ from zoo.activations._fles_network import (
     shift_units,
     trunk_units,
 )
-from zoo.activations._fles_start import Start, checked_steepness, initial_values, refuse_first_edition
+from zoo.activations._fles_start import Start, checked_steepness, initial_values
 from zoo.activations._fused import Kernel
 from zoo.activations._lean import floating, overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec

@@ -77,7 +77,7 @@ def classifier(act: str, fields: Mapping[str, Any], asked: str) -> "nn.Module":
     """
     from transformers import BertConfig, BertForSequenceClassification
 
-    from zoo.activations._fles_start import FIRST_EDITION
+    from zoo._first_edition import FIRST_EDITION
     from zoo.models.bert import FlesBertConfig, FlesBertForSequenceClassification
 
     if act not in TEXT_ACTS:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from zoo._first_edition import FIRST_EDITION
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
 
@@ -24,6 +25,8 @@ def problems(values: Mapping[str, Any]) -> list[str]:
     bad = [
         f"{name} is {_short(values[name])}, not {what}" for name, (ok, what) in _RULES.items() if not ok(values[name])
     ]
+    if "fles_beta" in values["model_args"]:
+        return [f"model_args has fles_beta, which belongs to {FIRST_EDITION}".rstrip(".")]
     arguments = TEXT_ARGS if isinstance(values["preprocess"], TextInput) else MODEL_ARGS
     if not _plain_args(values["model_args"], arguments):
         bad.append(f"model_args is {_short(values['model_args'])}, not plain values for {', '.join(arguments)}")

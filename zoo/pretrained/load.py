@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from zoo._files import sha256_of, write_tensors
+from zoo._first_edition import refuse_first_edition
 from zoo.activations._scalar_owner import fits_as_scalar
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 
@@ -79,7 +80,11 @@ def differences(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], skip:
         state: what a file holds.
         wanted: the model's state_dict.
         skip: names the model may keep as they are.
+
+    Raises:
+        WeightsMismatchError: the state is one of the first edition of FleS.
     """
+    refuse_first_edition(state, wanted)
     lines = []
     for name in [*wanted, *(key for key in state if key not in wanted)]:
         have, need = state.get(name), wanted.get(name)

@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import BertConfig
 
-from zoo.activations._fles_start import FIRST_EDITION
+from zoo._first_edition import FIRST_EDITION
 from zoo.errors import WeightsMismatchError
 
 

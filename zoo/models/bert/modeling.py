@@ -21,8 +21,8 @@ from transformers import (
 )
 from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
 
+from zoo._first_edition import refuse_first_edition
 from zoo.activations import FleS
-from zoo.activations._fles_start import refuse_first_edition
 from zoo.errors import ConfigurationError, ShapeError
 from zoo.models.bert.configuration import FlesBertConfig
 from zoo.models.decay import Undecayed
