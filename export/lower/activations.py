@@ -82,10 +82,10 @@ def _fles(module: FleS) -> Callable[..., Tensor]:
 
 
 def _positive_mean(module: FleS, x: Tensor, mask: Tensor | None) -> Tensor:
-    """The statistics as a node: masked positions are not positive; over a batch, that is all of one sample."""
+    """The statistics as a node: masked positions are negative; over a batch, that is all of one sample."""
     axis = module.channel_axis % x.ndim
     if mask is not None:
-        x = torch.where(along_positions(mask, x, axis), x, 0.0)
+        x = torch.where(along_positions(mask, x, axis), x, -1.0)
     if module.variant == "proto":
         x, axis = x[None], axis + 1
     return _node("PositiveMean", (x,), {"axis": axis, "block": 1}, (x.shape[0], module.num_features))

@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
+from onnxscript import opset18 as op
 from torch import Tensor
 
 from export.errors import LoweringError
@@ -55,6 +56,7 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
                 output_names=[OUTPUT],
                 opset_version=target.opset,
                 dynamic_shapes=_free_axes(source, len(example)),
+                custom_translation_table={torch.ops.aten.softplus.default: _softplus},
                 optimize=True,
                 verbose=False,
             )
@@ -66,6 +68,11 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
     model.ir_version = target.ir_version
     _check_graph(model, source, target)
     return model
+
+
+def _softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(β·x)) / β as ONNX has it, without PyTorch's threshold: that costs a comparison and changes no bit."""
+    return op.Softplus(x) if beta == 1 else op.Div(op.Softplus(op.Mul(x, beta)), beta)
 
 
 def _free_axes(source: Source, inputs: int) -> tuple[dict[int, Any], ...]:

@@ -15,7 +15,7 @@ class OperatorSpec:
     """One operator of the domain `salu_zoo`, version 1; ours.
 
     Every operator has one output Y of X's shape and element type, except PositiveMean: its Y is (n, channels), and 0
-    where a channel has no positive element. All inputs have that element type. The file must carry the shape of Y in
+    where a channel has no element >= 0. All inputs have that element type. The file must carry the shape of Y in
     `value_info`: the library infers none.
 
     Attributes:
@@ -49,7 +49,7 @@ _FLOAT = (
     OperatorSpec("SaluSwalu", "SWALU(SALU(x; a, b); c, d)", ("X",), _BOTH),
     OperatorSpec("SaluAddSwalu", "SWALU(SALU(x; a, b) + r; c, d)", ("X", "R"), _BOTH),
     OperatorSpec("FlesGate", "v · sigmoid(h·x) · x", ("X", "V", "H"), _CHANNELS),
-    OperatorSpec("PositiveMean", "mean of max(x, 0) over the positive x of a channel", ("X",), _CHANNELS),
+    OperatorSpec("PositiveMean", "mean of x over the x >= 0 of a channel", ("X",), _CHANNELS),
 )
 
 

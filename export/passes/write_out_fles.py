@@ -12,10 +12,10 @@ _LEAST = 2.0**-126
 class WriteOutFles(ir.passes.InPlacePass):
     """Replace PositiveMean and FlesGate.
 
-    1. PositiveMean: sum(max(x, 0)) / max(k, 1), both over the positions of a channel, k the number of x > 0. It is
-       counted by operators that every mobile runtime has, which comparisons are not: clip(2²⁴·x, 0, ε) with ε = 2⁻¹²⁶,
-       the smallest normal number, is ε for every x > 0, since 2²⁴ times the smallest subnormal is 2⁻¹²⁵, and 0 for
-       every other; a sum of fewer than 2²⁴ times ε is exact, and so is its product with 2¹²⁶.
+    1. PositiveMean: sum(max(x, 0)) / max(k, 1), both over the positions of a channel, k the number of x >= 0. It is
+       counted by operators that every mobile runtime has, which comparisons are not: clip(2²⁴·x + ε, 0, ε) with
+       ε = 2⁻¹²⁶, the smallest normal number, is ε for every x >= 0 and 0 for every other, since 2²⁴ times the smallest
+       subnormal is 2ε; a sum of fewer than 2²⁴ times ε is exact, and so is its product with 2¹²⁶.
     2. FlesGate: v·(σ(h·x)·x).
     3. Both are computed in float32, and the result is cast back, where x has less.
 
@@ -90,7 +90,8 @@ class _Site:
         zero, one, up, least, back = (self.number(value, numbers) for value in (0.0, 1.0, 2.0**24, _LEAST, 1 / _LEAST))
         x = self.wide()
         positive = self.make("Relu", [x], self.x)
-        flags = self.make("Clip", [self.make("Mul", [x, up], self.x), zero, least], self.x)
+        moved = self.make("Add", [self.make("Mul", [x, up], self.x), least], self.x)
+        flags = self.make("Clip", [moved, zero, least], self.x)
         total, counted = (
             self.make("ReduceSum", [v, axes[positions]], out, keepdims=0, noop_with_empty_axes=1)
             for v in (positive, flags)

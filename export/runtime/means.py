@@ -1,6 +1,6 @@
 """FleS's positive means in a program: made outputs or inputs of it, and whether rounding explains the values.
 
-FleS reads t, the mean of a channel's positive elements. Where one of k of them passes zero, t changes at once by 1/k of
+FleS reads t, the mean of a channel's elements >= 0. Where one of k of them passes zero, t changes at once by 1/k of
 itself, and with it every logit. Two correct programs that round differently may therefore be far apart. So they are
 compared with the same t: the one's means are read from it and given to the other, which says whether they can be.
 """

@@ -9,7 +9,7 @@ X = np.random.default_rng(0).normal(size=(2, 5, 7, 9)).astype(np.float32)
 
 
 def mean_of(x: np.ndarray, keep: np.ndarray | bool = True) -> np.ndarray:
-    above = (x > 0) & keep
+    above = (x >= 0) & keep
     return (x * above).sum((2, 3)) / np.maximum(above.sum((2, 3)), 1)
 
 
@@ -23,7 +23,7 @@ def test_an_element_next_to_zero_counts_or_not():
     x[0, 0, 0, :2] = np.array([0.9, -0.9]) * NEXT_TO_ZERO
     t = mean_of(x)
     for one_more in (-1, 0, 1):
-        k = (x[0, 0] > 0).sum()
+        k = (x[0, 0] >= 0).sum()
         t[0, 0] = x[0, 0].clip(0).sum() / (k + one_more)
         assert gaps(t, x, 1).max() < 1e-6, one_more
     for too_many in (-2, 2):
@@ -32,7 +32,7 @@ def test_an_element_next_to_zero_counts_or_not():
 
 
 def test_a_mean_that_no_rounding_causes():
-    total, k = X.clip(0).sum((2, 3)), (X > 0).sum((2, 3))
+    total, k = X.clip(0).sum((2, 3)), (X >= 0).sum((2, 3))
     for wrong in (total / (k + 1), total / X[0, 0].size, X.mean((2, 3)), mean_of(X) * 1.001, -mean_of(X)):
         assert gaps(wrong, X, 1).min() > MAX_GAP
     assert np.isposinf(gaps(np.full_like(mean_of(X), np.nan), X, 1)).all()

@@ -26,3 +26,6 @@ The gate is the same there as at ±inf, and the cube of 2²⁰ is far from overf
 
 SHIFT_EPS = 1e-6
 """Of the LayerNorm that makes AdaShift's shift in FleS, as in its released code."""
+
+SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
+"""2⁻¹²⁶."""

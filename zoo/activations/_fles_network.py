@@ -115,38 +115,37 @@ def coefficients(
         t = positive_mean(x, channel_axis, channels, mask, over_batch=variant == "proto")
     p = _in(wide_dtype(x), parameters)
     if is_scripting():
-        vertical, horizontal = _heads(t, p)
+        vertical, horizontal = _heads(t, variant == "pn", p)
     else:
         with full_precision(x):
-            vertical, horizontal = _heads(t, p)
+            vertical, horizontal = _heads(t, variant == "pn", p)
     return along_channels(x, channel_axis, vertical), along_channels(x, channel_axis, horizontal)
 
 
-def _heads(t: Tensor | None, p: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _heads(t: Tensor | None, signed: bool, p: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Both coefficients, (n, c) or (c,) each, from the statistics t, if there are any."""
     vertical, horizontal = p["vertical_bias"], p["horizontal_bias"]
     if t is not None:
-        level = relative(t)
-        vertical, horizontal = vertical + p["vertical_norm"] * level, horizontal + p["horizontal_norm"] * level
+        level = _relative(t, signed)
         if "trunk_weight" in p:
             trunk = F.silu(F.linear(p["trunk_norm"] * level, p["trunk_weight"], p["trunk_bias"]))
-            vertical = vertical + F.linear(trunk, p["vertical_weight"])
-            horizontal = horizontal + F.linear(trunk, p["horizontal_weight"])
+            vertical = F.linear(trunk, p["vertical_weight"], vertical)
+            horizontal = F.linear(trunk, p["horizontal_weight"], horizontal)
+        vertical, horizontal = vertical + p["vertical_norm"] * level, horizontal + p["horizontal_norm"] * level
     return F.softplus(vertical), F.softplus(horizontal)
 
 
-def relative(t: Tensor) -> Tensor:
-    """μ: t over the mean of its channels' magnitudes, (n, c); 1 where that is 0 [ours].
+def _relative(t: Tensor, signed: bool) -> Tensor:
+    """μ: t over its mean over the channels, (n, c); 1 where that is 0 [ours].
 
-    Of a positive mean the magnitude is the mean itself. Plain means, of "pn", may cancel, so the mean of their
-    magnitudes divides them [ours].
+    Plain means, of "pn", may cancel, so the mean of their magnitudes divides them [ours].
     """
-    size = t.abs().mean(-1, keepdim=True)
+    size = (t.abs() if signed else t).mean(-1, keepdim=True)
     if not is_scripting():  # noqa: SIM102 - torch.jit.script would compile the inner condition
         if exported():
-            # A comparison, which not every mobile runtime has, as arithmetic: 1 where size is 0, and 0 elsewhere.
-            none = 1 - (2.0**24 * size).clamp_max(2.0**-126) * 2.0**126
-            return (t + none) / (size + none)
+            # Without a comparison, which not every mobile runtime has: exact, since beside a mean of 0 all t are 0.
+            least = constants.SMALLEST_NORMAL
+            return (t + (least - size.clamp_max(least)) if signed else t.clamp_min(least)) / size.clamp_min(least)
     empty = size == 0
     return torch.where(empty, 1.0, t / torch.where(empty, 1.0, size))
 

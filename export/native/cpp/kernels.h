@@ -34,8 +34,8 @@ using GateKernel = void (*)(const float* x, const float* vertical, const float* 
 // The same for `rows` rows, one behind the other, of `count` columns each.
 using GateRowsKernel = void (*)(const float* x, const float* vertical, const float* horizontal, float* y, size_t rows,
                                 size_t count);
-// Adds the positive elements of x and their number to one total and one number (segment), or, row by row, to `count` of
-// them each (rows), which are `stride` elements apart. NaN counts as positive.
+// Adds the positive elements of x and the number of those >= 0 to one total and one number (segment), or, row by row, to `count` of
+// them each (rows), which are `stride` elements apart.
 using PositiveSegmentKernel = void (*)(const float* x, size_t count, double* total, double* number);
 using PositiveRowsKernel = void (*)(const float* x, size_t rows, size_t stride, size_t count, double* total,
                                     double* number);

@@ -68,7 +68,7 @@ template <class V>
 void add_positive(V x, V* total, V* number) {
     const V zero = V::set(0.0f);
     *total = *total + V::where_ge(zero, x, zero, x);
-    *number = *number + V::where_ge(zero, x, zero, V::set(1.0f));
+    *number = *number + V::where_ge(x, zero, V::set(1.0f), zero);
 }
 
 // Sums run in float over this many additions, and from there on in double.
@@ -84,7 +84,7 @@ void positive_segment(const float* x, size_t count, double* total, double* numbe
         for (size_t k = 0; k < kSideBySide; ++k) sums[k] = numbers[k] = V::set(0.0f);
         for (size_t step = 0; step < kSteps && i < count; ++step) {
             for (size_t k = 0; k < kSideBySide && i < count; ++k, i += V::kWidth) {
-                const size_t rest = count - i;  // what is beyond it is 0, which does not count
+                const size_t rest = count - i;
                 add_positive(rest < V::kWidth ? V::load_part(x + i, rest) : V::load(x + i), &sums[k], &numbers[k]);
             }
         }
@@ -95,6 +95,7 @@ void positive_segment(const float* x, size_t count, double* total, double* numbe
             for (const float lane : lanes) *number += static_cast<double>(lane);
         }
     }
+    *number -= static_cast<double>(i - count);  // what the last vector had beyond the end was 0, which counts
 }
 
 template <class V>

@@ -66,14 +66,14 @@ SALU_ZOO_INLINE void gate_element(const ChannelShape& shape, const T* x, const T
                          lane(horizontal[sample * shape.horizontal_step + channel])));
 }
 
-// The positive elements of a channel, as far as one thread sees them. In double: a GPU waits for memory here.
+// The elements >= 0 of a channel, as far as one thread sees them. In double: a GPU waits for memory here.
 struct PositiveSum {
     double total, number;
 };
 
 SALU_ZOO_INLINE PositiveSum joined(PositiveSum a, PositiveSum b) { return {a.total + b.total, a.number + b.number}; }
 
-// Positions first, first + step, ... of mean i, counted through samples and channels. NaN counts as positive.
+// Positions first, first + step, ... of mean i, counted through samples and channels. NaN counts too.
 template <class T>
 SALU_ZOO_INLINE PositiveSum positive_sum(const ChannelShape& shape, const T* x, size_t i, size_t first, size_t step) {
     const size_t channel = i % shape.channels, block = i / shape.channels, positions = shape.outer * shape.inner;
@@ -81,7 +81,7 @@ SALU_ZOO_INLINE PositiveSum positive_sum(const ChannelShape& shape, const T* x, 
     for (size_t p = first; p < positions; p += step) {
         const size_t outer = p / shape.inner, inner = p % shape.inner;
         const float value = lane(x[((block * shape.outer + outer) * shape.channels + channel) * shape.inner + inner]).value;
-        if (!(value <= 0.0f)) sum = joined(sum, {static_cast<double>(value), 1.0});
+        if (!(value < 0.0f)) sum = joined(sum, {static_cast<double>(value), 1.0});
     }
     return sum;
 }
