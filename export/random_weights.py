@@ -28,7 +28,7 @@ def seeded(seed: int = 0) -> Iterator[None]:
 def stir(model: nn.Module, seed: int = 0) -> nn.Module:
     """Move parameters off their starts, in place.
 
-    At the start a equals b in many sites, which is a special case; a fresh FleS is SiLU whatever its statistics are;
+    At the start a equals b in many sites, which is a special case; a fresh FleS hardly follows its statistics;
     and a BatchNorm of scale 0 closes a residual branch. A file proven or timed with those would say little about a
     trained one.
 

@@ -123,11 +123,17 @@ def test_where_no_element_is_positive_mu_is_one(variant: str, value: float) -> N
         assert all(torch.equal(a.expand_as(b), b) for a, b in zip(gate.coefficients(x), ones, strict=True))
 
 
-@pytest.mark.parametrize("scale", [2.0**-140, 2.0**-60, 3.0, 2.0**60])
+@pytest.mark.parametrize("scale", [2.0**-900, 2.0**-60, 3.0, 2.0**1000])
 def test_mu_does_not_depend_on_the_scale_of_the_input(scale: float) -> None:
     gate, x = module("fles").double(), noise((3, 7, 5)).double()
     for here, there in zip(gate.coefficients(x), gate.coefficients(x * scale), strict=True):
         torch.testing.assert_close(here, there, rtol=FLES_FLOAT64, atol=0)
+
+
+def test_mu_is_right_where_the_sum_over_the_channels_overflows() -> None:
+    gate, x = module("fles"), torch.full((1, 2, 5), torch.finfo(torch.float32).max / 2)
+    for kappa, wanted in zip(gate.coefficients(x), gate.coefficients(torch.ones(1, 2, 5)), strict=True):
+        torch.testing.assert_close(kappa, wanted, rtol=FLES_FLOAT32, atol=0)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -174,8 +174,8 @@ def shifted(file: bytes, by: float) -> bytes:
 
 
 def test_element_next_to_zero_is_no_difference(gated):
-    """A file that sees 1e-9 where PyTorch sees 0 counts one element more; nothing else differs."""
-    spec, file = gated[0], shifted(gated[1].path.read_bytes(), 1e-9)
+    """A file that sees -1e-9 where PyTorch sees 0 counts one element less; nothing else differs."""
+    spec, file = gated[0], shifted(gated[1].path.read_bytes(), -1e-9)
     report = checked(Gated(), spec, file)
     assert report.passed
     assert report.worst("max_rel") <= 1e-5

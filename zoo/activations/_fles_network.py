@@ -140,7 +140,8 @@ def _relative(t: Tensor, signed: bool) -> Tensor:
 
     Plain means, of "pn", may cancel, so the mean of their magnitudes divides them [ours].
     """
-    size = (t.abs() if signed else t).mean(-1, keepdim=True)
+    # Divided first, so that no sum overflows.
+    size = ((t.abs() if signed else t) / t.shape[-1]).sum(-1, keepdim=True)
     if not is_scripting():  # noqa: SIM102 - torch.jit.script would compile the inner condition
         if exported():
             # Without a comparison, which not every mobile runtime has: exact, since beside a mean of 0 all t are 0.
