@@ -3,6 +3,10 @@
 Odd and increasing; slope a at 0; range (-S, S) with S = sqrt(a/b), reached at ±inf; linear for |x| well below
 W = 1/sqrt(a·b). Two learned scalars a, b > 0 per module, shared by every element.
 
+It is the inverse square root unit (ISRU, arXiv 1710.09967) with a learned gain: α = a·b, gain a. The Derf paper (arXiv
+2512.10938) tried ISRU with an affine behind it as a replacement of LayerNorm in ViT-B: 82.3 % on ImageNet, level with
+LayerNorm (tanh 82.6, erf 82.8).
+
 Source: arXiv 2606.02927, section 2.1, equation 2. The initial values (1, 1) and the overflow-free evaluation are ours.
 """
 

@@ -33,7 +33,8 @@ def plot_curves(
     """Draw y = f(x) of each SALU, SWALU, GALU and FleS: a panel for each kind and stage.
 
     With signals a curve is drawn over the middle 98 % of the inputs it met, and dotted beyond; without, |x| <= 4
-    is drawn. FleS is drawn with the median of its κ_ve and κ_ho. A grey line is the usual start.
+    is drawn. FleS is drawn with the median of its κ_ve and κ_ho. A grey line is the usual start; for
+    FleS it is SiLU.
 
     Args:
         layers: from `geometry`; may be empty.
