@@ -17,7 +17,7 @@ MAX_FUNCTION_LINES = 40
 # A module imports from its own row and from the rows above it, never from one below.
 LAYERS = {
     "zoo": [
-        {"errors", "_registry", "_files", "_environment", "_devices", "_memory"},
+        {"errors", "_first_edition", "_registry", "_files", "_environment", "_devices", "_memory"},
         {"native"},
         {"activations"},
         {"kernels"},

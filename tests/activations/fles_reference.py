@@ -12,6 +12,10 @@ LAYOUTS = [((3, 5), -1), ((3, 4, 5), -1), ((2, 3, 2, 5), -1), ((3, 5, 2, 3), 1),
 VARIANTS = ["fles", "dg", "pn", "proto", "adas"]
 
 
+def noise(shape: tuple[int, ...], seed: int = 0, scale: float = 2.0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * scale
+
+
 def module(variant: str, channel_axis: int = -1, channels: int = 5, **kwargs: object) -> FleS:
     """A FleS with three trunk units whose parameters are all random."""
     torch.manual_seed(7)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from zoo.activations import ACTIVATIONS, list_gates, make_gate
 from zoo.activations._statistics import plain_mean, positive_mean
 from zoo.errors import ShapeError
 
@@ -48,6 +49,17 @@ def test_a_channel_without_positive_elements_has_mean_zero() -> None:
     assert mean.tolist() == [[0.0, 0.0, 2.0]]
     mean.sum().backward()
     assert x.grad.tolist() == [[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in list_gates() if ACTIVATIONS.get(name).channelwise and name != "frelu"]
+)
+def test_maps_without_positions_give_finite_gradients(name: str) -> None:
+    gate, x = make_gate(name, 8, 1), torch.zeros(2, 8, 0, 3, requires_grad=True)
+    y = gate(x)
+    assert y.shape == x.shape
+    y.sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in gate.parameters())
 
 
 def test_one_position_is_the_value_itself() -> None:

@@ -11,12 +11,12 @@ FLES = "Toward Principled Flexible Scaling for Self-Gated Neural Activation"
 FLES_ID = "XGODWn7HeJ"
 
 FLES_NOTICE = (
-    f"The activation is FleS (ICLR 2026, OpenReview {FLES_ID}), second edition: x times a sigmoid gate whose height κ_ve "
-    "and steepness κ_ho, both positive by a softplus, are predicted for each sample and channel from the mean of the "
-    "channel's elements x >= 0, divided by the average of these means over the channels. The paper's slides give the "
-    "form and the results; the statistic, the start values and the softplus are those of a public summary of the paper "
-    "(Paper-Notes, 2026-05-08). The coefficient network in these weights is this project's reconstruction, chosen "
-    "because it meets every parameter count that the slides print; the authors' own may differ."
+    f"The activation is FleS (ICLR 2026, OpenReview {FLES_ID}), second edition: x times a sigmoid gate whose height "
+    "κ_ve and steepness κ_ho, both positive by a softplus, are predicted for each sample and channel from the mean of "
+    "the channel's elements x >= 0, divided by the average of these means over the channels. The paper's slides give "
+    "the form and the results; the statistic, the start values and the softplus are those of a public summary of the "
+    "paper (Paper-Notes, 2026-05-08). The coefficient network in these weights is this project's reconstruction, "
+    "chosen because it meets every parameter count that the slides print; the authors' own may differ."
 )
 
 _SALUNET_CITATION = f"""```bibtex
