@@ -88,7 +88,7 @@ def test_where_no_element_is_positive_mu_is_one(variant: str, value: float) -> N
         assert all(torch.equal(a.expand_as(b), b) for a, b in zip(gate.coefficients(x), ones, strict=True))
 
 
-@pytest.mark.parametrize("scale", [2.0**-900, 2.0**-60, 3.0, 2.0**1000])
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**-60, 3.0, 2.0**1000])
 def test_mu_does_not_depend_on_the_scale_of_the_input(scale: float) -> None:
     gate, x = module("fles").double(), noise((3, 7, 5)).double()
     for here, there in zip(gate.coefficients(x), gate.coefficients(x * scale), strict=True):

@@ -136,18 +136,19 @@ def _heads(t: Tensor | None, signed: bool, p: dict[str, Tensor]) -> tuple[Tensor
 
 
 def _relative(t: Tensor, signed: bool) -> Tensor:
-    """μ: t over its mean over the channels, (n, c); 1 where that is 0 [ours].
+    """μ: t over its mean over the channels, (n, c); 1 where that is below the smallest normal number [ours].
 
     Plain means, of "pn", may cancel, so the mean of their magnitudes divides them [ours].
     """
+    least = constants.SMALLEST_NORMAL
     # Divided first, so that no sum overflows.
     size = ((t.abs() if signed else t) / t.shape[-1]).sum(-1, keepdim=True)
+    if not signed:
+        return t.clamp_min(least) / size.clamp_min(least)
     if not is_scripting():  # noqa: SIM102 - torch.jit.script would compile the inner condition
-        if exported():
-            # Without a comparison, which not every mobile runtime has: exact, since beside a mean of 0 all t are 0.
-            least = constants.SMALLEST_NORMAL
-            return (t + (least - size.clamp_max(least)) if signed else t.clamp_min(least)) / size.clamp_min(least)
-    empty = size == 0
+        if exported():  # without a comparison, which not every mobile runtime has
+            return (t + (least - size.clamp_max(least))) / size.clamp_min(least)
+    empty = size < least
     return torch.where(empty, 1.0, t / torch.where(empty, 1.0, size))
 
 

@@ -3,7 +3,7 @@
 κ_ve (the gate's upper bound) and κ_ho (its steepness) are positive and predicted for each sample and channel:
 
     t = mean of the channel's elements x >= 0, over all positions of the sample; 0 where it has none [ours]
-    μ = t / mean of t over the channels; 1 where that is 0 [ours]
+    μ = t / mean of t over the channels; 1 where that is below 2⁻¹²⁶, as 0 is [ours]
     z = SiLU(W₁·(w ⊙ μ) + b₁), a trunk of m = max(32, C // 32) units
     κ_ve = softplus(γ_ve + α_ve ⊙ μ + W_ve·z), and κ_ho likewise
 
