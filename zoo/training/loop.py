@@ -18,7 +18,7 @@ from zoo.training.images import Images
 from zoo.training.log import Meter, Progress, append_row, rewind
 from zoo.training.measure import exchanged, measure
 from zoo.training.objective import Objective
-from zoo.training.optimise import Clipper, build_optimizer, build_scheduler
+from zoo.training.optimise import Clipper, Float32, build_optimizer, build_scheduler
 from zoo.training.plan import Part, make_plan
 from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter
@@ -192,7 +192,8 @@ class Trainer:
             total += loss.detach()
         self.scaler.unscale_(self.optimizer)
         norm = self.clip().detach()
-        self.scaler.step(self.optimizer)
+        with Float32() if self.recipe.runtime.precision == "float32" else nullcontext():
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         project_parameters(self.bounded)
