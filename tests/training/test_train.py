@@ -5,6 +5,8 @@ from contextlib import contextmanager
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from zoo._environment import library_versions
 from zoo.data._table import TableRows
@@ -116,6 +118,25 @@ def test_variants_run(overrides, tiny_data, tmp_path):
     assert all(torch.isfinite(value).all() for value in result.model.state_dict().values())
     assert not same(result.model.state_dict(), start.model.state_dict())
     assert ("val_top1_ema" in result.summary["results"]) is ("model.norm=batchnorm" not in overrides)
+
+
+class Dtypes(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.seen |= {value.dtype for value in tree_leaves(out) if isinstance(value, torch.Tensor)}
+        return out
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("float32", False), ("bfloat16", True)])
+def test_muon_computes_in_the_precision_of_the_run(precision, expected, tiny_data, tmp_path):
+    overrides = ["optimizer.name=muon", "schedule.epochs=1", "schedule.warmup_epochs=0", "schedule.resolution=[]"]
+    with Dtypes() as dtypes:
+        run(tiny_recipe(*overrides, f"runtime.precision={precision}"), tiny_data, tmp_path / "run")
+    assert (torch.bfloat16 in dtypes.seen) is expected
 
 
 @pytest.mark.slow
