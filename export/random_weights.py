@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from zoo.activations import FleS
-from zoo.activations._pair import LearnedPair
+from zoo.activations.learned_pair import LearnedPair
 
 # Of log a and log b, from site to site.
 PAIR_SPREAD = 0.3

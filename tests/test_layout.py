@@ -18,9 +18,9 @@ MAX_FUNCTION_LINES = 40
 LAYERS = {
     "zoo": [
         {"errors", "_first_edition", "_registry", "_files", "_environment", "_devices", "_memory"},
-        {"native"},
-        {"activations"},
+        {"native", "numerics"},
         {"kernels"},
+        {"activations"},
         {"models"},
         {"data"},
         {"analysis"},
@@ -54,11 +54,8 @@ LAYERS = {
         {"commands"},
     ],
 }
-# The ways back up: timm asks the model it registered for pretrained weights; an activation asks for a fused kernel.
-EXCEPTIONS = {
-    ("zoo/models/timm_bridge.py", "zoo.pretrained.create"),
-    ("zoo/activations/_fused.py", "zoo.kernels.choose"),
-}
+# The way back up: timm asks the model it registered for pretrained weights.
+EXCEPTIONS = {("zoo/models/timm_bridge.py", "zoo.pretrained.create")}
 # What `import zoo` must leave alone: each of these loads where it is used.
 LATE = {"onnx", "onnxruntime", "triton", "transformers", "datasets", "accelerate", "torchmetrics", "matplotlib"}
 # What the modules of the command line may import before a command runs.

@@ -9,13 +9,16 @@ from torch import Tensor, nn
 
 from export.operators import ATTRIBUTES, DOMAIN, VERSION
 from zoo.activations import GALU, SALU, SWALU, FleS, fles
-from zoo.activations._fles_network import POSITIVE
-from zoo.activations._pair import LearnedPair
-from zoo.activations._statistics import along_positions
-from zoo.activations._unit import guard
+from zoo.activations.fles_network import POSITIVE
+from zoo.activations.learned_pair import LearnedPair
+from zoo.numerics.axes import along_positions
+from zoo.numerics.operators import OPERATORS as ZOO_OPERATORS
+from zoo.numerics.saturating_unit import guard
 
 # Exactly these classes: a subclass may compute something else.
-OPERATORS: dict[type[LearnedPair], str] = {SALU: "Salu", SWALU: "Swalu", GALU: "Galu"}
+OPERATORS: dict[type[LearnedPair], str] = {
+    kind: str(ZOO_OPERATORS[kind.__name__.lower()].node) for kind in (SALU, SWALU, GALU)
+}
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from zoo.numerics.operators import OPERATORS as ZOO_OPERATORS
+from zoo.numerics.operators import FusedOperator
+
 DOMAIN = "salu_zoo"
 OP_VERSION = 1
 
@@ -39,16 +42,20 @@ class OperatorSpec:
     of: str | None = None
 
 
-_FIRST: dict[str, Attribute] = {"a": "float", "b": "float"}
-_BOTH: dict[str, Attribute] = _FIRST | {"c": "float", "d": "float"}
 _CHANNELS: dict[str, Attribute] = {"axis": "int", "block": "int"}
+
+
+def _on_float(operator: FusedOperator) -> OperatorSpec:
+    """An operator of the zoo's table; its scalars are attributes named a to d in their order."""
+    name = str(operator.node)
+    if not operator.scalars:
+        return OperatorSpec(name, operator.formula, ("X", "V", "H"), _CHANNELS)
+    inputs = ("X",) if operator.shortcut == "none" else ("X", "R")
+    return OperatorSpec(name, operator.formula, inputs, dict.fromkeys("abcd"[: len(operator.scalars)], "float"))
+
+
 _FLOAT = (
-    OperatorSpec("Salu", "a·x / sqrt(1 + a·b·x²)", ("X",), _FIRST),
-    OperatorSpec("Swalu", "x/2 · (1 + SALU(x; a, b))", ("X",), _FIRST),
-    OperatorSpec("Galu", "x/2 · (1 + SALU(ψ(x); a, b)), ψ(x) = sqrt(2/π)·(x + 0.044715·x³)", ("X",), _FIRST),
-    OperatorSpec("SaluSwalu", "SWALU(SALU(x; a, b); c, d)", ("X",), _BOTH),
-    OperatorSpec("SaluAddSwalu", "SWALU(SALU(x; a, b) + r; c, d)", ("X", "R"), _BOTH),
-    OperatorSpec("FlesGate", "v · sigmoid(h·x) · x", ("X", "V", "H"), _CHANNELS),
+    *(_on_float(operator) for operator in ZOO_OPERATORS.values() if operator.node is not None),
     OperatorSpec("PositiveMean", "mean of x over the x >= 0 of a channel", ("X",), _CHANNELS),
 )
 

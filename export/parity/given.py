@@ -11,8 +11,9 @@ from export.inputs import Feeds
 from export.passes.name_nodes import module_of
 from export.runtime.means import MAX_GAP, gaps
 from zoo.activations import FleS
-from zoo.activations._fles_network import POSITIVE
-from zoo.activations._statistics import along_positions, positive_mean
+from zoo.activations.channel_means import positive_mean
+from zoo.activations.fles_network import POSITIVE
+from zoo.numerics.axes import along_positions
 
 Means = Mapping[str, Sequence[Tensor]]
 """The statistics t of FleS, (n, channels), by the module path: one for each time it is called."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from zoo.activations._constants import CUBIC, SCALE
+from zoo.numerics.constants import CUBIC, SCALE
 
 LIMIT = 64.0
 """Where the argument is clipped: t is within 1.3e-4 of ±1 there, a quarter of float16's spacing."""

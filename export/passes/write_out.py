@@ -8,8 +8,8 @@ from onnx_ir.tape import Tape
 
 from export.operators import DOMAIN, is_operator, values_of
 from export.passes.half_forms import HALF_FORMS
-from zoo.activations._constants import CUBIC, LIMIT, SCALE
 from zoo.activations.algebra import Pair, compose, geometry
+from zoo.numerics.constants import CUBIC, LIMIT, SCALE
 
 CUBIC_LIMIT = 2.0**36
 """Where the cubic argument of GALU is clipped, whose bound on x is rounded; elsewhere it is LIMIT."""
@@ -32,7 +32,7 @@ class WriteOut(ir.passes.InPlacePass):
     Args:
         half: write the forms for float16 instead; see `export.passes.half_forms`. `ToSixteenBits` converts them.
 
-    Source: ours; the limits are those of `zoo.activations._unit`.
+    Source: ours; the limits are those of `zoo.numerics.saturating_unit`.
     """
 
     def __init__(self, half: bool = False) -> None:

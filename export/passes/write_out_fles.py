@@ -19,7 +19,7 @@ class WriteOutFles(ir.passes.InPlacePass):
     2. FlesGate: v·(σ(h·x)·x).
     3. Both are computed in float32, and the result is cast back, where x has less.
 
-    Source: FleS slides (ICLR 2026); `zoo.activations.fles` and `zoo.activations._statistics`.
+    Source: FleS slides (ICLR 2026); `zoo.activations.fles` and `zoo.activations.channel_means`.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:

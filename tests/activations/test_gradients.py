@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 from torch.autograd.graph import saved_tensors_hooks
 
-from zoo.activations._unit import direction, guard
+from zoo.numerics.saturating_unit import direction, guard
 
 from .cases import FAMILY, PAIRS, all_values, float32_values, functional, slopes
 from .tolerances import CANCELLATION_FLOAT32, CLAMPED_SLOPE, CUBED_CHAIN_FLOAT32, SUBNORMAL_FLOAT32, SUM_FLOAT32

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zoo.activations import ACTIVATIONS, list_gates, make_gate
-from zoo.activations._statistics import plain_mean, positive_mean
+from zoo.activations.channel_means import plain_mean, positive_mean
 from zoo.errors import ShapeError
 
 from .tolerances import SUM_FLOAT32

@@ -4,7 +4,7 @@ import torch
 
 from export.random_weights import stir
 from zoo.activations import FleS
-from zoo.activations._pair import LearnedPair
+from zoo.activations.learned_pair import LearnedPair
 from zoo.models import build_model
 
 

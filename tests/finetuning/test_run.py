@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from zoo.activations import FleS
-from zoo.activations._fles_start import inverse_softplus
+from zoo.activations.fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, RecipeError
 from zoo.finetuning import finetune, load_finetune_recipe
 

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModel
 
 from zoo.activations import FleS
-from zoo.activations._fles_start import inverse_softplus
+from zoo.activations.fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.finetuning.recipe import TextModel
 from zoo.finetuning.start import start_model

@@ -48,7 +48,7 @@ def galu(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return x / 2 * (1 + salu(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3), a, b))
 
 
-DEFINITIONS = {
+CHAINED = {
     "salu": salu,
     "swalu": swalu,
     "galu": galu,

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from zoo.activations._lean import PLAIN
-from zoo.kernels.mean_op import positive_mean
-from zoo.kernels.ops import operator
+from zoo.kernels.custom_ops import operator
+from zoo.kernels.positive_mean import positive_mean
+from zoo.numerics.operators import DEFINITIONS
 
-from .cases import DEFINITIONS, upstream
+from .cases import CHAINED, upstream
 from .tolerances import CHAIN, EXPONENTIAL, LAST_ROUNDING, SMALLEST, SUBNORMAL, SUM
 
 
@@ -31,9 +31,9 @@ def agree(name: str, inputs: Sequence[Tensor], function: Callable[..., Tensor] |
     grad = upstream(y)
     found = torch.autograd.grad(y, inputs, grad)
     exact = double(inputs)
-    want = DEFINITIONS[name](*exact)
+    want = CHAINED[name](*exact)
     wide = grad.detach().cpu().double()
-    slopes = [s.detach() for s in PLAIN[name].gradients(*exact)]
+    slopes = [s.detach() for s in DEFINITIONS[name].gradients(*exact)]
     chain = EXPONENTIAL if name == "fles" else CHAIN
     # A gate's result cancels where its slope does: |x| times the largest slope bounds both its parts.
     scale = slopes[0].abs().max() * exact[0].detach().abs() + want.detach().abs()

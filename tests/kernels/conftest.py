@@ -8,8 +8,8 @@ import pytest
 import torch
 
 # What is loaded anew, since `triton.jit` decides when it decorates whether its function is interpreted.
-LOADED = [f"zoo.kernels.{name}" for name in ("triton_unit", "triton_pointwise", "triton_fles")]
-LAUNCHES = [f"zoo.kernels.{name}" for name in ("pointwise", "fles", "statistics")]
+LOADED = [f"zoo.kernels.triton.{name}" for name in ("unit_kernels", "pointwise_kernels", "fles_kernels")]
+LAUNCHES = [f"zoo.kernels.triton.{name}" for name in ("launch_pointwise", "launch_gate", "launch_mean")]
 
 
 def forget() -> None:

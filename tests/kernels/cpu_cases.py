@@ -7,26 +7,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.activations._lean import PLAIN
 from zoo.errors import NativeError
 from zoo.kernels import cpu
-from zoo.kernels.cpu import _library
+from zoo.kernels.cpu import compiled
 from zoo.native import find_compiler
+from zoo.numerics.operators import DEFINITIONS
 
 
 def _reason_to_skip() -> str | None:
     """Why this machine can have no kernels; a compiler that refuses our sources is a failure."""
-    if _library.vectors() is None:
+    if compiled.vectors() is None:
         return "no vectors for this processor"
     try:
-        find_compiler(_library.sources(_library.vectors()))
+        find_compiler(compiled.sources(compiled.vectors()))
     except NativeError as error:
         return str(error)
     return None
 
 
 needs_kernels = pytest.mark.skipif(_reason_to_skip() is not None, reason=str(_reason_to_skip()))
-INSTRUCTIONS = {"AVX512": ["AVX512", "AVX2"]}.get(str(_library.vectors()), [str(_library.vectors())])
+INSTRUCTIONS = {"AVX512": ["AVX512", "AVX2"]}.get(str(compiled.vectors()), [str(compiled.vectors())])
 """The widest first; a processor with AVX-512 runs the code for AVX2 as well."""
 
 # A float32 chain of about 15 roundings, among them estimates of roots refined to an ulp: 16 · 2⁻²³, and room for the
@@ -45,8 +45,8 @@ SIGMOID_TAIL = 2.0**-126
 def instructions(which: str) -> Iterator[None]:
     """The kernels for one instruction set."""
     with pytest.MonkeyPatch.context() as patch:
-        found = _library.load(which)
-        for module in (cpu._pointwise, cpu._channels):
+        found = compiled.load(which)
+        for module in (cpu.pointwise, cpu.channelwise):
             patch.setattr(module, "kernels", lambda: found)
         yield
 
@@ -79,5 +79,5 @@ def gradients(name: str, grad: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     wide = [t.double() for t in inputs]
     return [
         (grad.double() * slope).sum_to_size(t.shape)
-        for t, slope in zip(inputs, PLAIN[name].gradients(*wide), strict=True)
+        for t, slope in zip(inputs, DEFINITIONS[name].gradients(*wide), strict=True)
     ]

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.kernels import _backend, _tiles, mean_op
-from zoo.kernels.mean_op import positive_mean
-from zoo.kernels.ops import operator
+from zoo.kernels import backend
+from zoo.kernels import positive_mean as positive_mean_op
+from zoo.kernels.custom_ops import operator
+from zoo.kernels.positive_mean import positive_mean
+from zoo.kernels.triton import tiles
 
 from .cases import NAMES, arranged, fles_inputs, inputs
 from .conftest import forget
@@ -63,14 +65,14 @@ def compiled(monkeypatch, tmp_path: Path) -> Iterator[dict[str, str]]:
         pytest.skip("Triton comes without ptxas here")
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(_tiles, "LARGE", 1)  # the pieces of large tensors
-    monkeypatch.setattr(_tiles, "PROGRAMS", 2)
-    for module in (_backend, mean_op):
+    monkeypatch.setattr(tiles, "LARGE", 1)  # the pieces of large tensors
+    monkeypatch.setattr(tiles, "PROGRAMS", 2)
+    for module in (backend, positive_mean_op):
         monkeypatch.setattr(module, "on_triton", lambda x: True)
     forget()
     found: dict[str, str] = {}
-    for launches in ("pointwise", "fles", "statistics"):
-        module = _backend.load_triton(launches)
+    for launches in ("pointwise", "gate", "mean"):
+        module = backend.load_triton(launches)
         for name in [name for name in vars(module) if name.endswith("_kernel")]:
             monkeypatch.setattr(module, name, Recorder(getattr(module, name), found))
     yield found
@@ -123,7 +125,7 @@ def test_strided_input(compiled: dict[str, str]) -> None:
 @pytest.mark.slow
 def test_more_elements_than_32_bits_count(compiled: dict[str, str]) -> None:
     """A tensor of the right size that has no memory; the kernels are compiled and not run."""
-    pointwise = _backend.load_triton("pointwise")
+    pointwise = backend.load_triton("pointwise")
     x = torch.empty(1, dtype=torch.float16).expand(2**31 + 16)
     flags = {"STABILISE": True, "SKIP": 0, "GATE": 0, "WIDE": True, "BLOCK": 2048, "enable_fp_fusion": True}
     for strided in (False, True):

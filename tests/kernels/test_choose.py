@@ -10,19 +10,19 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.activations import fles, kernel, salu, salu_add_swalu
-from zoo.activations._statistics import positive_mean
+from zoo.activations.channel_means import positive_mean
 from zoo.errors import ConfigurationError
-from zoo.kernels import choose
-from zoo.kernels.choose import KernelWarning, find, unavailable
-from zoo.kernels.ops import operator
+from zoo.kernels import selection
+from zoo.kernels.custom_ops import operator
+from zoo.kernels.selection import KernelWarning, find, unavailable
 
-LARGE = choose.WORTH_ON_CPU
+LARGE = selection.WORTH_ON_CPU
 
 
 @pytest.fixture(autouse=True)
 def with_kernels(monkeypatch) -> None:
     """What is chosen does not depend on whether this machine has a compiler; nothing here is computed by a kernel."""
-    monkeypatch.setattr(choose, "_cpu", lambda: None)
+    monkeypatch.setattr(selection, "_cpu", lambda: None)
 
 
 def salu_inputs(n: int = LARGE, **kwargs: object) -> tuple[Tensor, Tensor, Tensor]:
@@ -113,7 +113,7 @@ def test_coefficients_of_fles_along_three_axes_do_not_fit() -> None:
 
 
 def test_plain_asks_for_no_kernel(monkeypatch) -> None:
-    monkeypatch.setattr(choose, "find", lambda *args, **kwargs: pytest.fail("asked for a kernel"))
+    monkeypatch.setattr(selection, "find", lambda *args, **kwargs: pytest.fail("asked for a kernel"))
     x = torch.zeros(LARGE)
     salu(x, 1.0, 1.0, kernel="plain")
     with kernel("plain"):
@@ -123,15 +123,15 @@ def test_plain_asks_for_no_kernel(monkeypatch) -> None:
 
 
 def test_a_machine_that_cannot_compile_says_so_once_and_computes(monkeypatch) -> None:
-    monkeypatch.setattr(choose, "_cpu", lambda: "no C++ compiler was found")
-    choose._warn_once.cache_clear()
+    monkeypatch.setattr(selection, "_cpu", lambda: "no C++ compiler was found")
+    selection._warn_once.cache_clear()
     x = torch.randn(LARGE)
     with pytest.warns(KernelWarning, match=r"not used: no C\+\+ compiler was found.*kernel\(\"plain\"\) silences this"):
         first = salu(x, 1.0, 1.0)
     torch.testing.assert_close(salu(x, 1.0, 1.0), first, rtol=0, atol=0)  # and no second warning, which would raise
     with pytest.raises(ConfigurationError, match="no fused kernel fits, no C"):
         salu(x, 1.0, 1.0, kernel="fused")
-    choose._warn_once.cache_clear()
+    selection._warn_once.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_triton_that_does_not_start_is_a_reason(error: Exception, monkeypatch) -
         raise error
 
     monkeypatch.setattr(importlib, "import_module", fail)
-    choose._triton.cache_clear()
-    choose._warn_once.cache_clear()
+    selection._triton.cache_clear()
+    selection._warn_once.cache_clear()
     with pytest.warns(KernelWarning, match="Triton does not run here"):
         reason = unavailable("cuda", True)
     assert unavailable("cuda", True) == reason  # and no second warning, which would raise
     assert {"triton": "not installed"}.get(getattr(error, "name", ""), str(error).rstrip(".")) in str(reason)
-    choose._triton.cache_clear()
-    choose._warn_once.cache_clear()
+    selection._triton.cache_clear()
+    selection._warn_once.cache_clear()

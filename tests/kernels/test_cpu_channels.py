@@ -6,10 +6,10 @@ from torch import Tensor
 
 from tests.activations.cases import all_values, float32_values
 from zoo.activations import fles
-from zoo.activations._lean import PLAIN
-from zoo.activations._statistics import positive_mean
+from zoo.activations.channel_means import positive_mean
 from zoo.errors import ConfigurationError, ShapeError
 from zoo.kernels import cpu
+from zoo.numerics.operators import DEFINITIONS
 
 from .cases import DTYPES, LAYOUTS, arranged, fles_inputs, upstream
 from .checks import agree
@@ -94,10 +94,10 @@ def test_limits(h: float) -> None:
     for start in range(len(x)):  # alone, and beside others
         for found in (x[start : start + 1], x[start:].repeat(40)):
             tensors = [found, torch.tensor(2.0), torch.tensor(h)]
-            want = PLAIN["fles"].formula(*tensors)
+            want = DEFINITIONS["fles"].value(*tensors)
             torch.testing.assert_close(cpu.forward("fles", tensors), want, rtol=CHAIN, atol=0, equal_nan=True)
             dx = cpu.backward("fles", torch.ones_like(found), tensors, [True, False, False])[0]
-            slope = PLAIN["fles"].gradients(*tensors)[0]
+            slope = DEFINITIONS["fles"].gradients(*tensors)[0]
             assert dx is not None
             torch.testing.assert_close(dx, slope, rtol=CHAIN, atol=CHAIN, equal_nan=True)
 

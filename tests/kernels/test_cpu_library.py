@@ -10,7 +10,7 @@ import torch
 
 from zoo.errors import NativeError
 from zoo.kernels import cpu
-from zoo.kernels.cpu import _library
+from zoo.kernels.cpu import compiled
 
 from .cpu_cases import needs_kernels
 
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 THREADS = """
 import os, torch
 from zoo.kernels import cpu
+from zoo.kernels.cpu import compiled
 
 def tasks():
     return len(os.listdir("/proc/self/task"))
@@ -45,7 +46,7 @@ print(tasks() - before)
 @pytest.fixture
 def anew() -> object:
     """`available` and `kernels` ask again, and once more after the test."""
-    found = (_library.available, _library.kernels)
+    found = (compiled.available, compiled.kernels)
     for function in found:
         function.cache_clear()
     yield
@@ -73,8 +74,8 @@ def test_small_tensors_take_one_thread() -> None:
     torch_threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert _library.threads(2**15 - 1) == (1, None)
-        count, team = _library.threads(2**15)
+        assert compiled.threads(2**15 - 1) == (1, None)
+        count, team = compiled.threads(2**15)
         assert count == 2
         assert team
     finally:
@@ -87,13 +88,13 @@ def test_small_tensors_take_one_thread() -> None:
     [
         (sys, "platform", "win32", "Windows"),
         (sys, "byteorder", "big", "this is big-endian"),
-        (_library, "processor", lambda: "riscv64", "little-endian riscv64"),
+        (compiled, "processor", lambda: "riscv64", "little-endian riscv64"),
         (torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT", "capability DEFAULT"),
     ],
     ids=["system", "byte order", "processor", "vectors"],
 )
 def test_reasons(where: object, name: str, value: object, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name == "get_cpu_capability" and _library.processor() != "x86_64":
+    if name == "get_cpu_capability" and compiled.processor() != "x86_64":
         pytest.skip("torch's capability matters on x86-64 only")
     monkeypatch.setattr(where, name, value)
     assert reason in str(cpu.available())
@@ -102,18 +103,18 @@ def test_reasons(where: object, name: str, value: object, reason: str, monkeypat
 @pytest.mark.usefixtures("anew")
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`available` says so before anything is compiled; what was compiled before goes on."""
-    if _library.vectors() is None:
+    if compiled.vectors() is None:
         pytest.skip("no vectors for this processor")
     kept = cpu.available() is None
     if kept:
-        _library.kernels()
+        compiled.kernels()
     monkeypatch.setenv("CXX", str(tmp_path / "none"))
-    _library.available.cache_clear()
+    compiled.available.cache_clear()
     if kept:
         assert cpu.available() is None
     monkeypatch.setenv("SALU_ZOO_CACHE", str(tmp_path))
-    _library.available.cache_clear()
-    _library.kernels.cache_clear()
+    compiled.available.cache_clear()
+    compiled.kernels.cache_clear()
     assert "no C++ compiler was found" in str(cpu.available())
     one = torch.ones(())
     with pytest.raises(NativeError, match="no C"):
@@ -122,7 +123,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("anew")
 def test_a_processor_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_library, "vectors", lambda: None)
+    monkeypatch.setattr(compiled, "vectors", lambda: None)
     one = torch.ones(())
     with pytest.raises(NativeError, match="AVX2"):
         cpu.forward("salu", [one, one, one])

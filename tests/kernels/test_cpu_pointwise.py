@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from tests.activations.cases import PAIRS, all_values, float32_values
-from zoo.activations._lean import PLAIN
 from zoo.errors import ConfigurationError, ShapeError
 from zoo.kernels import cpu
+from zoo.numerics.operators import DEFINITIONS
 
 from .cases import DTYPES, LAYOUTS, NAMES, NUMBERS, SKIP, VALUES, arranged, inputs, takes_skip, upstream
 from .checks import agree
@@ -55,12 +55,12 @@ def test_every_value_and_pair(name: str, dtype: torch.dtype, which: str) -> None
         for a, b in PAIRS:
             values = (a, b, b, a)[: NUMBERS[name]]
             scalars = [torch.tensor(v) for v in values]
-            want = PLAIN[name].formula(exact, *(p.double() for p in scalars))
+            want = DEFINITIONS[name].value(exact, *(p.double() for p in scalars))
             size = max(1.0, *((p / q) ** 0.5 for p, q in zip(values[::2], values[1::2], strict=True)))
             got = cpu.forward(name, [x, *scalars])
             within(got, want, CHAIN * (want.abs() + (exact.abs() if name in ("swalu", "galu") else 0) * (1 + size)))
             dx = cpu.backward(name, torch.ones_like(x), [x, *scalars], [True] + [False] * len(scalars))[0]
-            slope = PLAIN[name].gradients(exact, *(p.double() for p in scalars))[0]
+            slope = DEFINITIONS[name].gradients(exact, *(p.double() for p in scalars))[0]
             assert dx is not None
             # The slope of a gate is the sum of 1/2 and S·m/2, that of the pair with a factor a·r³.
             bound = torch.full_like(slope, 1 + size) * (max(values) if name.startswith("salu") else 1)
@@ -77,12 +77,12 @@ def test_limits(name: str) -> None:
         if takes_skip(name):
             tensors = [x.repeat(len(x)), *found]
             tensors.insert(SKIP, x.repeat_interleave(len(x)))
-        got, want = cpu.forward(name, tensors), PLAIN[name].formula(*tensors)
+        got, want = cpu.forward(name, tensors), DEFINITIONS[name].value(*tensors)
         assert torch.equal(got.isnan(), want.isnan())
         limits = ~torch.stack([t for t in tensors if t.ndim]).isfinite().all(0) | ~want.isfinite()
         torch.testing.assert_close(got[limits], want[limits], rtol=CHAIN, atol=0, equal_nan=True)
         dx = cpu.backward(name, torch.ones_like(got), tensors, [True] + [False] * (len(tensors) - 1))[0]
-        slope = PLAIN[name].gradients(*tensors)[0]
+        slope = DEFINITIONS[name].gradients(*tensors)[0]
         assert dx is not None
         torch.testing.assert_close(dx, slope, rtol=CHAIN, atol=CHAIN * max(values), equal_nan=True)
 
@@ -95,7 +95,7 @@ def test_reflected_and_floored_parameters(name: str, values: tuple[float, ...]) 
     got = cpu.backward(name, grad, found, [True] * len(found))
     want = gradients(name, grad, found)
     wide = [t.double() for t in found]
-    for a, b, slope in zip(got, want, PLAIN[name].gradients(*wide), strict=True):
+    for a, b, slope in zip(got, want, DEFINITIONS[name].gradients(*wide), strict=True):
         assert a is not None
         scale = (grad.double() * slope).abs()
         torch.testing.assert_close(
@@ -127,8 +127,8 @@ def test_a_very_steep_gate_behind_a_stabiliser(values: tuple[float, ...]) -> Non
     x = torch.tensor([-1e3, -1.0, -1e-9, -1e-15, 1e-30, 1e-18, 1e-12, 1e-6, 1.0, 1e6])
     found = [x, *(torch.tensor(v) for v in values)]
     wide = [t.double() for t in found]
-    want = PLAIN["salu_swalu"].formula(*wide)
-    within(cpu.forward("salu_swalu", found), want, CHAIN * PLAIN["salu_swalu"].formula(wide[0].abs(), *wide[1:]))
+    want = DEFINITIONS["salu_swalu"].value(*wide)
+    within(cpu.forward("salu_swalu", found), want, CHAIN * DEFINITIONS["salu_swalu"].value(wide[0].abs(), *wide[1:]))
     for got in cpu.backward("salu_swalu", torch.ones_like(x), found, [True] * 5):
         assert got is not None
         assert bool(got.isfinite().all())

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from zoo.activations._lean import PLAIN
-from zoo.activations._statistics import positive_mean as plain_mean
+from zoo.activations.channel_means import positive_mean as plain_mean
 from zoo.errors import ConfigurationError, ShapeError
-from zoo.kernels import _tiles
-from zoo.kernels.mean_op import positive_mean
-from zoo.kernels.ops import operator
+from zoo.kernels.custom_ops import operator
+from zoo.kernels.positive_mean import positive_mean
+from zoo.kernels.triton import tiles
+from zoo.numerics.operators import DEFINITIONS
 
 from .cases import DTYPES, LAYOUTS, arranged, fles_inputs, quick, upstream
 from .checks import agree, mean_agrees, repeat_exactly
@@ -60,9 +60,9 @@ def test_layouts(layout: str, coefficients: tuple[int, ...]) -> None:
 )
 def test_many_tiles_and_steps(shape: tuple[int, ...], form: torch.memory_format, programs: int, monkeypatch) -> None:
     """Several programs along the positions, each with several tiles."""
-    monkeypatch.setattr(_tiles, "PROGRAMS", programs)
+    monkeypatch.setattr(tiles, "PROGRAMS", programs)
     n, c, height, width = shape
-    tile = _tiles.tile(n, c, height * width, form == torch.channels_last, True)
+    tile = tiles.tile(n, c, height * width, form == torch.channels_last, True)
     assert tile.steps > 1
     assert height * width > tile.steps * tile.positions
     x, v, h = fles_inputs(shape, (n, c, 1, 1))
@@ -80,7 +80,7 @@ def test_one_and_one_is_silu() -> None:
 def test_extremes() -> None:
     x = torch.tensor([torch.inf, -torch.inf, torch.nan, 3e38, -3e38, 1e-40, 0.0, -0.0, 100.0, -100.0])
     v, h = torch.tensor(2.0), torch.tensor(0.5)
-    y, want = operator("fles")(x, v, h), PLAIN["fles"].formula(x, v, h)
+    y, want = operator("fles")(x, v, h), DEFINITIONS["fles"].value(x, v, h)
     torch.testing.assert_close(y, want, rtol=EXPONENTIAL, atol=1e-30, equal_nan=True)
     assert y.isnan().tolist() == [False, True, True, *[False] * 7]
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, library
 
-from zoo.activations._lean import PLAIN
 from zoo.errors import ConfigurationError
-from zoo.kernels import _backend
-from zoo.kernels.mean_op import positive_mean
-from zoo.kernels.ops import operator, plain_gradients
+from zoo.kernels import backend
+from zoo.kernels.custom_ops import operator, plain_gradients
+from zoo.kernels.positive_mean import positive_mean
+from zoo.numerics.operators import DEFINITIONS
 
 from .cases import NAMES, arranged, fles_inputs, inputs, quick, upstream
 from .tolerances import CLOSE, HIGHER
@@ -117,7 +117,7 @@ def test_gradients_of_gradients(name: str) -> None:
         second = torch.autograd.grad(sum(g.square().sum() for g in first), found, create_graph=True)
         return (*second, *torch.autograd.grad(sum(g.sin().sum() for g in second), found))
 
-    for got, want in zip(penalty(operator(name)), penalty(PLAIN[name].formula), strict=True):
+    for got, want in zip(penalty(operator(name)), penalty(DEFINITIONS[name].value), strict=True):
         torch.testing.assert_close(got.detach(), want.detach(), **HIGHER)
 
 
@@ -142,19 +142,19 @@ def test_gradient_of_the_gradient_of_the_mean() -> None:
 
 def test_another_device_and_no_triton(monkeypatch) -> None:
     with pytest.raises(ConfigurationError, match="CUDA and CPU"):
-        _backend.on_triton(torch.empty(1, device="meta"))
+        backend.on_triton(torch.empty(1, device="meta"))
 
     def missing(name: str) -> None:
         raise ModuleNotFoundError("No module named 'triton'", name="triton")
 
-    monkeypatch.setattr(_backend.importlib, "import_module", missing)
+    monkeypatch.setattr(backend.importlib, "import_module", missing)
     with pytest.raises(ConfigurationError, match="not installed"):
         operator("salu")(*inputs("salu", (3,)))
 
 
 def test_triton_loads_at_the_first_launch() -> None:
     """Only the kernels import Triton, only their launches import the kernels, and those load where they are needed."""
-    source = Path(_backend.__file__).parent
+    source = Path(backend.__file__).parent
     heavy = {path.stem for path in source.glob("triton_*.py")} | {"pointwise", "fles", "statistics"}
     for path in source.glob("*.py"):
         names = set(re.findall(r"^(?:import|from) (\S+)", path.read_text("utf-8"), re.MULTILINE))

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.activations._lean import PLAIN
 from zoo.errors import ConfigurationError, ShapeError
-from zoo.kernels.ops import operator
+from zoo.kernels.custom_ops import operator
+from zoo.numerics.operators import DEFINITIONS
 
 from .cases import DTYPES, LAYOUTS, NAMES, NUMBERS, PAIRS, SKIP, VALUES, arranged, inputs, quick, takes_skip, upstream
 from .checks import agree, repeat_exactly
@@ -40,7 +40,7 @@ def test_extremes(name: str, pair: tuple[float, float]) -> None:
     x = EXTREMES.clone().requires_grad_()
     scalars = [torch.tensor(v) for v in values]
     y = operator(name)(x, *scalars)
-    want = PLAIN[name].formula(x.detach(), *scalars)
+    want = DEFINITIONS[name].value(x.detach(), *scalars)
     # In the limits: infinite where the definition is, exactly 0 where it is 0, ±S up to the rounding of S.
     limits = ~x.detach().isfinite()
     torch.testing.assert_close(y.detach()[limits], want[limits], rtol=CHAIN, atol=0, equal_nan=True)
@@ -49,7 +49,7 @@ def test_extremes(name: str, pair: tuple[float, float]) -> None:
     magnitude = x.detach().abs().nan_to_num() * size + want.abs().nan_to_num()
     assert bool(((y - want).detach().abs().nan_to_num() <= CHAIN * magnitude).all())
     (dx,) = torch.autograd.grad(y.sum(), x)
-    slope = PLAIN[name].gradients(x.detach(), *scalars)[0]
+    slope = DEFINITIONS[name].gradients(x.detach(), *scalars)[0]
     assert torch.equal(dx.isnan(), slope.isnan())
     assert bool(((dx - slope).abs().nan_to_num() <= CHAIN * (slope.abs().nan_to_num() + size + max(values))).all())
 

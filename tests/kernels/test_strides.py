@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.kernels import _tiles
-from zoo.kernels._layout import RANK, gathered, room, sizes, split, strides, varying, walk
+from zoo.kernels.strides import RANK, gathered, room, sizes, split, strides, varying, walk
+from zoo.kernels.triton import tiles
 
 from .cases import LAYOUTS, arranged
 
@@ -69,11 +69,11 @@ def test_groups_cover_every_element_once(layout: str, axes: tuple[int, ...]) -> 
 
 def test_pieces_cover_what_there_is_to_do() -> None:
     for n in (1, 1000, 2**22, 2**25 + 1, 2**31 + 5):
-        piece = _tiles.flat(n)
+        piece = tiles.flat(n)
         assert 0 <= piece.programs(n) * piece.block * piece.steps - n < piece.block * piece.steps
     for samples, channels, positions in ((1, 1, 1), (3, 7, 50), (64, 256, 3136), (64, 2048, 49), (1, 8, 2**28)):
         for inside, reduces in itertools.product((False, True), repeat=2):
-            tile = _tiles.tile(samples, channels, positions, inside, reduces)
+            tile = tiles.tile(samples, channels, positions, inside, reduces)
             elements = tile.positions * tile.channels
             assert elements.bit_count() == 1
             assert elements <= 4096

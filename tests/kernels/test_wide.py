@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.kernels.ops import operator
+from zoo.kernels.custom_ops import operator
 
 pytestmark = pytest.mark.usefixtures("interpreted")
 
@@ -35,12 +35,12 @@ def run_only(program: int, monkeypatch) -> None:
 
 
 def test_the_last_elements_of_a_flat_tensor(vast, monkeypatch) -> None:
-    from zoo.kernels import _tiles
-    from zoo.kernels.triton_pointwise import backward_kernel, forward_kernel
+    from zoo.kernels.triton import tiles
+    from zoo.kernels.triton.pointwise_kernels import backward_kernel, forward_kernel
 
     x, y, grad, dx = (vast(name) for name in ("x", "y", "grad", "dx"))
     x[-5:], grad[-5:] = torch.arange(-2, 3).half(), 2.0
-    tile = _tiles.flat(BEYOND)
+    tile = tiles.flat(BEYOND)
     last = tile.programs(BEYOND) - 1
     assert last * tile.block * tile.steps > 2**31 - tile.block * tile.steps
     run_only(last, monkeypatch)
@@ -68,13 +68,13 @@ def test_strides_beyond_32_bits(name: str, vast) -> None:
 
 def test_elements_beyond_32_bits_of_a_strided_tensor(vast, monkeypatch) -> None:
     """The number of an element is split into indices in 64 bits; the rows here are one and the same."""
-    from zoo.kernels import _tiles
-    from zoo.kernels.triton_pointwise import forward_kernel
+    from zoo.kernels.triton import tiles
+    from zoo.kernels.triton.pointwise_kernels import forward_kernel
 
     columns = 2**30
     x, y = vast("x"), vast("y")
     x[:3] = torch.tensor([1.0, 2.0, 3.0]).half()
-    tile = _tiles.flat(BEYOND)
+    tile = tiles.flat(BEYOND)
     run_only(2 * columns // (tile.block * tile.steps), monkeypatch)
     numbers = BEYOND, tile.steps, 1, 1, columns, 0, 0, 0, 1
     flags = {"STABILISE": True, "SKIP": 0, "GATE": 0, "STRIDED": True, "WIDE": True, "BLOCK": tile.block}

@@ -15,22 +15,22 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.activations import SALU, SWALU, fles, salu
 from zoo.errors import ConfigurationError, NativeError
-from zoo.kernels import choose, cpu
-from zoo.kernels.choose import KernelWarning
-from zoo.kernels.cpu import _library
+from zoo.kernels import cpu, selection
+from zoo.kernels.cpu import compiled
+from zoo.kernels.selection import KernelWarning
 from zoo.native import library
 
 from .cpu_cases import needs_kernels
 
 pytestmark = needs_kernels
-LARGE = choose.WORTH_ON_CPU
+LARGE = selection.WORTH_ON_CPU
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As a process that has asked for no kernel yet, with an empty cache."""
-    remembered = (_library.available, _library.kernels, choose._cpu, choose._warn_once)
+    remembered = (compiled.available, compiled.kernels, selection._cpu, selection._warn_once)
     monkeypatch.setenv("SALU_ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CXX", raising=False)
     for function in remembered:
@@ -164,7 +164,7 @@ def test_a_full_disk_is_the_cause_and_no_compiler(tmp_path, monkeypatch) -> None
 def test_what_another_compiler_made_is_used_where_this_one_fails(tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as usual:
         usual.delenv("SALU_ZOO_CACHE")
-        made = library(_library.sources(str(_library.vectors())))
+        made = library(compiled.sources(str(compiled.vectors())))
     shutil.copytree(made.path.parent, tmp_path / "cache" / "native" / made.path.parent.name)
     no_headers(tmp_path, monkeypatch)
     assert cpu.available() is None

@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import zoo
 from zoo.activations import SALU, kernel, salu_add_salu_swalu, salu_add_swalu, salu_swalu
-from zoo.kernels.choose import unavailable
+from zoo.kernels.selection import unavailable
 from zoo.models import fused_resnet
 from zoo.models.fused_resnet import FusedBasicBlock, FusedBottleneck, FusedResNet
 

@@ -6,8 +6,8 @@ function of x and its coefficients; `FleS` predicts them. The rivals of both pap
 together. `with kernel("plain")` keeps all of them from using fused kernels.
 """
 
-from zoo.activations._fused import kernel
 from zoo.activations.composites import salu_add_salu_swalu, salu_add_swalu, salu_swalu
+from zoo.activations.dispatch import kernel
 from zoo.activations.fles import FleS, fles
 from zoo.activations.galu import GALU, galu
 from zoo.activations.gates import list_gates, make_gate

@@ -1,7 +1,7 @@
 """The exact identities of SALU, SWALU and GALU, for export (folding), analysis (geometry, bounds) and tests.
 
 A pair (a, b) is written as a `Pair`; its numbers are Python floats or tensors of one shape, and what is returned is of
-the same kind. Nothing is guarded here: a and b must be positive, `zoo.activations._unit.guard` makes them so.
+the same kind. Nothing is guarded here: a and b must be positive, `zoo.numerics.saturating_unit.guard` makes them so.
 
 Source: arXiv 2606.02927 where an equation is named; the compositions and the folding of scales are ours.
 """
@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.activations._constants import CUBIC, SCALE
 from zoo.activations.salu import salu
 from zoo.errors import ConfigurationError
+from zoo.numerics.constants import CUBIC, SCALE
 
 Number = float | Tensor
 

@@ -8,9 +8,10 @@ Source: paper, section 3.1, for the order of stabiliser and gate; taking them to
 
 from torch import Tensor
 
-from zoo.activations._fused import Kernel
-from zoo.activations._lean import lean, overridable, wide_dtype
-from zoo.activations._unit import Unit, gated, parameter_slopes, unit
+from zoo.activations.dispatch import Kernel
+from zoo.activations.recompute import lean, overridable
+from zoo.numerics.precision import wide_dtype
+from zoo.numerics.saturating_unit import Unit, gated, parameter_slopes, unit
 
 
 def _gate_slopes(y: Tensor, at: Unit, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:

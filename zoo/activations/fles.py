@@ -30,9 +30,10 @@ from torch import Tensor, nn
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from zoo._first_edition import refuse_first_edition
-from zoo.activations._channels import ChannelGate, require_count
-from zoo.activations._fles_gate import gate, plain, shifted
-from zoo.activations._fles_network import (
+from zoo.activations.channel_gate import ChannelGate, require_count
+from zoo.activations.dispatch import Kernel
+from zoo.activations.fles_gate import gate, plain, shifted
+from zoo.activations.fles_network import (
     PARAMETERS,
     SIDES,
     Variant,
@@ -41,11 +42,11 @@ from zoo.activations._fles_network import (
     shift_units,
     trunk_units,
 )
-from zoo.activations._fles_start import Start, checked_steepness, initial_values
-from zoo.activations._fused import Kernel
-from zoo.activations._lean import floating, overridable
+from zoo.activations.fles_start import Start, checked_steepness, initial_values
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 from zoo.errors import ConfigurationError, suggestion
+from zoo.numerics.precision import floating
 
 GELU_STEEPNESS = 1.702
 """x·sigmoid(1.702·x) is the sigmoid form of GELU (arXiv 1606.08415, section 2)."""

@@ -10,12 +10,13 @@ overflow-free evaluation are ours.
 import torch
 from torch import Tensor
 
-from zoo.activations import _constants as constants
-from zoo.activations._fused import Kernel
-from zoo.activations._lean import floating, lean, overridable, wide_dtype
-from zoo.activations._pair import LearnedPair
-from zoo.activations._unit import gated, parameter_slopes, unit
+from zoo.activations.dispatch import Kernel
+from zoo.activations.learned_pair import LearnedPair
+from zoo.activations.recompute import lean, overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
+from zoo.numerics import constants as constants
+from zoo.numerics.precision import floating, wide_dtype
+from zoo.numerics.saturating_unit import gated, parameter_slopes, unit
 
 
 def psi(x: Tensor) -> Tensor:

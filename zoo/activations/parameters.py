@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._constants import FLOOR
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.constants import FLOOR
 
 
 def activation_spec(module: nn.Module) -> ActivationSpec | None:

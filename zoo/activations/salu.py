@@ -13,11 +13,12 @@ Source: arXiv 2606.02927, section 2.1, equation 2. The initial values (1, 1) and
 import torch
 from torch import Tensor
 
-from zoo.activations._fused import Kernel
-from zoo.activations._lean import floating, lean, overridable, wide_dtype
-from zoo.activations._pair import LearnedPair
-from zoo.activations._unit import parameter_slopes, unit
+from zoo.activations.dispatch import Kernel
+from zoo.activations.learned_pair import LearnedPair
+from zoo.activations.recompute import lean, overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, positive_pair
+from zoo.numerics.precision import floating, wide_dtype
+from zoo.numerics.saturating_unit import parameter_slopes, unit
 
 
 def _formula(x: Tensor, a: Tensor, b: Tensor) -> Tensor:

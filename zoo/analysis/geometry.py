@@ -9,11 +9,11 @@ from typing import Any
 from torch import nn
 
 from zoo.activations import GALU, SALU, SWALU
-from zoo.activations._unit import guard
 from zoo.activations.algebra import Pair
 from zoo.activations.algebra import geometry as invariants
 from zoo.analysis.stages import DOWNSAMPLING, stage_of
 from zoo.errors import ConfigurationError
+from zoo.numerics.saturating_unit import guard
 
 KINDS: tuple[type[SALU | SWALU | GALU], ...] = (SALU, SWALU, GALU)
 

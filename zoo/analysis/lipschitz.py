@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from zoo.activations._constants import CUBIC, SCALE
 from zoo.activations.algebra import lipschitz_galu, lipschitz_salu, lipschitz_swalu
 from zoo.analysis.geometry import LayerGeometry
 from zoo.analysis.signals import LayerSignal
+from zoo.numerics.constants import CUBIC, SCALE
 
 SWALU_PEAK = 4 * math.sqrt(6) / 9
 """The maximum of t·(2 - t²), at t = √(2/3)."""

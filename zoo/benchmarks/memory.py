@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from zoo._memory import last_line, peak_resident_bytes, reset_peak, resident_bytes, run_fresh
-from zoo.activations._fused import Kernel
+from zoo.activations.dispatch import Kernel
 from zoo.benchmarks.step import Learner, Setting
 from zoo.errors import BenchmarkError
 

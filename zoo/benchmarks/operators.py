@@ -25,8 +25,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from zoo import activations
 from zoo._registry import Registry
-from zoo.activations import FleS, galu, salu, salu_add_salu_swalu, salu_add_swalu, salu_swalu, swalu
+from zoo.activations import SALU, SWALU, FleS
+from zoo.numerics.operators import OPERATORS as FUSED_OPERATORS
+from zoo.numerics.operators import FusedOperator
 
 
 @dataclass(frozen=True)
@@ -119,24 +122,22 @@ def _add(
     OPERATORS.add(name, Operator(name, inputs, build, traffic, norms, rival))
 
 
-def _learned(function: Callable[..., Tensor], *slots: float | None) -> Callable[[int], nn.Module]:
-    return lambda channels: Learned(function, slots)
+def _learned(operator: FusedOperator) -> Callable[[int], nn.Module]:
+    """The operator's function in `zoo.activations`; stabilisers start at SALU's pair and gates at SWALU's."""
+    gate = operator.scalars[-2:] if operator.gate != "none" else ()
+    starts = {i: (SWALU if i in gate else SALU).start[0] for i in operator.scalars}
+    slots = tuple(starts.get(i) for i in range(len(operator.arguments)))
+    return lambda channels: Learned(getattr(activations, operator.name), slots)
 
 
-_ONE, _TWO, _STATISTICS = Traffic(2, 3), Traffic(3, 5), Traffic(3, 5)
-_RIVAL_ADD, _RIVAL_JOIN = Traffic(4, 7), Traffic(5, 8)
-
-_add("salu", _learned(salu, None, 1.0, 1.0), 1, _ONE, 1, _STATISTICS)
-_add("swalu", _learned(swalu, None, 0.5, 0.5), 1, _ONE, 1, _STATISTICS)
-_add("galu", _learned(galu, None, 0.5, 0.5), 1, _ONE, 1, _STATISTICS)
-_add("salu_swalu", _learned(salu_swalu, None, 1.0, 1.0, 0.5, 0.5), 1, _ONE, 1, _STATISTICS)
-_add("salu_add_swalu", _learned(salu_add_swalu, None, 1.0, 1.0, None, 0.5, 0.5), 2, _TWO, 1, _RIVAL_ADD)
-_add(
-    "salu_add_salu_swalu",
-    _learned(salu_add_salu_swalu, None, 1.0, 1.0, None, 1.0, 1.0, 0.5, 0.5),
-    2,
-    _TWO,
-    2,
-    _RIVAL_JOIN,
-)
+_STATISTICS = Traffic(3, 5)
+_BY_SHORTCUT = {
+    "none": (Traffic(2, 3), 1, _STATISTICS),
+    "raw": (Traffic(3, 5), 1, Traffic(4, 7)),
+    "stabilised": (Traffic(3, 5), 2, Traffic(5, 8)),
+}
+for _operator in FUSED_OPERATORS.values():
+    if _operator.scalars:
+        _traffic, _norms, _rival = _BY_SHORTCUT[_operator.shortcut]
+        _add(_operator.name, _learned(_operator), len(_operator.of_shape), _traffic, _norms, _rival)
 _add("fles", lambda channels: FleS(channels, channel_axis=1), 1, _STATISTICS, 1, _STATISTICS)

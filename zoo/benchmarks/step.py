@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.activations import activation_parameters, kernel, project_parameters
-from zoo.activations._fused import Kernel
+from zoo.activations.dispatch import Kernel
 from zoo.errors import DivergedError
 from zoo.models import build_model
 from zoo.training.optimise import build_optimizer

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from zoo.activations._fused import Kernel
+from zoo.activations.dispatch import Kernel
 from zoo.benchmarks.figures import Ratio, Times
 from zoo.benchmarks.machine import Machine, bench_device, host_threads
 from zoo.benchmarks.memory import StepMemory, Subject, step_memory

@@ -17,13 +17,14 @@ from zoo.commands._bench_options import (
     make_table,
     place_of,
 )
+from zoo.numerics.operators import OPERATORS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from zoo.benchmarks.kernels import KernelResult, KernelRow
 
-NAMES = ("salu", "swalu", "galu", "salu_swalu", "salu_add_swalu", "salu_add_salu_swalu", "fles")
+NAMES = tuple(OPERATORS)
 DTYPES = ("float32", "bfloat16", "float16")
 STEPS = ("forward", "backward", "both")
 LAYOUTS = ("contiguous", "channels_last")

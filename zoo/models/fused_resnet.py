@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from zoo.activations import SALU, SWALU, salu_add_salu_swalu, salu_add_swalu, salu_swalu
-from zoo.activations._fused import current, exported
+from zoo.activations.dispatch import current, exported
 from zoo.models.decay import Undecayed
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zoo._files import sha256_of, write_tensors
 from zoo._first_edition import refuse_first_edition
-from zoo.activations._scalar_owner import fits_as_scalar
+from zoo.activations.scalar_owner import fits_as_scalar
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo._files import write_tensors
-from zoo.activations._scalar_owner import fits_as_scalar
+from zoo.activations.scalar_owner import fits_as_scalar
 from zoo.errors import WeightsCorruptError, WeightsMismatchError
 
 FORMAT = 2

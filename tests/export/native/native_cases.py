@@ -7,7 +7,7 @@ import torch
 
 from export.native import OPERATORS
 from zoo.activations import fles, galu, salu, swalu
-from zoo.activations._statistics import positive_mean
+from zoo.activations.channel_means import positive_mean
 
 TINY = float(np.finfo(np.float32).tiny)
 LARGEST = float(np.finfo(np.float32).max)

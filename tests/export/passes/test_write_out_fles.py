@@ -15,7 +15,7 @@ from export.runtime.session import open_session, run_session
 from export.source import read_source
 from export.targets import get_target
 from zoo.activations import FleS, fles
-from zoo.activations._statistics import positive_mean
+from zoo.activations.channel_means import positive_mean
 
 SHAPES = [((3, 6, 5, 4), 1), ((2, 7, 6), 2), ((2, 6), 1)]
 KINDS = {np.float32: ir.DataType.FLOAT, np.float16: ir.DataType.FLOAT16}

@@ -9,9 +9,10 @@ normal numbers and β at 1, as in its repository github.com/nmaac/acon.
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import ChannelVectors, per_channel
-from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations.channel_gate import ChannelVectors, per_channel
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
+from zoo.numerics.precision import wide_dtype
 
 
 @overridable

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.activations._channels import ChannelVectors, per_channel
-from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations._statistics import plain_mean
+from zoo.activations.channel_gate import ChannelVectors, per_channel
+from zoo.activations.channel_means import plain_mean
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
+from zoo.numerics.precision import wide_dtype
 
 INITIAL = 0.01
 EPS = 1e-6

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import channels, per_channel, require_finite
-from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations._scalar_owner import ScalarOwner
+from zoo.activations.channel_gate import channels, per_channel, require_finite
+from zoo.activations.recompute import overridable
+from zoo.activations.scalar_owner import ScalarOwner
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.precision import wide_dtype
 
 
 @overridable

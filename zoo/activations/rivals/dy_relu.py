@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import ChannelGate, per_channel, require_count
-from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations._linear import linear
-from zoo.activations._statistics import plain_mean
+from zoo.activations.channel_gate import ChannelGate, per_channel, require_count
+from zoo.activations.channel_means import plain_mean
+from zoo.activations.precise_linear import linear
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.precision import wide_dtype
 
 
 @overridable

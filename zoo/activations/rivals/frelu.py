@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.activations._channels import ChannelGate
-from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations._precision import full_precision
-from zoo.activations._statistics import split_axes
+from zoo.activations.channel_gate import ChannelGate
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 from zoo.errors import ConfigurationError, ShapeError
+from zoo.numerics.axes import split_axes
+from zoo.numerics.precision import full_precision, wide_dtype
 
 
 @overridable

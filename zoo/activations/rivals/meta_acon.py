@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import ChannelGate, require_count
-from zoo.activations._linear import linear
-from zoo.activations._statistics import plain_mean
+from zoo.activations.channel_gate import ChannelGate, require_count
+from zoo.activations.channel_means import plain_mean
+from zoo.activations.precise_linear import linear
 from zoo.activations.rivals.acon_c import acon_c
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 

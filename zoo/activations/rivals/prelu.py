@@ -8,8 +8,8 @@ Source: "Delving Deep into Rectifiers", arXiv 1502.01852, section 2.1: the slope
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import channels, per_channel, require_finite
-from zoo.activations._lean import overridable
+from zoo.activations.channel_gate import channels, per_channel, require_finite
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 
 INITIAL = 0.25

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.activations._lean import beside, overridable, wide_dtype
-from zoo.activations.rivals._scalars import ScalarGate
+from zoo.activations.recompute import beside, overridable
+from zoo.activations.rivals.scalar_gate import ScalarGate
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.precision import wide_dtype
 
 
 @overridable

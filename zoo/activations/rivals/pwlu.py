@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._channels import ChannelGate, per_channel, require_count
-from zoo.activations._lean import overridable, wide_dtype
+from zoo.activations.channel_gate import ChannelGate, per_channel, require_count
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 from zoo.errors import ShapeError
+from zoo.numerics.precision import wide_dtype
 
 DEVIATIONS = 3.0
 NARROWEST = 1e-4

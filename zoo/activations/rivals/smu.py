@@ -10,9 +10,10 @@ and μ = 10⁶); the paper's text was not at hand to check.
 import torch
 from torch import Tensor
 
-from zoo.activations._lean import beside, overridable, wide_dtype
-from zoo.activations.rivals._scalars import SmoothMaximum
+from zoo.activations.recompute import beside, overridable
+from zoo.activations.rivals.scalar_gate import SmoothMaximum
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.precision import wide_dtype
 
 ALPHA = 0.01
 

@@ -9,10 +9,11 @@ the paper's text was not at hand to check.
 
 from torch import Tensor
 
-from zoo.activations._lean import beside, overridable, wide_dtype
-from zoo.activations.rivals._scalars import SmoothMaximum
+from zoo.activations.recompute import beside, overridable
+from zoo.activations.rivals.scalar_gate import SmoothMaximum
 from zoo.activations.rivals.smu import ALPHA
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.precision import wide_dtype
 
 INITIAL = 4.332461424154261e-9
 FLOOR = 1e-30

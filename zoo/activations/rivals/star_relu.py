@@ -8,9 +8,10 @@ Source: "MetaFormer Baselines for Vision", arXiv 2210.13452, section 2 (StarReLU
 
 from torch import Tensor, nn
 
-from zoo.activations._lean import beside, overridable, wide_dtype
-from zoo.activations.rivals._scalars import ScalarGate
+from zoo.activations.recompute import beside, overridable
+from zoo.activations.rivals.scalar_gate import ScalarGate
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
+from zoo.numerics.precision import wide_dtype
 
 
 @overridable

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from zoo.kernels.cpu import _channels, _pointwise
-from zoo.kernels.cpu._channels import mean, mean_backward
-from zoo.kernels.cpu._library import available
+from zoo.kernels.cpu import channelwise, pointwise
+from zoo.kernels.cpu.channelwise import mean, mean_backward
+from zoo.kernels.cpu.compiled import available
 
 __all__ = ["available", "backward", "forward", "mean", "mean_backward"]
 
@@ -38,7 +38,7 @@ def forward(name: str, inputs: Sequence[Tensor]) -> Tensor:
         ShapeError: a shortcut or a parameter has another shape.
         NativeError: the kernels cannot be compiled; see `available`.
     """
-    return _channels.fles(inputs) if name == "fles" else _pointwise.forward(name, inputs)
+    return channelwise.fles(inputs) if name == "fles" else pointwise.forward(name, inputs)
 
 
 def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
@@ -56,5 +56,5 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
         NativeError: as `forward`.
     """
     if name == "fles":
-        return _channels.fles_backward(grad, inputs, needs)
-    return _pointwise.backward(name, grad, inputs, needs)
+        return channelwise.fles_backward(grad, inputs, needs)
+    return pointwise.backward(name, grad, inputs, needs)

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.activations._lean import overridable
-from zoo.activations._precision import full_precision
+from zoo.activations.recompute import overridable
+from zoo.numerics.precision import full_precision
 
 
 @overridable

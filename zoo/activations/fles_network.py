@@ -11,14 +11,15 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn import functional as F
 
-from zoo.activations import _constants as constants
-from zoo.activations._channels import along_channels
-from zoo.activations._fles_start import initial_values
-from zoo.activations._fused import exported
-from zoo.activations._lean import overridable, wide_dtype
-from zoo.activations._precision import full_precision
-from zoo.activations._statistics import plain_mean, positive_mean, split_axes
+from zoo.activations.channel_gate import along_channels
+from zoo.activations.channel_means import plain_mean, positive_mean
+from zoo.activations.dispatch import exported
+from zoo.activations.fles_start import initial_values
+from zoo.activations.recompute import overridable
 from zoo.activations.spec import ParameterSpec
+from zoo.numerics import constants as constants
+from zoo.numerics.axes import split_axes
+from zoo.numerics.precision import full_precision, wide_dtype
 
 Variant = Literal["fles", "dg", "pn", "proto", "adas"]
 

@@ -12,34 +12,20 @@ mode, stay finite.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from zoo.activations._fused import Kernel, fused, recorded
+from zoo.activations.dispatch import Kernel, fused, recorded
+from zoo.numerics.operators import DEFINITIONS, Definition
+from zoo.numerics.precision import floating, wide_dtype
 
 Formula = Callable[..., Tensor]
 Gradients = Callable[..., tuple[Tensor, ...]]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-
-
-def wide_dtype(x: Tensor) -> torch.dtype:
-    """The dtype the formulas compute in: float32, or float64 where `x` is float64."""
-    return torch.promote_types(x.dtype, torch.float32)
-
-
-def floating(x: Tensor) -> Tensor:
-    """x itself.
-
-    Raises:
-        TypeError: x is not floating point.
-    """
-    if not x.is_floating_point():
-        raise TypeError(f"The input is {x.dtype}; a floating-point tensor is needed. Convert it with x.float().")
-    return x
 
 
 def overridable(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -75,17 +61,6 @@ def beside(x: Tensor, coefficient: Tensor) -> Tensor:
     return coefficient.view(()) if coefficient.numel() == 1 else coefficient
 
 
-class Plain(NamedTuple):
-    """The definition of an operator, for kernels that compute the same."""
-
-    formula: Formula
-    gradients: Gradients
-
-
-PLAIN: dict[str, Plain] = {}
-"""The operators that may have a fused kernel, by name."""
-
-
 def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None, *, name: str = "") -> Formula:
     """Return `formula(x, *coefficients)` with a backward pass that stores nothing but its arguments.
 
@@ -101,7 +76,7 @@ def lean(formula: Formula, gradients: Gradients, traced: Formula | None = None, 
     """
     plain, keeping = traced or formula, _input_keeping(formula, gradients)
     if name:
-        PLAIN[name] = Plain(formula, gradients)
+        DEFINITIONS[name] = Definition(formula, gradients)
 
     def call(x: Tensor, *coefficients: Tensor | float, kernel: Kernel | None = None) -> Tensor:
         inputs = _tensors(x, *coefficients)

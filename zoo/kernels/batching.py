@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.activations._lean import PLAIN, wide_dtype
+from zoo.numerics.operators import DEFINITIONS
+from zoo.numerics.precision import wide_dtype
 
 
 def values(name: str, in_dims: Sequence[int | None], inputs: Sequence[Tensor]) -> Tensor:
     """What the operator gives, with the batch first."""
     aligned, _ = _aligned(in_dims, inputs)
-    return PLAIN[name].formula(*aligned)
+    return DEFINITIONS[name].value(*aligned)
 
 
 def gradients(
@@ -24,7 +25,7 @@ def gradients(
     (grad, *inputs), size = _aligned(in_dims, tensors)
     wide = grad.to(wide_dtype(inputs[0]))
     found = []
-    for p, dim, slope, need in zip(tensors[1:], in_dims[1:], PLAIN[name].gradients(*inputs), needs, strict=True):
+    for p, dim, slope, need in zip(tensors[1:], in_dims[1:], DEFINITIONS[name].gradients(*inputs), needs, strict=True):
         if need:
             shape = p.shape if dim is None else torch.Size([*p.shape[:dim], *p.shape[dim + 1 :]])
             product = (wide * slope).expand(size, *_rest(inputs))

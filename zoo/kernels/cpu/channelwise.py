@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ShapeError
-from zoo.kernels._layout import Split, Strides, gathered, positions_kept, sizes, split, strides
-from zoo.kernels.cpu._dense import arranged, dense, dtype_number
-from zoo.kernels.cpu._library import kernels, threads
+from zoo.kernels.cpu.compiled import kernels, threads
+from zoo.kernels.cpu.dense import arranged, dense, dtype_number
+from zoo.kernels.strides import Split, Strides, gathered, positions_kept, sizes, split, strides
 
 _TENSORS = ("x", "grad", "mask", "out", "p", "q", "sums")
 _NUMBERS = ("samples", "channels", "positions", "sample_stride", "channel_stride", "position_stride")

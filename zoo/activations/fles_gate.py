@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.activations._lean import lean, wide_dtype
+from zoo.activations.recompute import lean
+from zoo.numerics.precision import wide_dtype
 
 SMALLEST = 2.0**-64
 """|κ_ho| below this counts as this [ours], where the sigmoid is 1/2 to the last bit of float32 for |x| < 2³⁹."""
@@ -22,6 +23,7 @@ def _formula(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
 
 
 def plain(x: Tensor, vertical: Tensor, horizontal: Tensor, offset: Tensor | None = None) -> Tensor:
+    """v·σ(h·x + Δ)·x."""
     # Without the quotient of `_formula`: its derivative by κ_ho cancels where κ_ho is small.
     wide = x.to(wide_dtype(x))
     inner = horizontal * wide if offset is None else horizontal * wide + offset

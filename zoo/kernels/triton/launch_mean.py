@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from zoo.kernels._grid import followed, grid_of, steps_of
-from zoo.kernels._launch import on_device, require_dtype
-from zoo.kernels._layout import Split, positions_kept, room, split, strides
-from zoo.kernels.triton_fles import mean_backward_kernel, mean_kernel
+from zoo.kernels.strides import Split, positions_kept, room, split, strides
+from zoo.kernels.triton.fles_kernels import mean_backward_kernel, mean_kernel
+from zoo.kernels.triton.grid import followed, grid_of, steps_of
+from zoo.kernels.triton.launch import on_device, require_dtype
 
 
 def forward(x: Tensor, channel_axis: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:

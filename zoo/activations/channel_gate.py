@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from zoo.activations._lean import wide_dtype
 from zoo.activations.spec import ParameterSpec
 from zoo.errors import ConfigurationError, ShapeError
+from zoo.numerics.precision import wide_dtype
 
 
 def channels(kind: str, num_features: object) -> int:

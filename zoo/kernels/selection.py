@@ -11,8 +11,8 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from zoo.errors import ConfigurationError
-from zoo.kernels._layout import varying
-from zoo.kernels._signatures import SCALAR, SHORTCUT, WITH_SHORTCUT
+from zoo.kernels.strides import varying
+from zoo.numerics.operators import OPERATORS, FusedOperator
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 WORTH_ON_CPU = 2**16
@@ -39,7 +39,7 @@ def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[...
         return None
     reason = _misfit(name, inputs) or unavailable(inputs[0].device.type, not required)
     if reason is None:
-        from zoo.kernels.ops import operator
+        from zoo.kernels.custom_ops import operator
 
         return operator(name)
     if required:
@@ -85,19 +85,19 @@ def _misfit_of_tensors(name: str, inputs: Sequence[Tensor]) -> str | None:
         return f"x is {x.dtype} and they take float32, float16 and bfloat16"
     if x.device.type not in ("cpu", "cuda") or any(value.device != x.device for value in inputs):
         return f"the tensors are on {', '.join(sorted({str(value.device) for value in inputs}))}"
-    if name in SCALAR:
-        return _misfit_of_scalars(name, inputs)
+    operator = OPERATORS.get(name)
+    if operator is not None and operator.scalars:
+        return _misfit_of_scalars(operator, inputs)
     if name == "fles" and varying(x, inputs[1:]) is None:
         return "the coefficients vary along more than two axes of x"
     return None
 
 
-def _misfit_of_scalars(name: str, inputs: Sequence[Tensor]) -> str | None:
+def _misfit_of_scalars(operator: FusedOperator, inputs: Sequence[Tensor]) -> str | None:
     x = inputs[0]
-    shortcut = inputs[SHORTCUT] if name in WITH_SHORTCUT else None
-    if any(value.numel() != 1 for value in inputs[1:] if value is not shortcut):
+    if any(inputs[i].numel() != 1 for i in operator.scalars):
         return "a coefficient is no scalar"
-    if shortcut is not None and (shortcut.shape != x.shape or shortcut.dtype != x.dtype):
+    if any(inputs[i].shape != x.shape or inputs[i].dtype != x.dtype for i in operator.of_shape):
         return "the shortcut has another shape or dtype than x"
     return None
 
@@ -120,7 +120,7 @@ def unavailable(device: str, warn: bool) -> str | None:
 
 @functools.cache
 def _triton(device: str) -> str | None:
-    from zoo.kernels._backend import load_triton
+    from zoo.kernels.backend import load_triton
 
     try:
         launch = load_triton("pointwise").forward

@@ -22,7 +22,7 @@ def forward(name: str, inputs: Sequence[Tensor]) -> Tensor:
 
         return cpu.forward(name, inputs)
     if name == "fles":
-        return load_triton("fles").forward(inputs)  # type: ignore[no-any-return]
+        return load_triton("gate").forward(inputs)  # type: ignore[no-any-return]
     return load_triton("pointwise").forward(name, inputs)  # type: ignore[no-any-return]
 
 
@@ -38,7 +38,7 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
 
         return cpu.backward(name, grad, inputs, needs)
     if name == "fles":
-        return load_triton("fles").backward(grad, inputs, needs)  # type: ignore[no-any-return]
+        return load_triton("gate").backward(grad, inputs, needs)  # type: ignore[no-any-return]
     return load_triton("pointwise").backward(name, grad, inputs, needs)  # type: ignore[no-any-return]
 
 
@@ -58,13 +58,13 @@ def on_triton(x: Tensor) -> bool:
 
 
 def load_triton(launches: str) -> ModuleType:
-    """The module of `zoo.kernels` that launches what is written in Triton.
+    """The module that launches "pointwise", "gate" or "mean", written in Triton.
 
     Raises:
         ConfigurationError: Triton is not installed.
     """
     try:
-        return importlib.import_module(f"zoo.kernels.{launches}")
+        return importlib.import_module(f"zoo.kernels.triton.launch_{launches}")
     except ModuleNotFoundError as error:
         if error.name != "triton":
             raise

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from zoo.activations._scalar_owner import ScalarOwner
-from zoo.activations._unit import guard
+from zoo.activations.scalar_owner import ScalarOwner
 from zoo.errors import ConfigurationError
+from zoo.numerics.saturating_unit import guard
 
 
 class LearnedPair(ScalarOwner):

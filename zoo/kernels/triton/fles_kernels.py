@@ -9,7 +9,7 @@ step between its quantities.
 import triton
 import triton.language as tl
 
-from zoo.kernels.triton_unit import ADD
+from zoo.kernels.triton.unit_kernels import ADD
 
 
 @triton.jit

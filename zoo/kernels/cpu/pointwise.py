@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ShapeError
-from zoo.kernels._signatures import SHORTCUT, WITH_SHORTCUT
-from zoo.kernels.cpu._dense import arranged, dense, dtype_number
-from zoo.kernels.cpu._library import kernels, threads
+from zoo.kernels.cpu.compiled import kernels, threads
+from zoo.kernels.cpu.dense import arranged, dense, dtype_number
+from zoo.numerics.operators import OPERATORS, SHORTCUT
 
-NAMES = ("salu", "swalu", "galu", "salu_swalu", "salu_add_swalu", "salu_add_salu_swalu")
+NAMES = tuple(name for name, operator in OPERATORS.items() if operator.scalars)
 """In the order in which the library counts them."""
 
 
@@ -42,12 +42,12 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
     call = _call(name, inputs)
     grad = arranged(grad, call.x)
     results: list[Tensor | None] = [None] * len(inputs)
-    for i in (0, SHORTCUT) if name in WITH_SHORTCUT else (0,):
+    for i in OPERATORS[name].of_shape:
         results[i] = torch.empty_like(call.x) if needs[i] else None
-    scalars = _scalars(name, inputs)
+    scalars = OPERATORS[name].scalars
     wanted = [i for i in scalars if needs[i]]
     sums = (ctypes.c_double * len(scalars))()
-    dskip = results[SHORTCUT] if name in WITH_SHORTCUT else None
+    dskip = results[SHORTCUT] if OPERATORS[name].shortcut != "none" else None
     kernels().salu_zoo_backward(
         *(call.operator, call.dtype, grad.data_ptr(), call.x.data_ptr(), _address(call.skip)),
         *(_address(results[0]), _address(dskip), grad.numel(), call.values, sums if wanted else None),
@@ -59,18 +59,14 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
     return results
 
 
-def _scalars(name: str, inputs: Sequence[Tensor]) -> list[int]:
-    return [i for i in range(1, len(inputs)) if i != SHORTCUT or name not in WITH_SHORTCUT]
-
-
 def _call(name: str, inputs: Sequence[Tensor]) -> _Call:
     given = inputs[0]
     dtype, x = dtype_number(name, given), dense(given)
-    skip = inputs[SHORTCUT] if name in WITH_SHORTCUT else None
+    skip = inputs[SHORTCUT] if OPERATORS[name].shortcut != "none" else None
     if skip is not None and (skip.shape != given.shape or skip.dtype != given.dtype):
         found, wanted = (f"{tuple(t.shape)} in {t.dtype}" for t in (skip, given))
         raise ShapeError(f'{name}: the shortcut is {found} and x is {wanted}. Use kernel="plain", or make them alike.')
-    parameters = [inputs[i] for i in _scalars(name, inputs)]
+    parameters = [inputs[i] for i in OPERATORS[name].scalars]
     for p in parameters:
         if p.numel() != 1:
             raise ShapeError(

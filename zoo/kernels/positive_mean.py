@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, library
 
-from zoo.activations._statistics import along_positions, split_axes
-from zoo.kernels._backend import load_triton, on_triton
-from zoo.kernels._derivatives import through
+from zoo.kernels.backend import load_triton, on_triton
+from zoo.kernels.second_derivatives import through
+from zoo.numerics.axes import along_positions, split_axes
 
 
 def positive_mean(x: Tensor, channel_axis: int, mask: Tensor | None = None) -> Tensor:
@@ -46,7 +46,7 @@ def plain_gradient(grad: Tensor, x: Tensor, count: Tensor, channel_axis: int, ke
 
 def _run(x: Tensor, channel_axis: int, keep: Tensor | None) -> tuple[Tensor, Tensor]:
     if on_triton(x):
-        return load_triton("statistics").forward(x, channel_axis, keep)  # type: ignore[no-any-return]
+        return load_triton("mean").forward(x, channel_axis, keep)  # type: ignore[no-any-return]
     from zoo.kernels import cpu
 
     return cpu.mean(x, channel_axis, keep)
@@ -54,7 +54,7 @@ def _run(x: Tensor, channel_axis: int, keep: Tensor | None) -> tuple[Tensor, Ten
 
 def _run_backward(grad: Tensor, x: Tensor, count: Tensor, channel_axis: int, keep: Tensor | None) -> Tensor:
     if on_triton(x):
-        return load_triton("statistics").backward(grad, x, count, channel_axis, keep)  # type: ignore[no-any-return]
+        return load_triton("mean").backward(grad, x, count, channel_axis, keep)  # type: ignore[no-any-return]
     from zoo.kernels import cpu
 
     return cpu.mean_backward(grad, x, count, channel_axis, keep)

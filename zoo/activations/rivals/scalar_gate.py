@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from zoo.activations._channels import require_finite
-from zoo.activations._scalar_owner import ScalarOwner
+from zoo.activations.channel_gate import require_finite
+from zoo.activations.scalar_owner import ScalarOwner
 
 
 class ScalarGate(ScalarOwner):

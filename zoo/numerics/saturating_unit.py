@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.activations import _constants as constants
+from zoo.numerics import constants as constants
 
 
 def direction(p: Tensor) -> Tensor:

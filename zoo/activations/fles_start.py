@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from zoo.activations._channels import require_finite
+from zoo.activations.channel_gate import require_finite
 from zoo.errors import ConfigurationError
 
 Start = Literal["paper", "identity"]

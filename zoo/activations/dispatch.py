@@ -1,6 +1,6 @@
 """Which implementation evaluates an activation: the plain definition, or a fused kernel that reads and writes it once.
 
-The kernels live in `zoo.kernels` and know the definitions here; this module only asks there whether one fits.
+The kernels live in `zoo.kernels`, which says whether one fits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigurationError
+from zoo.kernels.selection import find
 
 Kernel = Literal["auto", "plain", "fused"]
 """auto: fused where that is known to be faster; plain: always the definition; fused: a kernel, or an error."""
@@ -70,8 +71,6 @@ def fused(name: str, inputs: Sequence[Tensor], which: Kernel | None) -> Callable
     choice = current() if which is None else _checked(which)
     if choice == "plain" or exported():
         return None
-    from zoo.kernels.choose import find
-
     return find(name, inputs, required=choice == "fused")
 
 

@@ -5,16 +5,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.kernels import _tiles
-from zoo.kernels._launch import OPTIONS
-from zoo.kernels._layout import Split, Strides, gathered, sizes, strides
+from zoo.kernels.strides import Split, Strides, gathered, sizes, strides
+from zoo.kernels.triton import tiles
+from zoo.kernels.triton.launch import OPTIONS
 
 
 class Grid(NamedTuple):
     """x as samples times channels times positions, and how programs share them."""
 
     sizes: tuple[int, int, int]
-    tile: _tiles.Tile
+    tile: tiles.Tile
 
     @property
     def slots(self) -> int:
@@ -47,7 +47,7 @@ def grid_of(x: Tensor, groups: Split, *, reduces: bool) -> Grid:
     samples, channels, positions = sizes(x, groups)
     step = steps_of(x, groups)
     inside = channels > 1 and (positions == 1 or step.channel < step.position)
-    return Grid((samples, channels, positions), _tiles.tile(samples, channels, positions, inside, reduces))
+    return Grid((samples, channels, positions), tiles.tile(samples, channels, positions, inside, reduces))
 
 
 def followed(x: Tensor, groups: Split) -> Tensor:

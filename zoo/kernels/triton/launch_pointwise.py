@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ShapeError
-from zoo.kernels import _tiles
-from zoo.kernels._launch import OPTIONS, on_device, require_dtype
-from zoo.kernels._layout import FLAT, Walk, walk
-from zoo.kernels._signatures import SHORTCUT
-from zoo.kernels.triton_pointwise import (
+from zoo.kernels.strides import FLAT, Walk, walk
+from zoo.kernels.triton import tiles
+from zoo.kernels.triton.launch import OPTIONS, on_device, require_dtype
+from zoo.kernels.triton.pointwise_kernels import (
     GALU_GATE,
     NO_GATE,
     NO_SKIP,
@@ -22,6 +21,7 @@ from zoo.kernels.triton_pointwise import (
     finish_kernel,
     forward_kernel,
 )
+from zoo.numerics.operators import OPERATORS, SHORTCUT, FusedOperator
 
 WIDE = 2**31
 """From here on elements are counted in 64 bits."""
@@ -29,28 +29,15 @@ FINISH = 1024
 """Partial sums that the last kernel reads at a time."""
 
 
-class Parts(NamedTuple):
-    """What an operator is made of, and so what its kernel compiles in."""
-
-    stabilise: bool
-    skip: int
-    gate: int
-
-
-PARTS = {
-    "salu": Parts(True, NO_SKIP.value, NO_GATE.value),
-    "swalu": Parts(False, NO_SKIP.value, SWALU_GATE.value),
-    "galu": Parts(False, NO_SKIP.value, GALU_GATE.value),
-    "salu_swalu": Parts(True, NO_SKIP.value, SWALU_GATE.value),
-    "salu_add_swalu": Parts(True, RAW_SKIP.value, SWALU_GATE.value),
-    "salu_add_salu_swalu": Parts(True, STABLE_SKIP.value, SWALU_GATE.value),
-}
+_SKIP = {"none": NO_SKIP.value, "raw": RAW_SKIP.value, "stabilised": STABLE_SKIP.value}
+_GATE = {"none": NO_GATE.value, "swalu": SWALU_GATE.value, "galu": GALU_GATE.value}
+"""What is compiled in for the parts of an operator."""
 
 
 class Call(NamedTuple):
     """The inputs of one call as its kernel takes them, all but x in the memory order of `like`."""
 
-    parts: Parts
+    operator: FusedOperator
     x: Tensor
     like: Tensor
     walk: Walk
@@ -61,9 +48,9 @@ class Call(NamedTuple):
     def flags(self) -> dict[str, bool | int]:
         """What is compiled in, and how large a program's piece is."""
         return {
-            "STABILISE": self.parts.stabilise,
-            "SKIP": self.parts.skip,
-            "GATE": self.parts.gate,
+            "STABILISE": self.operator.stabilises,
+            "SKIP": _SKIP[self.operator.shortcut],
+            "GATE": _GATE[self.operator.gate],
             "STRIDED": self.walk is not FLAT,
             "WIDE": self.x.numel() >= WIDE,
             "BLOCK": self.tile.block,
@@ -82,9 +69,9 @@ class Call(NamedTuple):
         return self.tile.programs(self.x.numel())
 
     @property
-    def tile(self) -> _tiles.Flat:
+    def tile(self) -> tiles.Flat:
         """What each works on."""
-        return _tiles.flat(self.x.numel())
+        return tiles.flat(self.x.numel())
 
 
 def forward(name: str, inputs: Sequence[Tensor]) -> Tensor:
@@ -110,13 +97,14 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
         ShapeError: as `forward`.
     """
     x = inputs[0]
+    operator = OPERATORS[name]
     results = [
-        None if not need else torch.empty_like(x, dtype=p.dtype) if _is_shortcut(name, i) else torch.empty_like(p)
+        None if not need else torch.empty_like(x if i in operator.of_shape else p, dtype=p.dtype)
         for i, (p, need) in enumerate(zip(inputs, needs, strict=True))
     ]
     like = results[0] if results[0] is not None else torch.empty_like(x, device="meta")
     call = _call(name, inputs, like)
-    scalars = [result for i, result in enumerate(results) if i and not _is_shortcut(name, i)]
+    scalars = [results[i] for i in operator.scalars]
     if not x.numel():
         for result in scalars:
             _ = result is None or result.zero_()
@@ -134,29 +122,25 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
     return results
 
 
-def _is_shortcut(name: str, position: int) -> bool:
-    return position == SHORTCUT and PARTS[name].skip != NO_SKIP.value
-
-
 def _call(name: str, inputs: Sequence[Tensor], like: Tensor) -> Call:
-    parts, x = PARTS[name], inputs[0]
+    operator, x = OPERATORS[name], inputs[0]
     require_dtype(name, x)
-    scalars = [p for i, p in enumerate(inputs) if i and not _is_shortcut(name, i)]
+    scalars = [inputs[i] for i in operator.scalars]
     for p in scalars:
         if p.numel() != 1 or p.ndim > x.ndim:
             raise ShapeError(f"{name}: a coefficient has shape {tuple(p.shape)}; the kernel takes one number each.")
-    skip = inputs[SHORTCUT] if parts.skip != NO_SKIP.value else None
+    skip = inputs[SHORTCUT] if operator.shortcut != "none" else None
     if skip is not None and skip.shape != x.shape:
         raise ShapeError(f"{name}: the shortcut has shape {tuple(skip.shape)} and x has {tuple(x.shape)}.")
     steps = FLAT if x.stride() == like.stride() else walk(x, like)
     if steps is None:
         x, steps = _arranged(x, like), FLAT
-    first = scalars[:2] if parts.stabilise else [None, None]
-    second = scalars[2:4] if parts.skip == STABLE_SKIP.value else [None, None]
-    third = scalars[-2:] if parts.gate != NO_GATE.value else [None, None]
+    first = scalars[:2] if operator.stabilises else [None, None]
+    second = scalars[2:4] if operator.shortcut == "stabilised" else [None, None]
+    third = scalars[-2:] if operator.gate != "none" else [None, None]
     if skip is not None:
         skip = _arranged(skip, like)
-    return Call(parts, x, like, steps, skip, (*first, *second, *third))
+    return Call(operator, x, like, steps, skip, (*first, *second, *third))
 
 
 def _arranged(value: Tensor, like: Tensor) -> Tensor:

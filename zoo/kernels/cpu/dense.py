@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigurationError
-from zoo.kernels.cpu._library import DTYPES
+from zoo.kernels.cpu.compiled import DTYPES
 
 
 def dense(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ shortcut and gate, None where there is none. A program works on `steps` blocks i
 import triton
 import triton.language as tl
 
-from zoo.kernels.triton_unit import exact, gated, pair, psi, relative_slope, total, unit
+from zoo.kernels.triton.unit_kernels import exact, gated, pair, psi, relative_slope, total, unit
 
 NO_SKIP = tl.constexpr(0)
 RAW_SKIP = tl.constexpr(1)

@@ -1,4 +1,4 @@
-"""The pieces of SALU and its gates inside a Triton kernel, in float32; `zoo.activations._unit` has the definitions.
+"""The pieces of SALU and its gates inside a Triton kernel, in float32; defined in `zoo.numerics.saturating_unit`.
 
 A hardware root is off by a unit in the last place. Where t must be exactly ±1 in the end, for a gate's limit at -inf,
 `exact` sees to it; and S must be exactly 1 where a = b, so that its roots and their quotient are rounded correctly.
@@ -7,7 +7,7 @@ A hardware root is off by a unit in the last place. Where t must be exactly ±1 
 import triton
 import triton.language as tl
 
-from zoo.activations import _constants as constants
+from zoo.numerics import constants
 
 FLOOR = tl.constexpr(constants.FLOOR)
 LIMIT = tl.constexpr(constants.LIMIT)

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, library
 
-from zoo.activations._lean import PLAIN, wide_dtype
-from zoo.kernels import _batching
-from zoo.kernels._backend import backward, forward
-from zoo.kernels._derivatives import through
-from zoo.kernels._signatures import ARGUMENTS, SHORTCUT, WITH_SHORTCUT
-from zoo.kernels.mean_op import positive_mean
+from zoo.kernels import batching
+from zoo.kernels.backend import backward, forward
+from zoo.kernels.positive_mean import positive_mean
+from zoo.kernels.second_derivatives import through
+from zoo.numerics.operators import DEFINITIONS, OPERATORS
+from zoo.numerics.precision import wide_dtype
 
 Operator = Callable[..., Tensor]
 
@@ -32,7 +32,7 @@ def operator(name: str) -> Operator:
 
 def plain_gradients(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
     """The gradients by those inputs that need one, from the definition's closed forms."""
-    slopes = PLAIN[name].gradients(*inputs)
+    slopes = DEFINITIONS[name].gradients(*inputs)
     wide = grad.to(wide_dtype(inputs[0]))
     return [
         (wide * slope).sum_to_size(p.shape).to(p.dtype)
@@ -43,7 +43,7 @@ def plain_gradients(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Se
 
 def _define(name: str) -> Operator:
     """Register `salu_zoo::NAME`, which is differentiated through `salu_zoo::NAME_backward`."""
-    tensors = ", ".join(f"Tensor {argument}" for argument in ARGUMENTS[name].split(", "))
+    tensors = ", ".join(f"Tensor {argument}" for argument in OPERATORS[name].arguments)
 
     def run(*inputs: Tensor) -> Tensor:
         return forward(name, inputs)
@@ -59,7 +59,7 @@ def _define(name: str) -> Operator:
         return tuple(next(found) if need else None for need in needs)
 
     def batched(info: object, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
-        return _batching.values(name, in_dims, inputs), 0
+        return batching.values(name, in_dims, inputs), 0
 
     made = library.custom_op(f"salu_zoo::{name}", run, mutates_args=(), schema=f"({tensors}) -> Tensor")
     made.register_fake(lambda *inputs: torch.empty_like(inputs[0]))
@@ -76,12 +76,12 @@ def _define_backward(name: str, tensors: str) -> Callable[..., list[Tensor]]:
         return [result for result in backward(name, grad, values, needs) if result is not None]
 
     # Their gradients lie as x does.
-    tensors_of_shape = (0, SHORTCUT) if name in WITH_SHORTCUT else (0,)
+    of_shape = OPERATORS[name].of_shape
 
     def fake(grad: Tensor, *inputs: Any) -> list[Tensor]:
         *values, needs = inputs
         return [
-            torch.empty_like(values[0], dtype=p.dtype) if i in tensors_of_shape else p.new_empty(p.shape)
+            torch.empty_like(values[0], dtype=p.dtype) if i in of_shape else p.new_empty(p.shape)
             for i, (p, need) in enumerate(zip(values, needs, strict=True))
             if need
         ]
@@ -101,7 +101,7 @@ def _define_backward(name: str, tensors: str) -> Callable[..., list[Tensor]]:
 
     def batched(info: object, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[list[Tensor], list[int]]:
         *tensors, needs = inputs
-        results = _batching.gradients(name, in_dims[:-1], tensors, needs)
+        results = batching.gradients(name, in_dims[:-1], tensors, needs)
         return results, [0] * len(results)
 
     schema = f"(Tensor grad, {tensors}, bool[] needs) -> Tensor[]"
@@ -112,4 +112,4 @@ def _define_backward(name: str, tensors: str) -> Callable[..., list[Tensor]]:
     return made
 
 
-_OPERATORS: dict[str, Operator] = {**{name: _define(name) for name in ARGUMENTS}, "positive_mean": positive_mean}
+_OPERATORS: dict[str, Operator] = {**{name: _define(name) for name in OPERATORS}, "positive_mean": positive_mean}

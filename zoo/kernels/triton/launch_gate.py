@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ShapeError
-from zoo.kernels._grid import followed, grid_of, steps_of
-from zoo.kernels._launch import on_device, require_dtype
-from zoo.kernels._layout import Split, room, split, strides, varying
-from zoo.kernels.triton_fles import gate_backward_kernel, gate_kernel
+from zoo.kernels.strides import Split, room, split, strides, varying
+from zoo.kernels.triton.fles_kernels import gate_backward_kernel, gate_kernel
+from zoo.kernels.triton.grid import followed, grid_of, steps_of
+from zoo.kernels.triton.launch import on_device, require_dtype
 
 
 def forward(inputs: Sequence[Tensor]) -> Tensor:

@@ -1,0 +1,1 @@
+"""The kernels for CUDA, in Triton, and their launches. Only the launches' modules import Triton."""
