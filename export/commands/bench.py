@@ -8,14 +8,14 @@ import typer
 
 from export.commands.options import Threads
 from export.targets import list_targets
-from zoo.commands._names import models_and_tags
+from zoo.commands._names import tags
 
 if TYPE_CHECKING:
     from export.bench.files import BenchResult
 
 Model = Annotated[
     str,
-    typer.Argument(help="MODEL or MODEL.TAG; a bare model gets random weights.", autocompletion=models_and_tags),
+    typer.Argument(help="MODEL or MODEL.TAG; a bare model gets random weights.", autocompletion=tags),
 ]
 Targets = Annotated[
     list[str] | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from export.targets import TARGETS
-from zoo.commands._names import models_and_tags
+from zoo.commands._names import tags
 from zoo.data.glue import GLUE
 from zoo.data.vision import DATASETS
 
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
 ModelArgument = Annotated[
     str,
-    typer.Argument(
-        help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo.", autocompletion=models_and_tags
-    ),
+    typer.Argument(help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo.", autocompletion=tags),
 ]
 Models = Annotated[
     list[str] | None,
     typer.Argument(
         help="MODEL or MODEL.TAG, a local folder or file, or hf-hub:org/repo; several with --check.",
-        autocompletion=models_and_tags,
+        autocompletion=tags,
     ),
 ]
 Pretrained = Annotated[bool, typer.Option(help="Load the published weights; without, random ones.")]

@@ -17,7 +17,6 @@ from zoo.commands._bench_options import (
     make_table,
     place_of,
 )
-from zoo.commands._names import models
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +30,7 @@ MODES = ("eager", "compiled", "both")
 
 Models = Annotated[
     list[str] | None,
-    typer.Argument(metavar="MODEL", help=f"Default: {', '.join(USUAL)}.", autocompletion=models),
+    typer.Argument(metavar="MODEL", help=f"Default: {', '.join(USUAL)}."),
 ]
 BatchSize = Annotated[
     int | None, typer.Option(min=2, help="Default: 128; 16 on a CPU for images of more than 64 pixels.")

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from zoo.commands._names import models
-
 if TYPE_CHECKING:
     from zoo.pretrained.adopt import Adopted
 
@@ -21,7 +19,7 @@ File = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="The architecture it is for. A run says it itself.", autocompletion=models),
+    typer.Option("--model", help="The architecture it is for. A run says it itself."),
 ]
 Tag = Annotated[
     str | None, typer.Option("--tag", help="What to call the weights: MODEL.TAG. Default: the run's data set.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.commands._names import gates, models_and_tags, norms
+from zoo.commands._names import tags
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,14 +16,13 @@ Model = Annotated[
     str,
     typer.Argument(
         help="MODEL, MODEL.TAG or a card's folder; a model of timm; a transformers folder.",
-        autocompletion=models_and_tags,
+        autocompletion=tags,
     ),
 ]
 To = Annotated[
     str,
     typer.Option(
         help="A gate such as fles, fles_dg, swalu; or salu, dyt, derf for the norm layers.",
-        autocompletion=lambda: [*gates(), *norms()],
     ),
 ]
 Output = Annotated[Path, typer.Option(help="Folder for the converted weights and the report.")]

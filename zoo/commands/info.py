@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.commands._names import activations, models_and_tags
+from zoo.commands._names import tags
 
 Name = Annotated[
     str,
     typer.Argument(
         help="A model, MODEL.TAG, a card's folder, hf-hub:ORG/REPO, an activation, data set, task, recipe or target.",
-        autocompletion=lambda: [*models_and_tags(), *activations()],
+        autocompletion=tags,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from zoo.commands._kinds import KINDS, Row
-from zoo.commands._names import models_and_tags
+from zoo.commands._names import tags
 
 
 def _words() -> list[str]:
-    return [*KINDS, *models_and_tags()]
+    return [*KINDS, *tags()]
 
 
 What = Annotated[
