@@ -41,16 +41,6 @@ RESULTS = {
         "seconds": 60,
         "device": "cpu (x86_64 AVX512, 1 threads)",
         "threads": 1,
-        "energy": {
-            "kind": "estimate",
-            "hours": 0.017,
-            "watts": 12.0,
-            "basis": "CPU threads: 1, at 12 W each",
-            "pue": 1.67,
-            "grid_g_per_kwh": 475.0,
-            "kwh": 0.000334,
-            "co2_g": 0.159,
-        },
         "recipe": {"data": {"batch_size": 512}, "optimizer": {"lr": 0.3}},
         "log": [
             {"epoch": 1, "train_loss": 2.0, "val_top1": 30.0, "val_top1_ema": 12.0},

@@ -88,12 +88,13 @@ def test_a_picture_of_other_data_is_found_out(full, file):
     check_card(full)
 
 
-def test_energy_that_was_not_computed_is_found_out(full):
-    path = full / "results.json"
-    path.write_text(path.read_text().replace('"co2_g": 0.159', '"co2_g": 0.001'))
-    refresh_card(full)
-    with pytest.raises(WeightsMismatchError, match="energy stored in"):
-        check_card(full)
+def test_the_estimate_of_energy_that_older_cards_hold_is_not_shown(full):
+    training = RESULTS["training"] | {"energy": {"kwh": 0.000334, "co2_g": 0.159}}
+    page = (full / "README.md").read_text()
+    refresh_card(full, RESULTS | {"training": training, "geometry": read_tag(full).results["geometry"]})
+    assert (full / "README.md").read_text() == page
+    assert read_tag(full).results["training"]["energy"]["kwh"] == 0.000334
+    check_card(full)
 
 
 def test_a_failure_while_drawing_changes_nothing(full, monkeypatch):

@@ -101,7 +101,6 @@ def _card(name: str) -> Row:
         "comparisons": [_result_row(row) for row in tag.results.get("comparisons", [])],
         "recipe": tag.recipe,
         "training": {key: training[key] for key in ("epochs", "seconds", "device", "command") if training.get(key)},
-        "energy": training.get("energy"),
         "license": tag.license,
         "source": tag.source,
         "file": _file(tag, name),

@@ -94,15 +94,13 @@ def _with_evaluation(stored: list[Any], new: dict[str, Any], tag: "PretrainedTag
 
 
 def _with_commands(results: dict[str, Any], tag: "PretrainedTag") -> dict[str, Any]:
-    """The results with energy and the commands that repeat the run and its baselines, where they can be said."""
-    from zoo.pretrained.runs import with_energy
-
+    """The results with the commands that repeat the run and its baselines, where they can be said."""
     training = results.get("training")
     if not training:
         return results
     command = _command(tag, training.get("recipe") or {}, training)
-    training = {key: value for key, value in training.items() if key != "command"}
-    results["training"] = with_energy(({"command": command} if command else {}) | training)
+    training = {key: value for key, value in training.items() if key not in ("command", "energy")}
+    results["training"] = ({"command": command} if command else {}) | training
     for row in results.get("comparisons", []):
         if "recipe_changes" in row:
             found = _command(tag, _changed(training.get("recipe") or {}, row["recipe_changes"]), training)

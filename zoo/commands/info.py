@@ -26,7 +26,7 @@ _TITLES = {
     "model_args": "arguments",
 }
 # Shown as tables or sentences of their own.
-_APART = ("kind", "name", "description", "results", "comparisons", "weights", "next", "labels", "energy")
+_APART = ("kind", "name", "description", "results", "comparisons", "weights", "next", "labels")
 
 
 def register(app: typer.Typer) -> None:
@@ -69,9 +69,6 @@ def _print(facts: dict[str, Any]) -> None:
             grid.add_row(_TITLES.get(key, key.replace("_", " ")), escape(shown))
     if facts.get("labels"):
         grid.add_row("labels", escape(_labels(facts["labels"])))
-    if facts.get("energy"):
-        found = facts["energy"]
-        grid.add_row("energy", f"about {found['kwh']} kWh, {found['co2_g']} g CO2e (an estimate)")
     console_out.print(grid)
     _print_figures([*facts.get("results", []), *facts.get("comparisons", [])])
     _print_weights(facts)

@@ -2,7 +2,7 @@
 
     {
       "evaluations": [ {"dataset", "split", "top1", "top5", "loss", "n", "classes", ...} ],
-      "training":    {"command", "epochs", "seconds", "device", "energy", "base_model", "recipe": {...}, ...,
+      "training":    {"command", "epochs", "seconds", "device", "base_model", "recipe": {...}, ...,
                       "log": [ {"epoch", "train_loss", ...} ]},
       "comparisons": [ {"label", "top1", "top5", "note", "command", "recipe_changes": {...}, "log": [...]} ],
       "geometry":    {"layers": [ {"layer", "kind", "stage", "a", "b", "saturation", "width"} ]},
@@ -12,8 +12,8 @@
 
 Every part may be missing. An evaluation is `EvalResult.to_dict()`: all its further fields are kept. Top-1 and Top-5
 are percent. A comparison is another model under the same recipe, or a figure of a paper, as its note says; its log,
-the recipe fields in which it differs and the command that repeats it are there if it was run here. `energy` is what
-`zoo.pretrained.energy.estimate` makes of time and device. Notes are sentences for the card's section on limits.
+the recipe fields in which it differs and the command that repeats it are there if it was run here. Notes are sentences
+for the card's section on limits.
 
 For a text model an evaluation is `TextResult.to_dict()`, with `metrics` ({"accuracy": 0.91}, not in percent) in the
 place of `top1` and `top5`; so has a comparison. The layers of `coefficients` are `LayerCoefficients.to_dict()`, those

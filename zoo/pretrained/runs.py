@@ -1,7 +1,7 @@
 """What a run leaves behind: the part `training` of a card's results, and what `adopt` must know of it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
 from zoo.pretrained._rules import MODEL_ARGS
-from zoo.pretrained.energy import estimate
 from zoo.pretrained.papers import paper_figure
 from zoo.pretrained.results import SUMMARY_FILE, portable, without_place
 from zoo.pretrained.tag import WEIGHTS_FILE, read_json
@@ -45,7 +44,7 @@ def training_record(run: str | Path) -> dict[str, Any]:
     log = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
     about = portable({key: value for key, value in summary["data"].items() if key != "labels"})
     facts = {"epochs": len(log), "seconds": round(summary["wall_clock_s"]), "weights": summary["weights"]}
-    return with_energy({**facts, "data": about, **summary["environment"], "recipe": summary["recipe"], "log": log})
+    return {**facts, "data": about, **summary["environment"], "recipe": summary["recipe"], "log": log}
 
 
 def finetuning_record(run: str | Path) -> dict[str, Any]:
@@ -71,14 +70,7 @@ def finetuning_record(run: str | Path) -> dict[str, Any]:
     if "model" in recipe:
         recipe["model"] = {key: without_place(value) for key, value in recipe["model"].items()}
     epochs = recipe.get("schedule", {}).get("epochs")
-    return with_energy({"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))})
-
-
-def with_energy(training: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with the estimate of its energy in front of recipe and log; without one where it cannot be made."""
-    found, last = estimate(training), ("recipe", "log")
-    rest = {key: value for key, value in training.items() if key not in ("energy", *last)}
-    return rest | ({"energy": found} if found else {}) | {key: training[key] for key in last if key in training}
+    return {"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,6 @@ def front_matter(tag: PretrainedTag) -> str:
         metrics=_metrics(tag),
         eval_results=rows or None,
         **_text_facts(tag),
-        **_carbon(tag),
     )
     return f"---\n{data.to_yaml()}\n---"
 
@@ -99,23 +98,6 @@ def _text_facts(tag: PretrainedTag) -> dict[str, Any]:
     training = tag.results.get("training") or {}
     start = str(training.get("base_model") or ((training.get("recipe") or {}).get("model") or {}).get("start") or "")
     return {"language": "en"} | ({"base_model": start} if re.fullmatch(r"[\w.-]+/[\w.-]+", start) else {})
-
-
-def _carbon(tag: PretrainedTag) -> dict[str, Any]:
-    """The estimate of `zoo.pretrained.energy`, said to be one."""
-    training = tag.results.get("training") or {}
-    found = training.get("energy")
-    if not found:
-        return {}
-    return {
-        "co2_eq_emissions": {
-            "emissions": found["co2_g"],
-            "source": f"estimate from time and device, not measured: {found['basis']}, PUE {found['pue']}, "
-            f"{found['grid_g_per_kwh']:g} g CO2e per kWh",
-            "training_type": "fine-tuning" if tag.is_text else "pre-training",
-            "hardware_used": str(training["device"]),
-        }
-    }
 
 
 def _hub_id(dataset: str) -> str | None:

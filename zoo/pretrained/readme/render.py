@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import WeightsMismatchError
 from zoo.models.build import find_spec
 from zoo.pretrained.datasets import facts_of
-from zoo.pretrained.energy import estimate
 from zoo.pretrained.identity import check_whose
 from zoo.pretrained.papers import FLES_NOTICE, citation, has_fles, is_salunet
 from zoo.pretrained.pictures import KINDS, check_stamp, pictures_of
@@ -62,8 +61,8 @@ def check_card(folder: str | Path) -> None:
     """Check that a card's README.md and pictures show what its stored results say.
 
     Raises:
-        WeightsMismatchError: one of them is missing or differs; or the stored energy is not what is computed now; or
-            weights or evaluations are not of the weights the card pins.
+        WeightsMismatchError: one of them is missing or differs; or weights or evaluations are not of the weights the
+            card pins.
     """
     from huggingface_hub import ModelCard
 
@@ -80,16 +79,12 @@ def check_card(folder: str | Path) -> None:
     for picture in pictures_of(tag).values():
         if not wrong and not check_stamp(place / picture.file, picture.data):
             wrong = f"{place / picture.file} is missing or was not drawn from the stored results.json"
-    training = tag.results.get("training") or {}
-    if not wrong and "energy" in training and training["energy"] != estimate(training):
-        wrong = f"The energy stored in {place / 'results.json'} does not follow from time and device"
     if wrong:
         raise WeightsMismatchError(f"{wrong}. A card is rendered, not edited: `zoo card {place}` writes it anew.")
 
 
 def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str, Any]:
     """Everything the template shows."""
-    training = tag.results.get("training") or {}
     return {
         "tag": tag,
         "spec": find_spec(tag.model),
@@ -109,7 +104,6 @@ def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str
         "measured": how_measured(tag.results, "texts" if tag.is_text else "images"),
         "pictures": dict.fromkeys(KINDS) | pictures_of(tag),
         "training": training_part(tag),
-        "energy": training.get("energy"),
         "fles_notice": FLES_NOTICE,
         "geometry": geometry_table(tag),
         "coefficients": coefficients_part(tag),

@@ -7,17 +7,17 @@ from zoo.pretrained.datasets import title_of
 from zoo.pretrained.markdown import flat, table
 from zoo.pretrained.tag import PretrainedTag
 
-# Shown elsewhere on the card.
+# Shown elsewhere on the card; `energy`, an estimate that older cards hold, is shown no more.
 _ELSEWHERE = ("recipe", "log", "energy", "command", "base_model")
 _KEPT = {"raw": "the weights after the last step", "ema": "weights averaged over the steps (EMA)"}
 
 
 def training_part(tag: PretrainedTag) -> dict[str, str]:
-    """`sentence`, `commands`, `recipe`, `run` and `duration`; "" for what is not known."""
+    """`sentence`, `commands`, `recipe` and `run`; "" for what is not known."""
     training = tag.results.get("training") or {}
     if not training:
         sentence = f"Not trained by this project; recipe: {tag.recipe or 'unknown'}."
-        return {"sentence": sentence, "commands": "", "recipe": "", "run": "", "duration": ""}
+        return {"sentence": sentence, "commands": "", "recipe": "", "run": ""}
     facts = {key: value for key, value in training.items() if key not in _ELSEWHERE}
     recipe = list(flat(training.get("recipe") or {}))
     return {
@@ -25,7 +25,6 @@ def training_part(tag: PretrainedTag) -> dict[str, str]:
         "commands": "\n".join(_commands(tag, training)),
         "recipe": table(("field", "value"), recipe) if recipe else "",
         "run": table(("run", "value"), flat(facts)) if facts else "",
-        "duration": duration(training.get("seconds") or 0),
     }
 
 
