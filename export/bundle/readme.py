@@ -14,12 +14,12 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
         record: its bundle.json.
     """
     stored, given = exported.metadata, '"a text"' if exported.takes_texts else "IMAGE"
-    extra = ", tokenizers" if exported.takes_texts else ""
+    library = "tokenizers" if exported.takes_texts else "Pillow"
     lines = [
         f"# {stored.name}",
         "",
         f"Exported by salu-zoo {stored.zoo_version} for the target `{stored.target}`, {stored.precision}. It runs "
-        f"without PyTorch: Python, numpy{extra} and the engine (`{record['engine']['install']}`).",
+        f"without PyTorch: Python, numpy, {library} and the engine (`{record['engine']['install']}`).",
         "",
         "```sh",
         f"python run.py {given}",
@@ -45,7 +45,11 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
 def _input_lines(exported: ExportedFile) -> list[str]:
     if exported.takes_texts:
         return ["A pair of texts is given as two arguments.", ""]
-    return ["PNG and PPM images need nothing more; for JPEG and others: `pip install pillow`.", ""]
+    return [
+        "An image is resized by Pillow (`pip install pillow`). Releases before 13 round an image whose height shrinks "
+        "most in another order: single pixels differ by one level of 255.",
+        "",
+    ]
 
 
 def _operator_lines(operators: dict[str, Any]) -> list[str]:

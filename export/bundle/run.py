@@ -1,6 +1,6 @@
 """Run this folder's model:  python run.py IMAGE  (--help lists the options). A text model takes a text in quotes.
 
-It needs numpy and the engine that README.md names; Pillow only for images other than PNG and PPM.
+It needs numpy and the engine that README.md names; for images Pillow, for texts tokenizers.
 """
 
 import sys

@@ -15,7 +15,7 @@ from export.parity.report import report_path
 
 
 def write_bundle(file: str | Path, folder: str | Path) -> Path:
-    """Write a folder that runs an exported file with numpy and its engine alone: `python FOLDER/run.py IMAGE`.
+    """Write a folder that runs an exported file without PyTorch: `python FOLDER/run.py IMAGE`.
 
     It holds the file with its parity report, labels, preprocessing, digests, the programs, for a text model the
     tokenizer, and for a file with operators of ours their library for this machine and their sources. It appears whole

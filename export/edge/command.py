@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None, folder: str | None = None) -> i
         0, or 1 after a message on stderr.
     """
     name = "python run.py" if folder else "python -m export.runtime"
-    parser = argparse.ArgumentParser(prog=name, description="Run an exported model with numpy and onnxruntime alone.")
+    parser = argparse.ArgumentParser(prog=name, description="Run an exported model without PyTorch.")
     if folder is None:
         parser.add_argument("folder", help="a folder that `zoo export --bundle` wrote")
     parser.add_argument("input", nargs="+", help="the path of an image; for a text model a text, or a pair of them")

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from .engines import Run, open_engine
 from .errors import EdgeError
-from .images import prepare
+from .images import prepare, read_image
 from .operators import check_digest, find_operators
-from .pixels import read_image
 from .texts import encode
 
 RECORD, MODEL, LABELS, PREPROCESS, TOKENIZER = (

@@ -1,22 +1,54 @@
-"""From pixels to a model's input, number for number as `Preprocess` of the zoo makes it with timm and Pillow.
+"""From an image file to a model's input, number for number as `Preprocess` of the zoo makes it with timm and Pillow.
 
 out[c] = (pixel[c] / 255 - mean[c]) / std[c], in float32, of the image resized and cut to the model's size.
 """
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EdgeError
-from .pixels import pillow
-from .resample import resize
 
 Pixels = NDArray[np.uint8]
-# The first release of Pillow whose resizing is that of `resample`.
-_PILLOW = 13
+_MODES = {1: "L", 3: "RGB"}
+
+
+def read_image(file: str | Path, channels: int) -> Pixels:
+    """Decode an image as `zoo.data.preprocess.convert_image` does.
+
+    Args:
+        file: of any kind that Pillow reads.
+        channels: 1 (grey) or 3 (RGB).
+
+    Returns:
+        (height, width, channels), uint8; transparency is dropped.
+
+    Raises:
+        EdgeError: there is no such file, Pillow does not read it or is not installed, it is damaged, has 16 bits a
+            channel, or more pixels than Pillow's limit for files of unknown origin.
+    """
+    if channels not in _MODES:
+        raise EdgeError(f"The model takes {channels} channels; an image file gives 1 or 3. Feed it tensors instead.")
+    module = _pillow()
+    try:
+        with module.open(file) as image:
+            if image.mode.startswith(("I", "F")):
+                raise EdgeError(
+                    f"Cannot read {file}: its pixels are of mode {image.mode}, 8 bits a channel are needed."
+                )
+            if image.mode == "P" and "transparency" in image.info:
+                image = image.convert("RGBA")
+            pixels: Pixels = np.asarray(image.convert(_MODES[channels]))
+    except module.DecompressionBombError as error:
+        raise EdgeError(f"Cannot read {file}: {error} Make a smaller copy of it.") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None) or f"Pillow does not read it ({error})"
+        raise EdgeError(f"Cannot read {file}: {reason}.") from error
+    return pixels.reshape(*pixels.shape[:2], channels)
 
 
 def prepare(pixels: Pixels, record: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -30,7 +62,7 @@ def prepare(pixels: Pixels, record: Mapping[str, Any]) -> NDArray[np.float32]:
         (1, channels, height, width).
 
     Raises:
-        EdgeError: the image is so narrow that nothing would be left of it.
+        EdgeError: the image is so narrow that nothing would be left of it, or Pillow is not installed.
     """
     size = record["input_size"][1:]
     fill = [0] * record["input_size"][0]
@@ -40,6 +72,15 @@ def prepare(pixels: Pixels, record: Mapping[str, Any]) -> NDArray[np.float32]:
     scaled = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
     mean, std = (np.array(record[name], np.float32)[:, None, None] for name in ("mean", "std"))
     return np.ascontiguousarray((scaled - mean) / std)[None]
+
+
+def _pillow() -> Any:
+    """Pillow's module `Image`; a text model needs none."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise EdgeError("A model for images needs Pillow: pip install pillow.") from error
+    return Image
 
 
 def _new_size(size: tuple[int, ...], record: Mapping[str, Any]) -> tuple[int, int]:
@@ -63,10 +104,7 @@ def _resized(pixels: Pixels, size: tuple[int, int], interpolation: str) -> Pixel
         return pixels
     if min(size) < 1:
         raise EdgeError(f"An image of {pixels.shape[1]} x {pixels.shape[0]} pixels would shrink to nothing. Crop it.")
-    module = pillow()
-    if module is None or int(module.__version__.partition(".")[0]) < _PILLOW:
-        return resize(pixels, size, interpolation)
-    grey = pixels.shape[2] == 1
+    module, grey = _pillow(), pixels.shape[2] == 1
     image = module.fromarray(np.ascontiguousarray(pixels[:, :, 0] if grey else pixels))
     resized = image.resize((size[1], size[0]), module.Resampling[interpolation.upper()])
     return np.asarray(resized).reshape(*size, pixels.shape[2])

@@ -1,4 +1,4 @@
-"""`python -m export.runtime FOLDER IMAGE`: an exported folder, run with numpy and onnxruntime; nothing loads torch."""
+"""`python -m export.runtime FOLDER IMAGE`: an exported folder, run without torch."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Ask a server about an image or a text:  python client.py http://localhost:8000 MODEL IMAGE
 
-It needs numpy alone, for texts also tokenizers. The protocol is KServe's, version 2, in JSON, which Triton and other
-servers speak; preprocessing, tokenizer and labels lie beside this program.
+It needs numpy, for images also Pillow, for texts tokenizers. The protocol is KServe's, version 2, in JSON, which Triton
+and other servers speak; preprocessing, tokenizer and labels lie beside this program.
 """
 
 import json
@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from export.edge.errors import EdgeError
-from export.edge.images import prepare
-from export.edge.pixels import read_image
+from export.edge.images import prepare, read_image
 from export.edge.texts import encode
 
 _HERE = Path(__file__).resolve().parent

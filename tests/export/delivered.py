@@ -21,7 +21,7 @@ class Refuse(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError("No module named " + name, name=name)
 sys.meta_path.insert(0, Refuse())
 """
-AT_THE_EDGE = ("torch", "torchvision", "timm", "transformers", "zoo", "export", "PIL", "onnx", "onnx_ir", "onnxscript")
+AT_THE_EDGE = ("torch", "torchvision", "timm", "transformers", "zoo", "export", "onnx", "onnx_ir", "onnxscript")
 
 
 def retargeted(file: Path, folder: Path, target: str, precision: str = "float32", **props: str) -> Path:

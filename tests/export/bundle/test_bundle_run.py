@@ -1,4 +1,4 @@
-"""What a folder's programs answer, where there is no torch, no zoo, no export, no Pillow: the zoo's own numbers."""
+"""What a folder's programs answer, where there is no torch, no zoo, no export: the zoo's own numbers."""
 
 import json
 import subprocess
@@ -31,9 +31,8 @@ def expected_logits(file, picture):
         return predictor(predictor.preprocess(image)[None])[0]
 
 
-@pytest.mark.parametrize("block", [AT_THE_EDGE, AT_THE_EDGE[:-3]], ids=["numpy alone", "with Pillow"])
-def test_image(bundled, exported, picture, block):
-    found = answer(bundled / "run.py", picture, "--threads", 1, block=block)
+def test_image(bundled, exported, picture):
+    found = answer(bundled / "run.py", picture, "--threads", 1)
     logits = expected_logits(exported.path, picture)
     np.testing.assert_array_equal(np.float32(found["logits"]), logits.numpy())
     shares = logits.double().softmax(0)
@@ -89,6 +88,12 @@ def test_text_refusals(text_bundled):
         1,
         "A text model needs the library of its tokenizer: pip install tokenizers.",
     )
+
+
+def test_an_image_needs_pillow_and_a_text_does_not(bundled, text_bundled, picture):
+    done = run_program(bundled / "run.py", picture, block=(*AT_THE_EDGE, "PIL"))
+    assert (done.returncode, done.stderr.strip()) == (1, "A model for images needs Pillow: pip install pillow.")
+    assert run_program(text_bundled / "run.py", TEXT, block=(*AT_THE_EDGE, "PIL")).returncode == 0
 
 
 def test_not_a_folder(tmp_path):
