@@ -12,6 +12,7 @@ from zoo.pretrained import PretrainedTag
 MODEL = "tiny_t"
 NAME = "tiny_t.pets"
 LABELS = ("cat", "dog", "owl")
+REPO = "org/pets"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 RESULTS = {

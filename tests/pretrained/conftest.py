@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import shutil
 import socket
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from zoo.models import MODELS, build_model
 from zoo.models.text import TEXT_MODELS
 from zoo.pretrained import write_card
 
-from .cases import MODEL, NAME, SUMMARY, TEXT_NAME, make_tag, make_text_tag
-from .hub_server_client import copy_of, hub, measured, owner, published  # noqa: F401 fixtures
+from .cases import MODEL, NAME, REPO, RESULTS, SUMMARY, TEXT_NAME, make_tag, make_text_tag
+from .hub_server import OWNER, HubServer, Repo
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,24 @@ def card(request, cards, state, kept) -> Path:
     return copy_of(kept / kind, cards / NAME, lambda place: write_card(place, state, make_tag()))
 
 
+def copy_of(card: Path, place: Path, write: Callable[[Path], object]) -> Path:
+    """A card that waits, copied to a place; the first time it is written."""
+    if not card.exists():
+        write(card)
+    return Path(shutil.copytree(card, place))
+
+
+@pytest.fixture
+def measured(cards, state, kept) -> Path:
+    """A card with results, as one that is published has, and a picture; without a log of training to draw."""
+
+    def write(place: Path) -> None:
+        write_card(place, state, make_tag(), {key: RESULTS[key] for key in ("evaluations", "comparisons", "notes")})
+        (place / "sample.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1500))
+
+    return copy_of(kept / "measured", cards / NAME, write)
+
+
 @pytest.fixture
 def no_network(monkeypatch) -> list[object]:
     """Every attempt to reach another machine fails and is recorded."""
@@ -107,6 +127,40 @@ def hub_cache(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def hub(hub_cache, tmp_path, monkeypatch) -> Iterator[HubServer]:
+    """A server that huggingface_hub in this process takes for the Hub: no token, no proxy, no wait between attempts."""
+    from huggingface_hub import close_session, constants
+
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no_token"))
+    with HubServer() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        close_session()
+        yield server
+    close_session()
+
+
+@pytest.fixture
+def published(hub, card) -> Repo:
+    """The tiny card as `org/pets`, tagged v1.0."""
+    return hub.put(REPO, card)
+
+
+@pytest.fixture
+def owner(hub, monkeypatch) -> HubServer:
+    """The server, with the owner's token in this process."""
+    monkeypatch.setenv("HF_TOKEN", OWNER)
+    return hub
 
 
 @pytest.fixture

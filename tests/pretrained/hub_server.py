@@ -1,218 +1,220 @@
 """A Hub on loopback: enough of its HTTP protocol that an unchanged huggingface_hub uploads to it and downloads from it.
 
-Plain standard library. Repositories live in memory; large files are served by a second server with an address of its
-own, as the Hub's storage is, so that a token sent there would be seen. `HubServer.faults` makes chosen requests fail.
+Plain standard library; repositories live in memory. `HubServer.fail` spoils chosen answers.
 """
 
+import base64
 import json
 import re
-import socket
-import struct
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from .hub_server_faults import Fault, Faults
-from .hub_server_repos import Repo, User
-
-OWNER = "hf_owner"
-READER = "hf_reader"
-STRANGER = "hf_stranger"
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def token(self) -> str | None:
-        kind, _, token = self.headers.get("authorization", "").partition(" ")
-        return token if kind == "Bearer" else None
-
-    def json(self):
-        return json.loads(self.body)
+OWNER, STRANGER = "hf_owner", "hf_stranger"  # tokens: of who may write to `org`, and of who may not
+ROUTE = r"(?:/api/models)?/([^/]+/[^/]+?)(?:\.git)?(?:/(\w+)(?:/([^/]+)(?:/(.+))?)?)?"
 
 
 @dataclass
 class Reply:
+    """An answer; without a status the connection is closed before a word of it."""
+
     body: bytes = b""
-    status: int = 200
+    status: int | None = 200
     headers: dict[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def json(cls, value, status: int = 200, **headers: str) -> "Reply":
-        return cls(json.dumps(value).encode(), status, {"Content-Type": "application/json", **headers})
 
-    @classmethod
-    def error(cls, status: int, message: str, code: str | None = None) -> "Reply":
-        named = {"X-Error-Code": code} if code else {}
-        return cls.json({"error": message}, status, **named, **{"X-Error-Message": message})
+Answer = Callable[[], Reply]
+
+
+def refuse(status: int, message: str = "not today", code: str | None = None) -> Callable[[Answer], Reply]:
+    """Do nothing, and answer with an error and the Hub's own code of it."""
+    headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {})}
+    return lambda answer: Reply(json.dumps({"error": message}).encode(), status, headers)
+
+
+def lose(answer: Answer) -> Reply:
+    """Do what was asked, and hang up."""
+    answer()
+    return Reply(status=None)
+
+
+def cut(answer: Answer) -> Reply:
+    """Stop in the middle of the promised bytes."""
+    reply = answer()
+    return Reply(reply.body[: len(reply.body) // 2], 200, {"Content-Length": str(len(reply.body)), **reply.headers})
+
+
+def shorten(answer: Answer) -> Reply:
+    """Send fewer bytes than the file has, and say so."""
+    return Reply(answer().body[:-10])
+
+
+def corrupt(answer: Answer) -> Reply:
+    """Send other bytes, as many."""
+    body = answer().body
+    return Reply(body[:-4] + bytes(byte ^ 255 for byte in body[-4:]))
+
+
+def etag(content: bytes) -> str:
+    """What the Hub calls a file: sha256 of a large one, which has zeros here, git's own hash of others."""
+    return sha256(content).hexdigest() if b"\0" in content else sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 @dataclass
-class Seen:
-    """One request that was answered: what it asked and how many bytes of content went out."""
+class Repo:
+    private: bool = False
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    titles: list[str] = field(default_factory=list)
+    refs: dict[str, str] = field(default_factory=dict)
 
-    where: str
-    method: str
-    path: str
-    range: str | None
-    token: str | None
-    status: int = 0
-    sent: int = 0
+    def commit(self, files: dict[str, bytes], title: str = "by hand") -> str:
+        """Put `files`, all there are from now on, on main."""
+        made = sha1(f"{len(self.commits)} {title}".encode()).hexdigest()
+        self.commits[made], self.refs["main"] = files, made
+        self.titles.append(title)
+        return made
 
-
-class Refusal(Exception):  # noqa: N818 an answer, not a failure of the server
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
-
-
-Route = tuple[str, re.Pattern[str], Callable[..., Reply]]
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.commits[self.refs["main"]]
 
 
 class HubServer:
-    """Use as a context manager. `url` is the endpoint, `seen` everything that was asked so far.
+    """Use as a context manager. `url` is the endpoint, `seen` everything that was asked so far."""
 
-    Args:
-        part_size: upload large files in parts of so many bytes; None for one piece.
-    """
-
-    def __init__(self, part_size: int | None = None) -> None:
-        from . import hub_server_download, hub_server_upload
-
-        self.part_size = part_size
+    def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
-        self.large: dict[str, bytes] = {}
-        self.parts: dict[tuple[str, int], bytes] = {}
-        self.users = {
-            OWNER: User("ada", frozenset({"ada", "org"})),
-            READER: User("ben", frozenset({"ben", "org"}), may_write=False),
-            STRANGER: User("eve", frozenset({"eve"})),
-        }
-        self.faults = Faults()
-        self.seen: list[Seen] = []
-        self.lock = threading.Lock()
-        hub = [*hub_server_download.ROUTES, *hub_server_upload.ROUTES]
-        self._servers = [_listen(self, "hub", hub), _listen(self, "storage", hub_server_download.STORAGE_ROUTES)]
-        self.url, self.storage_url = (f"http://127.0.0.1:{server.server_port}" for server in self._servers)
+        self.storage: dict[str, bytes] = {}
+        self.seen: list[str] = []
+        self.failures: list[list] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> "HubServer":
-        for server in self._servers:
-            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
+        self._server.shutdown()
+        self._server.server_close()
 
-    def asked(self, pattern: str, method: str | None = None) -> list[Seen]:
-        """Requests whose path matches, in order."""
-        with self.lock:
-            return [s for s in self.seen if re.search(pattern, s.path) and method in (None, s.method)]
+    def put(self, name: str, folder: Path, private: bool = False) -> Repo:
+        """A card's folder as a repository with the tag v1.0."""
+        repo = self.repos[name] = Repo(private)
+        repo.refs["v1.0"] = repo.commit({path.name: path.read_bytes() for path in folder.iterdir()})
+        return repo
+
+    def fail(self, pattern: str, change: Callable[[Answer], Reply], times: int = 99) -> None:
+        """Change the next answers to a `METHOD path` in which the pattern is found."""
+        self.failures.append([pattern, change, times])
+
+    def answer(self, method: str, path: str, token: str | None, body: bytes) -> Reply:
+        asked = f"{method} {path}"
+        self.seen.append(asked)
+        for failure in self.failures:
+            if re.search(failure[0], asked) and failure[2]:
+                failure[2] -= 1
+                return failure[1](lambda: self._answer(method, path, token, body))
+        return self._answer(method, path, token, body)
+
+    def _answer(self, method: str, path: str, token: str | None, body: bytes) -> Reply:
+        if token not in (None, OWNER, STRANGER):
+            return refuse(401, "Invalid credentials in Authorization header")(Reply)
+        if method != "GET" and method != "HEAD" and token != OWNER and not path.startswith("/storage/"):
+            return refuse(403, 'You don\'t have the rights to write to the namespace "org"')(Reply)
+        if path == "/api/repos/create":
+            wanted = json.loads(body)
+            name = f"{wanted['organization']}/{wanted['name']}"
+            repo = self.repos[name] = Repo(wanted.get("visibility") == "private" or bool(wanted.get("private")))
+            repo.commit({".gitattributes": b"*.safetensors filter=lfs"}, "initial commit")
+            return _json({"url": f"{self.url}/{name}"})
+        if path.startswith("/storage/"):
+            self.storage[path.removeprefix("/storage/")] = body
+            return Reply()
+        if path == "/api/validate-yaml":
+            return _json({"errors": [], "warnings": []})
+        name, action, revision, file = re.fullmatch(ROUTE, path).groups()
+        repo = self.repos.get(name)
+        if repo is None or (repo.private and token != OWNER):
+            return refuse(404 if token else 401, "Repository not found", "RepoNotFound")(Reply)
+        revision = repo.refs.get(unquote(revision or "main"), revision)
+        if action != "info" and revision not in repo.commits:
+            return refuse(404, f"Invalid rev id: {revision}", "RevisionNotFound")(Reply)
+        return getattr(self, f"_{action or 'revision'}")(repo, revision, file, body)
+
+    def _revision(self, repo: Repo, commit: str, path: None, body: bytes) -> Reply:
+        rows = [{"rfilename": name, "blobId": etag(content)} for name, content in repo.commits[commit].items()]
+        for row in rows:
+            if len(row["blobId"]) == 64:
+                row["lfs"] = {"sha256": row["blobId"], "size": 0, "pointerSize": 130}
+        return _json({"id": "org/any", "sha": commit, "private": repo.private, "tags": [], "siblings": rows})
+
+    def _resolve(self, repo: Repo, commit: str, path: str, body: bytes) -> Reply:
+        content = repo.commits[commit].get(path)
+        if content is None:
+            return refuse(404, "Entry not found", "EntryNotFound")(Reply)
+        return Reply(content, headers={"X-Repo-Commit": commit, "ETag": f'"{etag(content)}"'})
+
+    def _preupload(self, repo: Repo, commit: str, path: None, body: bytes) -> Reply:
+        files = json.loads(body)["files"]
+        for file in files:
+            large = b"\0" in base64.b64decode(file.pop("sample"))
+            file.update(uploadMode="lfs" if large else "regular", shouldIgnore=False)
+        return _json({"files": files})
+
+    def _info(self, repo: Repo, commit: str, path: str, body: bytes) -> Reply:
+        """Where large files go."""
+        wanted = json.loads(body)["objects"]
+        for file in wanted:
+            if file["oid"] not in self.storage:
+                file["actions"] = {"upload": {"href": f"{self.url}/storage/{file['oid']}"}}
+        return _json({"transfer": "basic", "objects": wanted})
+
+    def _commit(self, repo: Repo, commit: str, path: None, body: bytes) -> Reply:
+        head, *changes = [json.loads(line) for line in body.splitlines()]
+        if head["value"].get("parentCommit", commit) != commit:
+            return refuse(412, "A commit has happened since. Please refresh and try again.")(Reply)
+        files = dict(repo.files)
+        for change in changes:
+            value, kind = change["value"], change["key"]
+            if kind == "deletedFile":
+                del files[value["path"]]
+            else:
+                large = kind == "lfsFile"
+                files[value["path"]] = self.storage[value["oid"]] if large else base64.b64decode(value["content"])
+        made = repo.commit(files, head["value"]["summary"])
+        return _json({"success": True, "commitOid": made, "commitUrl": f"{self.url}/org/pets/commit/{made}"})
+
+    def _tag(self, repo: Repo, commit: str, path: None, body: bytes) -> Reply:
+        repo.refs[json.loads(body)["tag"]] = commit
+        return _json({})
 
 
-def _listen(hub: HubServer, where: str, routes: list[Route]) -> ThreadingHTTPServer:
-    class Handler(_Handler):
-        pass
-
-    Handler.hub, Handler.where, Handler.routes = hub, where, routes
-    return _Server(("127.0.0.1", 0), Handler)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address) -> None:
-        """A client that goes away in the middle is part of the tests."""
+def _json(value: object) -> Reply:
+    return Reply(json.dumps(value).encode())
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
     hub: HubServer
-    where: str
-    routes: list[Route]
 
     def do_GET(self) -> None:
-        request = self._read()
-        seen = Seen(self.where, request.method, request.path, request.headers.get("range"), request.token)
-        with self.hub.lock:
-            self.hub.seen.append(seen)
-        fault = self.hub.faults.take(request.method, request.path)
-        if fault and fault.before:
-            fault.before()
-        time.sleep(fault.wait_s if fault else 0)
-        if fault and fault.no_range:
-            request.headers.pop("range", None)
-        if fault and fault.status:
-            reply = Reply.error(fault.status, fault.message, fault.code)
-        else:
-            reply = self._answer(request)
-        seen.status = reply.status
-        if fault and fault.lost:
-            self._hang_up()
-        else:
-            self._send(request, reply, fault, seen)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        reply = self.hub.answer(self.command, urlsplit(self.path).path, token, body)
+        if reply.status is None:
+            return
+        self.send_response(reply.status)
+        for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
 
     do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 the names http.server calls
 
     def log_message(self, *_: object) -> None:
         pass
-
-    def _answer(self, request: Request) -> Reply:
-        for method, pattern, function in self.routes:
-            found = pattern.fullmatch(request.path)
-            if found and request.method in method.split("|"):
-                try:
-                    with self.hub.lock:
-                        return function(self.hub, request, **found.groupdict())
-                except Refusal as refusal:
-                    return refusal.reply
-        return Reply.error(404, f"Cannot {request.method} {request.path}")
-
-    def _read(self) -> Request:
-        headers = {key.lower(): value for key, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", 0)))
-        if headers.get("transfer-encoding") == "chunked":
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        address = urlsplit(self.path)
-        return Request(self.command, address.path, parse_qs(address.query), headers, body)
-
-    def _send(self, request: Request, reply: Reply, fault: Fault | None, seen: Seen) -> None:
-        """One answer a connection: nothing is left open when a test ends."""
-        body = fault.damage(reply.body) if fault else reply.body
-        self.send_response(reply.status)
-        for key, value in {"Content-Length": str(len(body)), **reply.headers, "Connection": "close"}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        self.close_connection = True
-        if request.method == "HEAD":
-            return
-        stop = len(body) if fault is None or fault.cut_after is None else fault.cut_after
-        step = fault.piece if fault and fault.piece else max(1, len(body))
-        for start in range(0, stop, step):
-            piece = body[start : min(stop, start + step)]
-            self.wfile.write(piece)
-            self.wfile.flush()
-            seen.sent += len(piece)
-            time.sleep(fault.pause_s if fault else 0)
-        if fault and fault.reset:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        """Close the connection so that the other side sees it reset."""
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()

@@ -9,23 +9,21 @@ from zoo.pretrained import create_model
 from zoo.pretrained.identity import identity_of
 from zoo.pretrained.publish import plan_push, push
 
-from .hub_server_client import UPLOADS, assert_sound
 from .test_create import holds
 
 CARDS = Path(__file__).resolve().parents[2] / "model_cards"
 
-pytestmark = [UPLOADS, pytest.mark.slow]
+pytestmark = [pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("folder", sorted(path.parent for path in CARDS.glob("*/config.json")), ids=lambda f: f.name)
-def test_every_published_card_there_and_back(owner, folder, hub_cache):
+def test_every_published_card_there_and_back(owner, folder):
     """The cards of the repository, as they are."""
     done = push(plan_push(folder, f"org/{folder.name}", revision_tag="v1.0"))
     there, here = create_model(done.load, pretrained=True), create_model(folder)
     assert identity_of(there).tag.sha256 == identity_of(here).tag.sha256
     assert identity_of(there).tag.labels == identity_of(here).tag.labels
     assert holds(there, here.state_dict())
-    assert_sound(hub_cache, f"org/{folder.name}")
     assert plan_push(folder, f"org/{folder.name}", revision_tag="v1.0").is_done
 
 

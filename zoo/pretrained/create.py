@@ -94,7 +94,7 @@ def find_tag(name: str | Path) -> PretrainedTag:
         ZooError: as `create_model` does for a name.
     """
     with _request(f"create_model({str(name)!r}, pretrained=True)"):
-        return _open_card(name)[0]
+        return open_card(name)[0]
 
 
 @contextmanager
@@ -112,15 +112,19 @@ def _find(name: str | Path, pretrained: bool | None) -> _Found:
     if "." not in text and not pretrained and not _is_path(name):
         find_spec(text, hint="For a folder or file write its path, such as ./NAME.")
         return _Found(text)
-    tag, folder, file = _open_card(name)
+    tag, folder, file = open_card(name)
     if pretrained is False:
         return _Found(tag.model, tag)
     tokenizer = locate(tag, folder, TOKENIZER_FILE) if tag.is_text else None
     return _Found(tag.model, tag, file or locate(tag, folder), tokenizer)
 
 
-def _open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None]:
-    """The tag behind a name, its folder if that is not in `model_cards/`, and the weights file if that was named."""
+def open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None]:
+    """The tag behind a name, its folder if that is not in `model_cards/`, and the weights file if that was named.
+
+    Raises:
+        ZooError: as `create_model` does for a name.
+    """
     text = str(name)
     if text.startswith(HUB_PREFIX):
         found: tuple[PretrainedTag, Path | None, Path | None] = (*open_hub(text), None)

@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from zoo._files import write_together
-from zoo.errors import ConfigurationError, PublishError
-from zoo.pretrained import publish_hub
-from zoo.pretrained.fetch import HUB_PREFIX
-from zoo.pretrained.publish_check import card_files, check_publishable, find_card, pinned_config
-from zoo.pretrained.publish_hub import Remote
-from zoo.pretrained.publish_plan import Pushed, PushPlan
-from zoo.pretrained.readme import README_FILE, render_tag
-from zoo.pretrained.tag import CONFIG_FILE
+from zoo._files import cards_root, write_together
+from zoo.data.tokenize import TOKENIZER_FILE
+from zoo.errors import ConfigurationError, PublishError, WeightsCorruptError, WeightsMismatchError
+from zoo.pretrained.create import create_model, open_card
+from zoo.pretrained.fetch import HUB_PREFIX, fetch
+from zoo.pretrained.hub_errors import LOGIN, asking
+from zoo.pretrained.publish_plan import Pushed, PushPlan, card_files, pinned_texts
+from zoo.pretrained.readme import check_card
+from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag, read_tag
+from zoo.pretrained.text_files import TOKENIZER_CONFIG
+
+PICKLES = {".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pickle"}
+# Git's own, made by the Hub: no file of ours, and not to be deleted.
+_HOUSEKEEPING = (".gitattributes", ".gitignore")
+_asking = partial(asking, PublishError)
 
 
 def plan_push(
@@ -37,25 +43,43 @@ def plan_push(
 
     Raises:
         ConfigurationError: the repository or the tag has a name the Hub does not take.
-        PublishError: the card is not fit; or the tag is taken, the repository is not private, the token is refused.
+        PublishError: the card is not fit; the tag is taken; the repository is public or holds another model; the Hub
+            refuses or cannot be reached.
         ZooError: as `create_model` for a card whose weights are not what it says.
     """
-    _check_names(repo, revision_tag)
-    folder = find_card(card)
-    tag = check_publishable(folder)
-    files, left_out = card_files(folder, tag, repo)
-    remote, unseen = _seen(repo)
-    if remote is not None and private and not remote.private:
-        raise PublishError(
-            f"{repo} exists and is public, so --private cannot be had by pushing. Hide it in its settings on the Hub "
-            "first, or leave out --private, or take another repository."
-        )
-    text = message or f"{'Publish' if remote is None else 'Update'} {tag.name}"
-    api = publish_hub.open_api()
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    _check_names(card, repo, revision_tag)
+    tag, folder, _ = open_card(card)
+    folder = folder or cards_root() / tag.name
+    _check_publishable(folder, tag)
+    info, tagged = None, None
+    with _asking(f"look at {repo}", " The card is fit to be published; nothing was changed."):
+        try:
+            info = HfApi().model_info(repo, files_metadata=True, timeout=30)
+            tagged = HfApi().model_info(repo, revision=revision_tag, timeout=30).sha if revision_tag else None
+        except (RepositoryNotFoundError, RevisionNotFoundError):
+            pass  # to be made
+    hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in (info and info.siblings) or ()}
+    files, left_out = card_files(folder, repo, hashes)
+    extra = tuple(sorted(set(hashes) - {file.name for file in files} - set(_HOUSEKEEPING)))
     plan = PushPlan(
-        tag, folder, repo, str(api.endpoint), private, text, revision_tag, delete_extra, files, left_out, remote, unseen
+        card=tag.name,
+        folder=folder,
+        repo=repo,
+        endpoint=constants.ENDPOINT,
+        private=bool(info.private) if info else private,
+        head=info.sha if info else None,
+        message=message or f"{'Update' if info else 'Publish'} {tag.name}",
+        revision_tag=revision_tag,
+        tag_to_make=None if tagged else revision_tag,
+        files=files,
+        left_out=left_out,
+        extra=extra,
+        deletions=extra if delete_extra else (),
     )
-    _check_tag(plan)
+    _check_place(plan, private, tagged)
     return plan
 
 
@@ -72,90 +96,104 @@ def push(plan: PushPlan, pin: bool = False) -> Pushed:
             what is there then.
         OutputError: config.json cannot be written.
     """
-    api = publish_hub.open_api()
-    publish_hub.check_token(api, plan.repo)
-    if plan.unseen:
-        raise PublishError(plan.unseen)
-    repo, remote = plan.repo, plan.remote
-    head = remote.head if remote else publish_hub.create(api, repo, plan.private)
-    if plan.to_commit:
-        head = publish_hub.commit(api, repo, plan.folder, (plan.changes, plan.deletions), plan.message, head)
-        _check_arrived(plan, publish_hub.look(api, repo, head))
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+
+    repo, head, api = plan.repo, plan.head, HfApi()
+    if not get_token():
+        raise PublishError(
+            f"Publishing to {repo} on {plan.endpoint} needs a token with write access; there is none. First {LOGIN}."
+        )
+    if head is None:
+        with _asking(f"create {repo}", " Nothing was published."):
+            api.create_repo(repo, private=plan.private)
+    if plan.changes or plan.deletions:
+        added = [CommitOperationAdd(file.name, file.source) for file in plan.changes]
+        deleted = [CommitOperationDelete(name) for name in plan.deletions]
+        # Also true where the answer to a commit was lost, and nobody here knows whether it was made.
+        whole = " A commit is made whole or not at all: push again, and what is there already is left."
+        with _asking(f"upload to {repo}", whole):
+            made = api.create_commit(repo, [*added, *deleted], commit_message=plan.message, parent_commit=head)
+            head = made.oid
     if plan.tag_to_make:
-        publish_hub.tag(api, repo, plan.tag_to_make, head)
-    written = None
+        missing = " The files are published; only the tag is missing."
+        with _asking(f"tag {head} of {repo} as {plan.tag_to_make}", missing):
+            api.create_tag(repo, tag=plan.tag_to_make, revision=head)
     if pin:
-        written = _pin(plan, head)
+        texts = pinned_texts(plan.folder, repo, head)
+        write_together({plan.folder / name: _filling(text) for name, text in texts.items()})
     return Pushed(
-        commit=head,
+        commit=str(head),
         url=f"{plan.endpoint}/{repo}/tree/{plan.revision_tag or head}",
         load=f"{HUB_PREFIX}{repo}@{plan.revision_tag or head}",
         uploaded=tuple(file.name for file in plan.changes),
         deleted=plan.deletions,
-        created=remote is None,
-        pinned=written,
+        created=plan.head is None,
+        pinned=str(plan.folder / CONFIG_FILE) if pin else None,
     )
-
-
-def _pin(plan: PushPlan, commit: str) -> Path:
-    """Name repository and commit in config.json, and in the README.md that goes with it."""
-    tag, folder = replace(plan.tag, repo=plan.repo, revision=commit), plan.folder
-    texts = {
-        CONFIG_FILE: pinned_config(folder, plan.repo, commit),
-        README_FILE: render_tag(tag, (folder / tag.file).stat().st_size),
-    }
-    write_together({folder / name: _filling(text) for name, text in texts.items()})
-    return folder / CONFIG_FILE
 
 
 def _filling(text: str) -> Callable[[Path], object]:
     return lambda file: file.write_text(text, encoding="utf-8")
 
 
-def _seen(repo: str) -> tuple[Remote | None, str]:
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return None, f"Offline, as HF_HUB_OFFLINE says: {repo} was not looked at. Unset HF_HUB_OFFLINE to publish."
-    try:
-        return publish_hub.look(publish_hub.open_api(), repo), ""
-    except publish_hub.Unreachable as error:
-        return None, str(error)
-
-
-def _check_names(repo: str, revision_tag: str | None) -> None:
+def _check_names(card: str | Path, repo: str, revision_tag: str | None) -> None:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+    if str(card).startswith(HUB_PREFIX):
+        raise ConfigurationError(f"{card} is on the Hub already. Give MODEL.TAG, or the path of a card's folder.")
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
         raise ConfigurationError(f"--repo {repo!r} is no name the Hub takes: {error}") from error
     if "/" not in repo:
         raise ConfigurationError(f"--repo {repo!r} names no owner. Write ORG/NAME, or USER/NAME.")
-    if revision_tag is None:
-        return
-    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", revision_tag) and ".." not in revision_tag
-    if not plain or revision_tag == "main" or re.fullmatch("[0-9a-f]{7,40}", revision_tag):
+    plain = re.fullmatch(r"(?!main$|[0-9a-f]{7,40}$|.*\.\.)[A-Za-z0-9][A-Za-z0-9._+-]*", revision_tag or "v1.0")
+    if revision_tag == "" or not plain:
         raise ConfigurationError(
             f"--revision-tag {revision_tag!r}: take letters, digits, dots, _ and -, such as v1.0, and no name of a "
             "branch or commit."
         )
 
 
-def _check_tag(plan: PushPlan) -> None:
-    taken = plan.remote.tags.get(plan.revision_tag or "") if plan.remote else None
-    if plan.remote and taken and (plan.to_commit or taken != plan.remote.head):
+def _check_publishable(folder: Path, tag: PretrainedTag) -> None:
+    """Load the card as a user will, and compare its text with its results."""
+    if not tag.results.get("evaluations"):
         raise PublishError(
-            f"The tag {plan.revision_tag} of {plan.repo} is commit {taken} already, and people may rely on it, so it "
+            f"{tag.name} has no measured results, so its card would promise nothing. Measure it with "
+            f"zoo evaluate {folder} --output FILE.json, then zoo card {folder} --evaluation FILE.json."
+        )
+    wanted = (tag.file, *((TOKENIZER_FILE, TOKENIZER_CONFIG) if tag.is_text else ()))
+    if missing := [name for name in wanted if not (folder / name).is_file()]:
+        raise PublishError(
+            f"{folder} lacks {', '.join(missing)}, so it is not the whole card. Publish from a source checkout, or "
+            "from the folder that `zoo adopt` wrote."
+        )
+    if pickles := [path.name for path in folder.iterdir() if path.suffix in PICKLES]:
+        raise PublishError(f"{pickles[0]} is a pickle, which runs code when it is read. Move it out of {folder}.")
+    create_model(folder, pretrained=True)
+    check_card(folder)
+
+
+def _check_place(plan: PushPlan, private: bool, tagged: str | None) -> None:
+    """Refuse a repository that is public, has the tag elsewhere, or holds another model."""
+    if private and not plan.private:
+        raise PublishError(
+            f"{plan.repo} exists and is public, so --private cannot be had by pushing. Hide it in its settings on the "
+            "Hub first, or leave out --private, or take another repository."
+        )
+    if tagged and (plan.changes or plan.deletions or tagged != plan.head):
+        raise PublishError(
+            f"The tag {plan.revision_tag} of {plan.repo} is commit {tagged} already, and people may rely on it, so it "
             "is not moved. Take another tag."
         )
-
-
-def _check_arrived(plan: PushPlan, now: Remote | None) -> None:
-    missing = [file.name for file in plan.files if now is None or now.state(file) != "same"]
-    if missing:
-        raise PublishError(
-            f"The Hub made a commit of {plan.repo} that does not hold what was uploaded: {', '.join(missing)}. Push "
-            "again; until then do not use it."
-        )
+    if CONFIG_FILE in {file.name for file in plan.files if file.state == "changed"}:
+        try:
+            held = read_tag(fetch(plan.repo, CONFIG_FILE, plan.head).parent).name
+        except (WeightsCorruptError, WeightsMismatchError):
+            held = "another kind of model"
+        if held != plan.card:
+            raise PublishError(
+                f"{plan.repo} holds {held}, which {plan.card} would replace. Take another repository; or, if that is "
+                f"what you want, delete its {CONFIG_FILE} there first."
+            )

@@ -1,129 +1,71 @@
-"""What a push would do, and what it did."""
+"""What a push would do, what it did, and which files of a card it takes."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.pretrained.publish_check import CardFile
-from zoo.pretrained.publish_hub import Remote
-from zoo.pretrained.tag import PretrainedTag
+from zoo.pretrained.readme import README_FILE, render_tag
+from zoo.pretrained.tag import CONFIG_FILE, TAG_KEY, read_json, read_tag
+
+
+@dataclass(frozen=True)
+class PushFile:
+    """One file as it is published: `source` is a path, or bytes written for the Hub; `state` new, changed or same."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    state: str
+    source: Path | bytes
 
 
 @dataclass(frozen=True)
 class PushPlan:
-    """What a push would do.
+    """What a push of a card to `repo` (ORG/NAME) would do.
 
-    Args:
-        tag: the card.
-        folder: where it lies.
-        repo: ORG/NAME.
-        endpoint: address of the Hub.
-        private: whether a repository made now is hidden.
-        message: of the commit.
-        revision_tag: what the commit will be called besides its hash; None for nothing.
-        delete_extra: whether files of the repository that are not of the card go.
-        files: what is published.
-        left_out: what lies in the folder and is not.
-        remote: the repository now; None if there is none or it could not be seen.
-        unseen: why it could not be seen; "" if it could.
+    `head` is the newest commit there, None if there is no such repository. `revision_tag` is what the commit will be
+    called besides its hash, `tag_to_make` the same unless it is called that already. `left_out` lies in the folder and
+    is not published; `extra` are files of the repository that are not of the card, `deletions` those of them that go.
     """
 
-    tag: PretrainedTag
+    card: str
     folder: Path
     repo: str
     endpoint: str
     private: bool
+    head: str | None
     message: str
     revision_tag: str | None
-    delete_extra: bool
-    files: tuple[CardFile, ...]
+    tag_to_make: str | None
+    files: tuple[PushFile, ...]
     left_out: tuple[str, ...]
-    remote: Remote | None
-    unseen: str = ""
-
-    def state(self, file: CardFile) -> str:
-        """`new`, `changed` or `same`, against what is on the Hub."""
-        return "new" if self.remote is None else self.remote.state(file)
-
-    def is_large(self, file: CardFile) -> bool:
-        """Whether the Hub keeps a file by LFS, or is expected to."""
-        known = self.remote is not None and self.state(file) == "same"
-        return file.name in self.remote.large if known and self.remote else file.large
+    extra: tuple[str, ...]
+    deletions: tuple[str, ...]
 
     @property
-    def changes(self) -> tuple[CardFile, ...]:
+    def changes(self) -> tuple[PushFile, ...]:
         """Files that are not there, or are there with other content."""
-        return tuple(file for file in self.files if self.state(file) != "same")
-
-    @property
-    def extra(self) -> tuple[str, ...]:
-        """Files of the repository that are not of the card."""
-        names = {file.name for file in self.files}
-        return tuple(sorted(set(self.remote.files) - names)) if self.remote else ()
-
-    @property
-    def deletions(self) -> tuple[str, ...]:
-        """Those of them that go."""
-        return self.extra if self.delete_extra else ()
-
-    @property
-    def to_commit(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.changes or self.deletions)
-
-    @property
-    def tag_to_make(self) -> str | None:
-        """The tag asked for, if it is not there."""
-        return None if self.remote and self.revision_tag in self.remote.tags else self.revision_tag
+        return tuple(file for file in self.files if file.state != "same")
 
     @property
     def is_done(self) -> bool:
         """Whether everything is there already, under the tag asked for."""
-        return self.remote is not None and not self.to_commit and self.tag_to_make is None
+        return not (self.changes or self.deletions or self.tag_to_make)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        rows = [
-            {
-                "name": file.name,
-                "size_bytes": file.size,
-                "sha256": file.sha256,
-                "lfs": self.is_large(file),
-                "state": self.state(file),
-            }
-            for file in self.files
-        ]
-        return {
-            "card": self.tag.name,
-            "folder": str(self.folder),
-            "repo": self.repo,
-            "endpoint": self.endpoint,
-            "exists": None if self.unseen else self.remote is not None,
-            "private": self.remote.private if self.remote else self.private,
-            "head": self.remote.head if self.remote else None,
-            "message": self.message,
-            "revision_tag": self.revision_tag,
-            "files": rows,
-            "left_out": list(self.left_out),
-            "extra": list(self.extra),
-            "delete_extra": self.delete_extra,
-            "unseen": self.unseen or None,
-        }
+        files = [{key: value for key, value in vars(file).items() if key != "source"} for file in self.files]
+        return {**vars(self), "folder": str(self.folder), "files": files, "exists": self.head is not None}
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did.
+    """What a push did: the card's commit, where to look at it, and the name by which `create_model` loads it.
 
-    Args:
-        commit: the card's commit, also if it was there before.
-        url: where to look at it.
-        load: the name to give `create_model`.
-        uploaded: files that were new or changed.
-        deleted: files that went.
-        created: whether the repository was made.
-        pinned: the config.json that now names repository and commit; None if that was not asked for.
+    `created` says whether the repository was made, `pinned` which config.json names repository and commit now.
     """
 
     commit: str
@@ -132,8 +74,38 @@ class Pushed:
     uploaded: tuple[str, ...]
     deleted: tuple[str, ...]
     created: bool
-    pinned: Path | None = None
+    pinned: str | None
 
-    def to_dict(self) -> Mapping[str, Any]:
-        """For JSON."""
-        return {**vars(self), "pinned": None if self.pinned is None else str(self.pinned)}
+
+def card_files(
+    folder: Path, repo: str, hashes: Mapping[str, str | None]
+) -> tuple[tuple[PushFile, ...], tuple[str, ...]]:
+    """Every visible file of a card's folder as it is published to `repo`, and the names of what is not published.
+
+    `hashes` are those the Hub has of the repository's files: sha256 of one in LFS, git's own of others.
+    """
+    written = {name: text.encode() for name, text in pinned_texts(folder, repo, None).items()}
+    taken, left = [], []
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            left.append(path.name + ("/" if path.is_dir() else ""))
+            continue
+        content = written.get(path.name) or path.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+        there = hashes.get(path.name)
+        state = "new" if there is None else "same" if there in (sha256, git) else "changed"
+        taken.append(PushFile(path.name, len(content), sha256, state, written.get(path.name, path)))
+    return tuple(taken), tuple(left)
+
+
+def pinned_texts(folder: Path, repo: str, commit: str | None) -> dict[str, str]:
+    """A card's config.json that names a repository and the commit it was published as, and its README.md.
+
+    What is published names no commit: a card cannot know the one it will be in. Its README.md has the Hub's name.
+    """
+    whole, place = read_json(folder / CONFIG_FILE), {"repo": repo, "revision": commit}
+    changed = {**whole, TAG_KEY: {**whole[TAG_KEY], **place}} if TAG_KEY in whole else {**whole, **place}
+    tag = replace(read_tag(folder), repo=repo, revision=commit)
+    readme = render_tag(tag, (folder / tag.file).stat().st_size, on_hub=commit is None)
+    return {CONFIG_FILE: json.dumps(changed, indent=2, ensure_ascii=False) + "\n", README_FILE: readme}

@@ -61,19 +61,23 @@ def check_card(folder: str | Path) -> None:
     """Check that a card's README.md and pictures show what its stored results say.
 
     Raises:
-        WeightsMismatchError: one of them is missing or differs; or weights or evaluations are not of the weights the
-            card pins.
+        WeightsMismatchError: one of them is missing, differs or cannot be read; or weights or evaluations are not of the
+            weights the card pins.
     """
     from huggingface_hub import ModelCard
+    from yaml import YAMLError  # type: ignore[import-untyped]
 
     place = Path(folder)
     readme, tag = place / README_FILE, read_tag(place)
     check_whose(tag, place)
     wanted = ModelCard(render_card(place))
     # Parsed, because the way YAML is laid out may change with the library that writes it.
-    found = ModelCard(readme.read_text(encoding="utf-8")) if readme.is_file() else None
-    wrong = ""
-    if found is None or found.text != wanted.text or found.data.to_dict() != wanted.data.to_dict():
+    found, wrong = None, ""
+    try:
+        found = ModelCard(readme.read_text(encoding="utf-8")) if readme.is_file() else None
+    except (ValueError, YAMLError) as error:
+        wrong = f"The metadata at the top of {readme} cannot be read: {' '.join(str(error).split()).rstrip('.')}"
+    if not wrong and (found is None or found.text != wanted.text or found.data.to_dict() != wanted.data.to_dict()):
         state = "is missing" if found is None else "differs from the stored config.json and results.json"
         wrong = f"{readme} {state}"
     for picture in pictures_of(tag).values():
