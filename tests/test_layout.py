@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("zoo", "export")
 CODE = ("zoo", "export", "demo", "tests")
-MAX_FILE_LINES = 250
+MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
 # A module imports from its own row and from the rows above it, never from one below.

@@ -61,8 +61,8 @@ def check_card(folder: str | Path) -> None:
     """Check that a card's README.md and pictures show what its stored results say.
 
     Raises:
-        WeightsMismatchError: one of them is missing, differs or cannot be read; or weights or evaluations are not of the
-            weights the card pins.
+        WeightsMismatchError: one of them is missing, differs or cannot be read; or weights or evaluations are not
+            of the weights the card pins.
     """
     from huggingface_hub import ModelCard
     from yaml import YAMLError  # type: ignore[import-untyped]
