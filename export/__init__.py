@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from export.bench.latency import measure_latency
     from export.bundle import write_bundle
     from export.inputs import InputSpec, TextInputSpec
-    from export.parity.report import ParityReport
+    from export.parity.parity_report import ParityReport
     from export.pipeline import ExportResult, export
-    from export.quantize.report import AccuracyReport
+    from export.quantize.quantization_report import AccuracyReport
     from export.runtime.binding import BoundSession
     from export.runtime.predictor import load_predictor
     from export.runtime.profile import Profile
@@ -49,11 +49,11 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it.
 _LAZY = {
-    "AccuracyReport": "export.quantize.report",
+    "AccuracyReport": "export.quantize.quantization_report",
     "BoundSession": "export.runtime.binding",
     "ExportResult": "export.pipeline",
     "InputSpec": "export.inputs",
-    "ParityReport": "export.parity.report",
+    "ParityReport": "export.parity.parity_report",
     "Profile": "export.runtime.profile",
     "TextInputSpec": "export.inputs",
     "export": "export.pipeline",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from export.bench.files import Contender
+from export.bench.timed_files import Contender
 from export.parity.shipped import shipped_images
 from export.pipeline import export
 from export.quantize.request import ANY_ACCURACY

@@ -32,7 +32,7 @@ class Deliveries:
             ConfigurationError: `serve_root` without `serve`, or no absolute path.
         """
         if self.bundle is not None or self.serve is not None:
-            from export.bundle.place import check_folder
+            from export.bundle.new_folder import check_folder
             from export.edge.folder import RECORD
 
             for folder, holding in ((self.bundle, RECORD), (self.serve, "")):

@@ -9,24 +9,24 @@ from export import steps
 from export.errors import LoweringError, ParityError
 from export.inputs import InputSpec
 from export.job import Job
-from export.parity.compare import compare
+from export.parity.compare_outputs import compare
+from export.parity.parity_check import LIMIT as PARITY_LIMIT
+from export.parity.parity_check import check_parity
 from export.parity.probes import load_samples
-from export.parity.run import LIMIT as PARITY_LIMIT
-from export.parity.run import check_parity
 from export.parity.shipped import default_images
 from export.parity.tolerances import SMALLEST_SCALE
 from export.passes.fold_batch_norm import FoldBatchNorm
 from export.quantize.accuracy import Reference, Search
+from export.quantize.calibration_data import CalibrationImages, calibration_images, evaluation_images
 from export.quantize.exactness import check_exactness
-from export.quantize.images import Images, calibration_images, evaluation_images
 from export.quantize.insert import insert
 from export.quantize.measured import Measured
 from export.quantize.proof import EXACT
+from export.quantize.quantization_report import AccuracyReport, Attempt
+from export.quantize.quantized_sites import find_sites
 from export.quantize.ranges import calibrate as take_ranges
-from export.quantize.report import AccuracyReport, Attempt
 from export.quantize.running import logits_of, open_plain
 from export.quantize.sensitivity import rank as rank_sites
-from export.quantize.sites import find_sites
 from export.quantize.work import Quantisable
 from export.runtime.session import open_session
 
@@ -140,7 +140,7 @@ def _measure(job: Job, file: bytes) -> Measured:
 
 
 def _report(
-    job: Job, file: bytes, images: Images, reference: Reference, budget: float, attempts: tuple[Attempt, ...]
+    job: Job, file: bytes, images: CalibrationImages, reference: Reference, budget: float, attempts: tuple[Attempt, ...]
 ) -> AccuracyReport:
     given, work = job.int8.need_given(), job.int8
     return AccuracyReport(

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx_ir as ir
 
 from export.errors import ExportError
-from export.parity.report import ParityReport
-from export.parity.run import Samples
+from export.parity.parity_check import Samples
+from export.parity.parity_report import ParityReport
 from export.quantize.work import Int8Work
 from export.source import Source
 from export.targets import ExportTarget

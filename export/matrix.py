@@ -9,13 +9,13 @@ from torch import nn
 
 import zoo
 from export.errors import ParityError
+from export.export_plan import make_plan
 from export.inputs import InputSpec
 from export.job import Job
+from export.parity.parity_check import Samples
+from export.parity.parity_report import ParityReport
 from export.parity.probes import EXTREME
-from export.parity.report import ParityReport
-from export.parity.run import Samples
 from export.parity.shipped import shipped_images
-from export.plan import make_plan
 from export.quantize.request import ANY_ACCURACY, Int8Request
 from export.quantize.work import Int8Work
 from export.random_weights import seeded, stir
@@ -25,7 +25,7 @@ from export.targets import ExportTarget, get_precision, get_target, list_targets
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, ZooError
 from zoo.models import list_models
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained import list_pretrained
 
 PASSED, SIMULATED, FAILED, NOT_MADE = "passed", "simulated", "failed", "not made"

@@ -9,12 +9,12 @@ from typing import Any
 from torch import nn
 
 from export.cost import Cost, elementwise_cost
+from export.export_plan import ExportPlan, Step, make_plan
 from export.inputs import ModelInput
 from export.job import Job
-from export.parity.report import ParityReport, report_path
-from export.parity.run import Samples
-from export.plan import Plan, Step, make_plan
-from export.quantize.report import AccuracyReport, accuracy_path
+from export.parity.parity_check import Samples
+from export.parity.parity_report import ParityReport, report_path
+from export.quantize.quantization_report import AccuracyReport, accuracy_path
 from export.quantize.request import Int8Request
 from export.quantize.work import Int8Work
 from export.shared import Shared
@@ -81,7 +81,7 @@ def export(
     pretrained: bool = True,
     img_size: int | None = None,
     threads: int | None = None,
-    on_plan: Callable[[Plan], None] = lambda _: None,
+    on_plan: Callable[[ExportPlan], None] = lambda _: None,
     on_step: Callable[[Step], None] = lambda _: None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ExportResult:

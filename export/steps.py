@@ -15,11 +15,11 @@ from export.errors import ExportError, ParityError
 from export.job import Job
 from export.lower.to_onnx import lower
 from export.metadata import FileMetadata
-from export.native.identity import operators_record
-from export.operators import DOMAIN
-from export.parity.report import ParityReport, report_path
-from export.parity.run import check_parity
-from export.passes.check import CheckGraph
+from export.native.library_identity import operators_record
+from export.nodes import DOMAIN
+from export.parity.parity_check import check_parity
+from export.parity.parity_report import ParityReport, report_path
+from export.passes.check_graph import CheckGraph
 from export.passes.flatten_chains import FlattenChains
 from export.passes.fold_output_scale import FoldOutputScale
 from export.passes.fold_pair_scale import FoldPairScale
@@ -31,7 +31,7 @@ from export.passes.stamp_metadata import StampMetadata
 from export.passes.write_out import WriteOut
 from export.passes.write_out_fles import WriteOutFles
 from export.quantize.proof import prove_integers
-from export.quantize.report import accuracy_path
+from export.quantize.quantization_report import accuracy_path
 from export.runtime.engine import engine_here
 from zoo._files import write_together
 

@@ -15,8 +15,8 @@ from export.errors import ModelMismatchError
 from export.inputs import InputSpec, ModelInput
 from export.metadata import FileMetadata
 from export.parity.collect import describe_samples
-from export.parity.report import ParityReport
-from export.parity.run import Samples, check_parity
+from export.parity.parity_check import Samples, check_parity
+from export.parity.parity_report import ParityReport
 from export.quantize.measured import Measured
 from export.quantize.proof import prove_integers
 from export.runtime.engine import open_here

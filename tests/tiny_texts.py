@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from zoo.data.tokenize import TextPreprocess
-from zoo.models.text import TextSpec
+from zoo.models.text_models import TextSpec
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "a", "film", "is", "was", "good", "bad", "very", "not", "dull", "fun", "##ny", "##s", ".", ",")
@@ -79,7 +79,7 @@ def write_sst2(folder: Path, count: int = len(TEXTS)) -> Path:
 
 def make_model(num_classes: int = 2, act: str = "fles", **options) -> torch.nn.Module:
     """The tiny model with weights that are not those of a fresh one; needs `NAME` in the registry."""
-    from zoo.models.text import build_text_model
+    from zoo.models.text_models import build_text_model
 
     torch.manual_seed(0)
     model = build_text_model(NAME, num_classes=num_classes, act=act, **options)

@@ -11,7 +11,7 @@ from torch import nn
 
 from export.errors import ModelMismatchError, OnnxFileError, ParityError
 from export.inputs import Feeds, InputSpec, ModelInput, TextInputSpec
-from export.parity.report import ParityReport, report_path
+from export.parity.parity_report import ParityReport, report_path
 from export.runtime.engine import engine_in_file
 from export.runtime.predictor import OnnxPredictor, open_predictor
 from export.runtime.session import open_session

@@ -10,13 +10,13 @@ import onnx
 from export.digest import check_unchanged
 from export.errors import OnnxFileError
 from export.metadata import FileMetadata
-from export.parity.report import ParityReport, report_path
+from export.parity.parity_report import ParityReport, report_path
 
 _KINDS = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.INT64: "int64"}
 
 
 @dataclass(frozen=True)
-class Port:
+class ExportedPort:
     """An input or an output: its name, its element type as numpy calls it, its size without the batch axis.
 
     A free axis, such as the number of tokens, has the size -1.
@@ -43,8 +43,8 @@ class ExportedFile:
     path: Path
     content: bytes = field(repr=False)
     metadata: FileMetadata
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[ExportedPort, ...]
+    outputs: tuple[ExportedPort, ...]
     parity: ParityReport = field(repr=False)
 
     @property
@@ -89,13 +89,13 @@ class ExportedFile:
         return found
 
 
-def _ports(values: Any) -> tuple[Port, ...]:
+def _ports(values: Any) -> tuple[ExportedPort, ...]:
     return tuple(_port(value) for value in values)
 
 
-def _port(value: Any) -> Port:
+def _port(value: Any) -> ExportedPort:
     tensor = value.type.tensor_type
     dims = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim)
     if tensor.elem_type not in _KINDS or len(dims) < 2:
         raise OnnxFileError(f"{value.name} is no input or output of an exported classifier. Export the model again.")
-    return Port(value.name, _KINDS[tensor.elem_type], dims[1:])
+    return ExportedPort(value.name, _KINDS[tensor.elem_type], dims[1:])

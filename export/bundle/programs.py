@@ -21,7 +21,7 @@ def write_programs(folder: Path, engine: dict[str, Any]) -> None:
 
     Args:
         folder: where the model lies.
-        engine: from `export.bundle.engines.engine_record`.
+        engine: from `export.bundle.bundle_engines.engine_record`.
     """
     write_edge(folder)
     (folder / "run.py").write_text(standalone(_HERE / "run.py"), "utf-8")

@@ -11,7 +11,7 @@ from export.targets import list_targets
 from zoo.commands._names import tags
 
 if TYPE_CHECKING:
-    from export.bench.files import BenchResult
+    from export.bench.timed_files import BenchResult
 
 Model = Annotated[
     str,
@@ -52,7 +52,7 @@ def bench_command(
     """
     import tempfile
 
-    from export.bench.files import bench_files
+    from export.bench.timed_files import bench_files
     from export.contenders import export_contenders, timed_targets
     from zoo._files import check_writable, write_json
     from zoo.commands._output import console_err, print_json
@@ -76,7 +76,7 @@ def bench_command(
     if output is not None:
         write_json(output, result.to_dict())
     if plot is not None:
-        from export.bench.plot import plot_bench
+        from export.bench.latency_plot import plot_bench
 
         plot_bench(result, plot, f"{model}: one at a time, ratio to the twin of the same target")
 

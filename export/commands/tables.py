@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from export.parity.report import ParityReport
+    from export.parity.parity_report import ParityReport
     from export.pipeline import ExportResult
 
 

@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from export.inputs._spec import Feeds, ModelInput
 from export.inputs.image import InputSpec
-from export.inputs.text import TextInputSpec, TextLogits, is_text
+from export.inputs.input_spec import Feeds, ModelInput
+from export.inputs.text_input import TextInputSpec, TextLogits, is_text
 from zoo.errors import ConfigurationError
 
 __all__ = ["Feeds", "InputSpec", "ModelInput", "TextInputSpec", "TextLogits", "input_of"]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from export.inputs._spec import Feeds
+from export.inputs.input_spec import Feeds
 from zoo.data.labels import labels_of
 from zoo.data.preprocess import Preprocess, config_of, resized
 from zoo.errors import ConfigurationError

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from export.inputs import Feeds, TextInputSpec
-from export.inputs.text import IDS, TYPES
-from export.parity.compare import allowance, compare
+from export.inputs.text_input import IDS, TYPES
+from export.parity.compare_outputs import allowance, compare
 from export.parity.given import Ran
+from export.parity.implementations import Sides
 from export.parity.probes import spaced
-from export.parity.sides import Sides
 from export.parity.text_probes import pad_id
 from export.parity.text_samples import join
 from export.parity.tolerances import Tolerance

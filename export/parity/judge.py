@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from export.parity.compare import Comparison, allowance, compare, failures, largest_logits
+from export.parity.compare_outputs import OutputComparison, allowance, compare, failures, largest_logits
 from export.parity.given import Ran
+from export.parity.implementations import Sides, largest_inside
+from export.parity.parity_report import ProbeResult
 from export.parity.probes import EXTREME, TEXTS, Probe
-from export.parity.report import ProbeResult
-from export.parity.sides import Sides, largest_inside
 from export.parity.tolerances import Tolerance
 from export.runtime.means import MAX_GAP
 
@@ -43,7 +43,7 @@ class Answers:
         """Which samples count."""
         return list(range(len(self.reference.logits)) if self.probe.rows is None else self.probe.rows)
 
-    def compared(self, floor: float) -> Comparison:
+    def compared(self, floor: float) -> OutputComparison:
         """The figures."""
         rows = self.rows
         exact = None if self.exact is None else self.exact[rows]

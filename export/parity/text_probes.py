@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from export.inputs import Feeds, TextInputSpec
-from export.inputs.text import IDS, MASK, TYPES
+from export.inputs.text_input import IDS, MASK, TYPES
 from export.parity.probes import BATCHES, EXTREME, TEXTS, Probe, batch_sizes
 from export.parity.sentences import UNKNOWN
 from export.parity.text_samples import encode, join

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from export.inputs import Feeds, TextInputSpec
-from export.inputs.text import IDS, MASK, TYPES
+from export.inputs.text_input import IDS, MASK, TYPES
 from export.parity.probes import spaced
 from export.parity.sentences import shipped_texts
 from zoo.data.glue import GlueSplit

@@ -4,7 +4,7 @@ import math
 
 import onnx_ir as ir
 
-from export.operators import is_operator, make_node, values_of
+from export.nodes import is_operator, make_node, values_of
 from export.passes._rewrite import replace
 from export.passes._weights import kernels_behind, multiply
 from zoo.activations.algebra import Pair, fold_output_scale

@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from export.operators import DOMAIN, is_operator
+from export.nodes import DOMAIN, is_operator
 
 _LEAST = 2.0**-126
 
@@ -28,7 +28,7 @@ class WriteOutFles(ir.passes.InPlacePass):
         axes: dict[tuple[int, ...], ir.Value] = {}
         numbers: dict[float, ir.Value] = {}
         for node in found:
-            site = _Site(model.graph, node)
+            site = _FlesSite(model.graph, node)
             result = site.mean(axes, numbers) if node.op_type == "PositiveMean" else site.gate()
             ir.convenience.replace_nodes_and_values(model.graph, node, [node], site.nodes, node.outputs, [result])
         if not any(is_operator(node) for node in model.graph):
@@ -36,7 +36,7 @@ class WriteOutFles(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=bool(found))
 
 
-class _Site:
+class _FlesSite:
     """One node on its way out."""
 
     def __init__(self, graph: ir.Graph, node: ir.Node) -> None:

@@ -8,8 +8,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.errors import BudgetError
-from export.quantize.images import Images
-from export.quantize.report import Attempt
+from export.quantize.calibration_data import CalibrationImages
+from export.quantize.quantization_report import Attempt
 from export.quantize.running import BATCH, open_plain
 from export.quantize.sensitivity import Sensitivity
 from export.runtime.session import Session, open_session, run_session
@@ -35,7 +35,7 @@ class Reference:
     measure: str
 
     @classmethod
-    def of(cls, model: ir.Model, images: Images, threads: int | None, on_progress: Progress) -> "Reference":
+    def of(cls, model: ir.Model, images: CalibrationImages, threads: int | None, on_progress: Progress) -> "Reference":
         """Run the float32 graph on all images."""
         found, numbers = first_classes(open_plain(model, threads), images, on_progress)
         wanted = numbers if images.labelled else found
@@ -43,7 +43,7 @@ class Reference:
 
 
 def first_classes(
-    session: Session, images: Images, on_progress: Progress
+    session: Session, images: CalibrationImages, on_progress: Progress
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The first class of each image, and its own class number; a logit that is not a number gives the class -2."""
     name, classes, numbers = session.get_inputs()[0].name, [], []
@@ -72,7 +72,7 @@ class Search:
     """
 
     make: Callable[[Sequence[str]], bytes]
-    images: Images
+    images: CalibrationImages
     reference: Reference
     budget: float
     sensitivity: tuple[Sensitivity, ...]

@@ -13,7 +13,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import add_infer_metadata
 
 from export.passes.to_tables import TABLE_OPERATORS, ToTables
-from export.quantize.sites import Site
+from export.quantize.quantized_sites import QuantizedSite
 
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value of each tensor by its name."""
@@ -26,7 +26,7 @@ _OPTIONS = {
 }
 
 
-def insert(model: ir.Model, sites: Iterable[Site], ranges: Ranges) -> ir.Model:
+def insert(model: ir.Model, sites: Iterable[QuantizedSite], ranges: Ranges) -> ir.Model:
     """Quantise the nodes of some sites; all others compute in float32.
 
     Activations: uint8, q = round(x / s) + z, one s and z per tensor. Weights: int8 symmetric, one scale per output

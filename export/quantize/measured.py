@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import OnnxFileError
-from export.parity.compare import Comparison
+from export.parity.compare_outputs import OutputComparison
+from export.parity.parity_report import ParityReport, ProbeResult
 from export.parity.probes import EXTREME
-from export.parity.report import ParityReport, ProbeResult
 from export.parity.tolerances import SMALLEST_SCALE
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -52,7 +52,7 @@ class Agreement:
     top1_changed: int
 
     @classmethod
-    def of(cls, found: Iterable[Comparison]) -> "Agreement":
+    def of(cls, found: Iterable[OutputComparison]) -> "Agreement":
         """From the figures of several batches."""
         every = list(found)
         worst, changed = max(one.max_rel for one in every), sum(one.top1_changed for one in every)
@@ -79,7 +79,7 @@ class Measured:
     noise: float
 
     @classmethod
-    def of(cls, own: ParityReport, others: Iterable[Comparison], logits: Logits, defined: Logits) -> "Measured":
+    def of(cls, own: ParityReport, others: Iterable[OutputComparison], logits: Logits, defined: Logits) -> "Measured":
         """From what was compared.
 
         Args:

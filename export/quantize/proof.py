@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from export.inputs import InputSpec
+from export.parity.parity_check import Samples, check_parity
+from export.parity.parity_report import ParityReport
 from export.parity.probes import EXTREME
-from export.parity.report import ParityReport
-from export.parity.run import Samples, check_parity
 from export.parity.shipped import default_images
 from export.quantize.exactness import check_exactness
 from export.quantize.measured import Measured, held_against

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from export.errors import CalibrationError
 from export.quantize.insert import Ranges, insert
+from export.quantize.quantized_sites import QuantizedSite
 from export.quantize.running import BATCH, logits_of, open_plain, signal_to_noise_db
-from export.quantize.sites import Site
 from export.runtime.session import run_session
 from zoo.data.preprocess import Preprocess
 
@@ -42,7 +42,12 @@ class Calibration:
 
 
 def calibrate(
-    model: ir.Model, sites: Iterable[Site], images: Tensor, held_out: Tensor, given: Preprocess, threads: int | None
+    model: ir.Model,
+    sites: Iterable[QuantizedSite],
+    images: Tensor,
+    held_out: Tensor,
+    given: Preprocess,
+    threads: int | None,
 ) -> Calibration:
     """Take ranges by each percentile, and keep those with which the logits come closest to float32.
 
@@ -96,7 +101,7 @@ def measure(
     return {p: {name: merge.get(p, _mean)(seen[p, name]) for name in names} for p in PERCENTILES}
 
 
-def _tensors(model: ir.Model, sites: tuple[Site, ...]) -> list[str]:
+def _tensors(model: ir.Model, sites: tuple[QuantizedSite, ...]) -> list[str]:
     """Every activation that the nodes of the sites read or make, but the graph's input."""
     inside = {name for site in sites for name in site.nodes}
     touched = (v for n in model.graph if n.name in inside for v in (*n.inputs, *n.outputs) if v is not None)

@@ -16,7 +16,7 @@ class Int8Request:
     """Images and budget of an export in 8-bit integers.
 
     Args:
-        calibration: real images to take ranges from; see `export.quantize.images.calibration_images`.
+        calibration: real images to take ranges from; see `export.quantize.calibration_data.calibration_images`.
         evaluation: images to measure accuracy on; see `evaluation_images`. None measures agreement with float32 on the
             calibration images.
         budget: points of accuracy the file may lose.

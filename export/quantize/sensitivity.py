@@ -7,8 +7,8 @@ import onnx_ir as ir
 from torch import Tensor
 
 from export.quantize.insert import Ranges, insert
+from export.quantize.quantized_sites import QuantizedSite
 from export.quantize.running import logits_of, open_plain, signal_to_noise_db
-from export.quantize.sites import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Sensitivity:
 
 def rank(
     model: ir.Model,
-    sites: Iterable[Site],
+    sites: Iterable[QuantizedSite],
     ranges: Ranges,
     images: Tensor,
     threads: int | None,

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from export.errors import ExportError
-from export.quantize.images import Images
+from export.quantize.calibration_data import CalibrationImages
 from export.quantize.measured import Measured
+from export.quantize.quantization_report import AccuracyReport
+from export.quantize.quantized_sites import QuantizedSite
 from export.quantize.ranges import Calibration
-from export.quantize.report import AccuracyReport
 from export.quantize.request import Int8Request
 from export.quantize.sensitivity import Sensitivity
-from export.quantize.sites import Site
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Quantisable:
     """
 
     graph: ir.Model
-    sites: tuple[Site, ...]
+    sites: tuple[QuantizedSite, ...]
     calibration: Calibration
 
 
@@ -52,7 +52,7 @@ class Int8Work:
     images: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
     held_out: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
     described: str = ""
-    evaluation: Images | None = None
+    evaluation: CalibrationImages | None = None
     float32: str = ""
     given: Quantisable | None = field(default=None, repr=False)
     sensitivity: tuple[Sensitivity, ...] = ()
@@ -69,7 +69,7 @@ class Int8Work:
             raise ExportError("The plan quantises a graph before anything was calibrated.")
         return self.given
 
-    def need_evaluation(self) -> Images:
+    def need_evaluation(self) -> CalibrationImages:
         """The images to measure accuracy on.
 
         Raises:

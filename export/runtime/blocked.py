@@ -2,7 +2,7 @@
 
 At full optimisation ONNX Runtime keeps convolutions in a layout of its own and converts to and from it around every
 operator it does not know. So stand-ins that it knows take our operators' places, it optimises and saves the graph, and
-ours are put back: see `export.runtime.stand_ins`. SALU and its gates are pointwise and 0 at 0, so neither the layout
+ours are put back: see `export.runtime.placeholders`. SALU and its gates are pointwise and 0 at 0, so neither the layout
 nor channels of padding matter to them; FleS's operators are told the size of a block. The result fits this processor
 and this release of ONNX Runtime only.
 """
@@ -14,9 +14,9 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 
-from export.operators import DOMAIN, VERSION, is_operator
+from export.nodes import DOMAIN, VERSION, is_operator
 from export.runtime.optimised import optimised
-from export.runtime.stand_ins import NCHWC, sites_of
+from export.runtime.placeholders import NCHWC, sites_of
 
 
 def arrange(file: bytes) -> bytes | None:

@@ -13,8 +13,8 @@ from export._versions import runtime_distributions
 from export.digest import check_unchanged
 from export.errors import ProviderError
 from export.metadata import PREFIX
-from export.runtime import openvino
-from export.runtime.machine import program
+from export.runtime import openvino_session
+from export.runtime.arranged_file import program
 from export.runtime.means import shown
 from export.runtime.providers import CPU, CUDA, TENSORRT
 from export.runtime.session import Session, open_session
@@ -44,7 +44,7 @@ class Engine:
     def name(self) -> str:
         """The runtime and its version."""
         if not self.providers:
-            return f"OpenVINO {openvino.version()}"
+            return f"OpenVINO {openvino_session.version()}"
         return f"ONNX Runtime {onnxruntime.__version__}"
 
     def open(
@@ -63,7 +63,7 @@ class Engine:
             OnnxFileError: the file does not load, or was changed since it was exported.
         """
         if not self.providers:
-            return openvino.OpenVinoSession(model, precision=self.precision, threads=threads)
+            return openvino_session.OpenVinoSession(model, precision=self.precision, threads=threads)
         if self.not_run and self.precision in ROUNDED:
             from export.passes.simulate import simulated  # with onnx_ir, for checks only
 
@@ -111,11 +111,11 @@ def engine_here(target: ExportTarget, precision: str) -> Engine:
         ProviderError: nothing here can stand in for it: OpenVINO decides itself which values it keeps in bfloat16. Or
             two builds of ONNX Runtime are installed in each other's place.
     """
-    if target.runtime == "openvino" and not openvino.installed():
+    if target.runtime == "openvino" and not openvino_session.installed():
         if precision != "float32":
             raise ProviderError(
-                f"OpenVINO is not installed, and nothing else computes its {precision}. Run: {openvino.INSTALL}, or "
-                "export in float32."
+                f"OpenVINO is not installed, and nothing else computes its {precision}. "
+                f"Run: {openvino_session.INSTALL}, or export in float32."
             )
         reason = "not run in OpenVINO: not installed"
     elif target.elsewhere:

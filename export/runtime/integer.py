@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from export.errors import BlockedLayoutError
-from export.operators import DOMAIN, VERSION, is_operator
+from export.nodes import DOMAIN, VERSION, is_operator
 from export.passes.to_tables import TABLE_OPERATORS
 from export.runtime.optimised import optimised
 

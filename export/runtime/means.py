@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from export.digest import load_to_change
-from export.native.operators import DOMAIN
+from export.native.operator_table import DOMAIN
 
 NEXT_TO_ZERO = 1e-5
 """Share of the root mean square of a sample's x, a hundred times what float32 rounds off: such x may be positive."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from export.bundle.exported import ExportedFile, Port
+from export.bundle.exported import ExportedFile, ExportedPort
 from export.errors import ExportError
 from export.metadata import PREFIX
 from export.runtime.providers import CUDA, TENSORRT
@@ -69,7 +69,7 @@ def kept(config: dict[str, Any]) -> dict[str, Any]:
     return {name: config.get(name) for name in names} | own
 
 
-def _port(port: Port) -> dict[str, Any]:
+def _port(port: ExportedPort) -> dict[str, Any]:
     # The schema's int64 are text in JSON, and so they come back.
     return {"name": port.name, "data_type": _TYPES[port.kind], "dims": [str(size) for size in port.dims]}
 

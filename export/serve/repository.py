@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from export.bundle.exported import ExportedFile
-from export.bundle.place import check_folder, refused, whole_folder
-from export.parity.report import report_path
-from export.serve.company import check_company
+from export.bundle.new_folder import check_folder, refused, whole_folder
+from export.parity.parity_report import report_path
+from export.serve.batch_independence import check_company
 from export.serve.config import LABELS, MODEL, kept, model_config
 from export.serve.content import library_name, write_client, write_shared
 from export.serve.schema import from_text, need_schema, to_text

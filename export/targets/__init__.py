@@ -3,7 +3,7 @@
 import sys
 
 from export.errors import TargetError
-from export.targets._spec import ExportTarget
+from export.targets._export_target import ExportTarget
 from zoo._registry import Registry, import_submodules
 from zoo.errors import UnknownNameError
 

@@ -13,7 +13,7 @@ from export.errors import WebPageError
 from export.metadata import FileMetadata
 from export.parity.tolerances import SMALLEST_SCALE
 from export.runtime.predictor import OnnxPredictor
-from export.web.tolerances import MAX_REL
+from export.web.web_tolerances import MAX_REL
 from zoo.errors import ZooError
 from zoo.pretrained.locate import resolve
 from zoo.pretrained.tag import PretrainedTag

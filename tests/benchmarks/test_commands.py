@@ -5,10 +5,10 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from zoo.benchmarks import train
+from zoo.benchmarks import training_speed
 from zoo.benchmarks.kernel_case import Layout, Pass
 from zoo.benchmarks.kernels import DTYPES, OPERATORS
-from zoo.benchmarks.memory import StepMemory
+from zoo.benchmarks.training_memory import StepMemory
 from zoo.cli import build_app
 from zoo.commands import _bench_kernels, _bench_train
 from zoo.commands._bench_group import bench_group
@@ -48,7 +48,9 @@ def test_kernels_as_json_and_into_a_file(chosen, tmp_path):
 
 
 def test_train_prints_a_table_and_memory_where_asked(monkeypatch, tmp_path):
-    monkeypatch.setattr(train, "step_memory", lambda subject: StepMemory(saved_bytes=12_345_678, peak_bytes=9 * 10**8))
+    monkeypatch.setattr(
+        training_speed, "step_memory", lambda subject: StepMemory(saved_bytes=12_345_678, peak_bytes=9 * 10**8)
+    )
     done = bench(*TRAIN, "--memory", "--mark-gpu", "--output", tmp_path / "t.json")
     assert done.exit_code == 0, done.output
     for words in ("batchnorm + relu", "eager, unfused", "4 x 8 px", "12.3", "900.0", "float32, channels last"):
@@ -78,7 +80,7 @@ def test_the_choices_named_in_the_help_are_those_of_the_library():
     assert sorted(_bench_kernels.NAMES) == sorted(OPERATORS)
     assert (DTYPES, get_args(Precision)) == (_bench_kernels.DTYPES, _bench_train.PRECISIONS)
     assert (get_args(Pass), get_args(Layout)) == (_bench_kernels.STEPS, _bench_kernels.LAYOUTS)
-    assert (train.MODELS, get_args(train.Mode)) == (_bench_train.USUAL, _bench_train.MODES)
+    assert (training_speed.MODELS, get_args(training_speed.Mode)) == (_bench_train.USUAL, _bench_train.MODES)
 
 
 @pytest.fixture

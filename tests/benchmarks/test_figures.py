@@ -1,6 +1,6 @@
 import pytest
 
-from zoo.benchmarks.figures import Ratio, Times
+from zoo.benchmarks.time_statistics import Ratio, Times
 
 
 def test_median_and_quartiles_in_milliseconds():

@@ -8,9 +8,9 @@ from fresh_memory import fresh_memory
 from torch import nn
 
 from zoo.activations import SALU, SWALU, kernel, salu_swalu
-from zoo.benchmarks import memory
-from zoo.benchmarks.memory import StepMemory, Subject, _peak_of, saved_bytes, step_memory
-from zoo.benchmarks.step import Setting
+from zoo.benchmarks import training_memory
+from zoo.benchmarks.step import StepSetting
+from zoo.benchmarks.training_memory import MeasuredModel, StepMemory, _peak_of, saved_bytes, step_memory
 from zoo.errors import BenchmarkError
 
 X = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
@@ -73,10 +73,10 @@ def test_the_peak_is_what_is_needed_for_a_while():
     assert _peak_of(lambda: None, cpu) < 16 * MIB, "the peak before does not count"
 
 
-SUBJECT = Subject(
+SUBJECT = MeasuredModel(
     model="salunet_c18_cifar",
     changes={},
-    setting=Setting(batch_size=4, size=8),
+    setting=StepSetting(batch_size=4, size=8),
     device="cpu",
     which="plain",
     compiled=False,
@@ -96,7 +96,7 @@ def test_a_step_in_a_process_of_its_own():
 
 def test_a_process_that_fails_says_why(monkeypatch):
     failed = subprocess.CompletedProcess([], 1, "", "Traceback ...\nMemoryError: no room\n")
-    monkeypatch.setattr(memory, "run_fresh", lambda *arguments, environment: failed)
+    monkeypatch.setattr(training_memory, "run_fresh", lambda *arguments, environment: failed)
     message = r"salunet_c18_cifar \(batchnorm, relu\) failed: MemoryError: no room. .*smaller --batch-size"
     with pytest.raises(BenchmarkError, match=message):
         step_memory(replace(SUBJECT, changes={"norm": "batchnorm", "act": "relu"}))

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from zoo.activations import kernel, salu, salu_add_salu_swalu, salu_add_swalu, salu_swalu, swalu
-from zoo.benchmarks.operators import OPERATORS, Learned, NormRelu, Traffic
+from zoo.benchmarks.operator_traffic import OPERATORS, Learned, NormRelu, Traffic
 
 # By hand, in tensors of x's size: operator forward and backward, rival forward and backward.
 MOVED = {

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from zoo.benchmarks import train
-from zoo.benchmarks.memory import StepMemory
-from zoo.benchmarks.step import Learner, Setting
-from zoo.benchmarks.train import MODELS, _setting, bench_train
+from zoo.benchmarks import training_speed
+from zoo.benchmarks.step import Learner, StepSetting
+from zoo.benchmarks.training_memory import StepMemory
+from zoo.benchmarks.training_speed import MODELS, _setting, bench_train
 from zoo.errors import ConfigurationError, DivergedError, UnknownNameError
 
 NAME = "salunet_c18_cifar"
@@ -34,7 +34,7 @@ def built(monkeypatch):
         def second(self):
             return self if not self.bounded else None
 
-    monkeypatch.setattr(train, "Learner", Noted)
+    monkeypatch.setattr(training_speed, "Learner", Noted)
     monkeypatch.setattr(torch, "compile", lambda module, **options: lambda x: module(x))
     return learners, steps
 
@@ -52,7 +52,7 @@ def seconds(monkeypatch):
 
         return run
 
-    monkeypatch.setattr(train, "synchronised", stopwatch)
+    monkeypatch.setattr(training_speed, "synchronised", stopwatch)
 
 
 def test_the_sides_take_turns_and_are_divided_by_their_twin(built, seconds):
@@ -74,7 +74,7 @@ def test_the_sides_take_turns_and_are_divided_by_their_twin(built, seconds):
     assert [row.times.median_ms for row in result.rows] == [1000, 3000, 4000]
     assert [row.twin_times.median_ms for row in result.rows] == [2000, 2000, 5000]
     assert {row.twin for row in result.rows} == {"batchnorm + relu"}
-    assert result.rows[0].setting == Setting(batch_size=4, size=8, precision="float32", channels_last=True)
+    assert result.rows[0].setting == StepSetting(batch_size=4, size=8, precision="float32", channels_last=True)
 
 
 @pytest.mark.parametrize(("mode", "modes"), [("eager", ["eager", "plain"]), ("compiled", ["compiled"])])
@@ -91,7 +91,7 @@ def test_memory_is_asked_for_each_way_once(built, monkeypatch):
         asked.append(subject)
         return StepMemory(saved_bytes=len(asked), peak_bytes=10 * len(asked))
 
-    monkeypatch.setattr(train, "step_memory", memory)
+    monkeypatch.setattr(training_speed, "step_memory", memory)
     result = bench_train([NAME], mode="eager", memory=True, **TINY)
     assert [(subject.which, subject.changes, subject.compiled) for subject in asked] == [
         ("auto", {}, False),
@@ -113,7 +113,7 @@ def test_real_steps_and_json():
 
 
 def learner(**changes):
-    return Learner(NAME, {}, Setting(batch_size=4, size=8, **changes), CPU)
+    return Learner(NAME, {}, StepSetting(batch_size=4, size=8, **changes), CPU)
 
 
 def test_a_step_is_one_of_sgd_with_momentum():
@@ -170,7 +170,7 @@ def test_autocast_is_on_where_it_is_asked_for():
 
 
 def test_attention_is_plain_on_a_cpu():
-    own = Learner("salunet_t_cifar", {}, Setting(batch_size=2, size=32), CPU)
+    own = Learner("salunet_t_cifar", {}, StepSetting(batch_size=2, size=32), CPU)
     attention = [module for module in own.network.modules() if hasattr(module, "fused_attn")]
     assert attention
     assert not any(module.fused_attn for module in attention)

@@ -9,7 +9,7 @@ from torch import nn
 
 import zoo
 from zoo.activations import SALU, Derf, DyT
-from zoo.conversion.kinds import norm_channels, norm_kind
+from zoo.conversion.replaceable import norm_channels, norm_kind
 from zoo.errors import ConfigurationError
 
 KINDS = {

@@ -14,7 +14,7 @@ import zoo
 from conversion.nets import mlp
 from zoo.activations import FleS
 from zoo.activations.gates import list_gates
-from zoo.conversion.kinds import activation_kind
+from zoo.conversion.replaceable import activation_kind
 from zoo.conversion.target import Target
 
 SILU = {

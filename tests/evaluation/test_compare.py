@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from zoo.cli import build_app
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsNotFoundError
-from zoo.evaluation.compare import compare_runs
+from zoo.evaluation.run_comparison import compare_runs
 
 TEXT = {
     "recipe": {

@@ -195,7 +195,9 @@ def test_bad_arguments(folder, options, error, message):
 
 
 def test_a_mistyped_model_is_told_before_the_dataset_is_looked_for(monkeypatch):
-    monkeypatch.setattr("zoo.evaluation.run.load_vision", lambda *args: pytest.fail("the dataset was opened"))
+    monkeypatch.setattr(
+        "zoo.evaluation.evaluate_images.load_vision", lambda *args: pytest.fail("the dataset was opened")
+    )
     with pytest.raises(UnknownNameError, match=r"'salunet_c81_cifar'.*salunet_c18_cifar"):
         evaluate("salunet_c81_cifar.cifar10", "cifar10", device="cpu")
 

@@ -15,7 +15,7 @@ from zoo._devices import Processes
 from zoo.commands import evaluate as command
 from zoo.errors import OutputError, UnknownNameError
 from zoo.evaluation import EvalResult, TextResult
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_disk_that_fills_meanwhile_does_not_lose_the_result(run, tmp_path, mon
 
 @pytest.mark.parametrize(("world", "prints"), [("2", False), ("1", True), (None, True)])
 def test_only_the_first_of_several_processes_prints(run, tmp_path, monkeypatch, world, prints):
-    monkeypatch.setattr("zoo.evaluation.run.join_processes", lambda device: Processes())
+    monkeypatch.setattr("zoo.evaluation.evaluate_images.join_processes", lambda device: Processes())
     monkeypatch.setenv("RANK", "1")
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     if world is not None:

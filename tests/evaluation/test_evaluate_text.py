@@ -11,7 +11,7 @@ import zoo.evaluation.runtime as runtime_module
 from zoo.data.glue import GLUE, load_glue
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError, UnknownNameError, WeightsMismatchError
 from zoo.evaluation import TextResult, evaluate, evaluate_text
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained import PretrainedTag, write_card
 
 COUNT = 45
@@ -205,7 +205,7 @@ def test_bad_arguments(folder, model, options, error, said):
 
 
 def test_a_mistyped_model_is_told_before_the_task_is_looked_for(monkeypatch):
-    monkeypatch.setattr("zoo.evaluation.run_text.load_glue", lambda *args: pytest.fail("the task was opened"))
+    monkeypatch.setattr("zoo.evaluation.evaluate_texts.load_glue", lambda *args: pytest.fail("the task was opened"))
     with pytest.raises(UnknownNameError, match=r"'fles_minilm_l7'.*fles_minilm_l6"):
         evaluate_text("fles_minilm_l7.sst2", "sst2", device="cpu")
 

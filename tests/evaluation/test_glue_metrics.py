@@ -9,7 +9,7 @@ import torch
 from zoo.data.glue import GLUE
 from zoo.errors import ConfigurationError
 from zoo.evaluation import official_metrics
-from zoo.evaluation.glue import count_correct, mean_loss
+from zoo.evaluation.glue_metrics import count_correct, mean_loss
 
 COUNT = 500
 

@@ -10,7 +10,7 @@ from tiny_images import Linear, write_cifar10
 from tiny_texts import NAME, SPEC, make_model, preprocess, write_sst2
 
 from zoo.evaluation import evaluate, evaluate_text
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 
 SCRIPT = """
 import json, sys, warnings
@@ -19,7 +19,7 @@ from torch import distributed
 from tiny_images import Linear
 from tiny_texts import NAME, SPEC, make_model, preprocess
 from zoo.evaluation import evaluate, evaluate_text
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 TEXT_MODELS.add(NAME, SPEC)
 result = evaluate(Linear(), "cifar10", data=sys.argv[1], batch_size=16, device="cpu")
 text = evaluate_text(make_model(), "sst2", data=sys.argv[1], batch_size=16, device="cpu", preprocess=preprocess())

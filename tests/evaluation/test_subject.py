@@ -12,9 +12,9 @@ import zoo.evaluation.runtime as runtime_module
 from zoo.data import Preprocess
 from zoo.errors import ConfigurationError, ShapeError, WeightsNotFoundError
 from zoo.evaluation import evaluate
-from zoo.evaluation.images import IMAGES
+from zoo.evaluation.evaluated_model import EvaluationSetting, default_device, open_subject
+from zoo.evaluation.image_evaluation import IMAGES
 from zoo.evaluation.runtime import ModulePredictor
-from zoo.evaluation.subject import Setting, default_device, open_subject
 from zoo.models import MODELS, build_model
 from zoo.pretrained import PretrainedTag, write_card
 
@@ -60,18 +60,18 @@ def test_file_is_read_by_its_suffix(tmp_path, reader):
 def test_file_that_says_nothing_about_itself_is_hashed(tmp_path, reader, monkeypatch):
     monkeypatch.setattr(FileModel, "describe", lambda self: {})
     (tmp_path / "tiny.onnx").write_bytes(b"weights")
-    with open_subject(tmp_path / "tiny.onnx", Setting(CPU, threads=3), IMAGES) as subject:
+    with open_subject(tmp_path / "tiny.onnx", EvaluationSetting(CPU, threads=3), IMAGES) as subject:
         assert (subject.tag, subject.sha256) == (None, hashlib.sha256(b"weights").hexdigest())
         assert subject.predict.threads == 3
 
 
 def test_file_on_a_gpu_is_told_which(tmp_path, reader):
     (tmp_path / "tiny.onnx").write_bytes(b"weights")
-    with open_subject(tmp_path / "tiny.onnx", Setting(torch.device("cuda", 1)), IMAGES) as subject:
+    with open_subject(tmp_path / "tiny.onnx", EvaluationSetting(torch.device("cuda", 1)), IMAGES) as subject:
         assert subject.predict.device == "cuda:1"
     with (
         pytest.raises(ConfigurationError, match="on mps; a file runs on cpu or cuda"),
-        open_subject(tmp_path / "tiny.onnx", Setting(torch.device("mps")), IMAGES),
+        open_subject(tmp_path / "tiny.onnx", EvaluationSetting(torch.device("mps")), IMAGES),
     ):
         pass
 
@@ -86,7 +86,7 @@ def test_onnx_without_its_reader(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime_module, "entry_points", lambda group: [])
     with (
         pytest.raises(ConfigurationError, match=r"Nothing that reads .*a.onnx is installed.*pip install -e ."),
-        open_subject(tmp_path / "a.onnx", Setting(CPU), IMAGES),
+        open_subject(tmp_path / "a.onnx", EvaluationSetting(CPU), IMAGES),
     ):
         pass
 
@@ -94,7 +94,7 @@ def test_onnx_without_its_reader(tmp_path, monkeypatch):
 def test_missing_file(tmp_path, reader):
     with (
         pytest.raises(WeightsNotFoundError, match="there is no such file"),
-        open_subject(tmp_path / "no.onnx", Setting(CPU), IMAGES),
+        open_subject(tmp_path / "no.onnx", EvaluationSetting(CPU), IMAGES),
     ):
         pass
 
@@ -102,7 +102,7 @@ def test_missing_file(tmp_path, reader):
 def test_precision_of_a_file_is_its_own(tmp_path, reader):
     with (
         pytest.raises(ConfigurationError, match="Asked for precision bfloat16"),
-        open_subject(tmp_path / "tiny.onnx", Setting(CPU, "bfloat16"), IMAGES),
+        open_subject(tmp_path / "tiny.onnx", EvaluationSetting(CPU, "bfloat16"), IMAGES),
     ):
         pass
 
@@ -110,7 +110,7 @@ def test_precision_of_a_file_is_its_own(tmp_path, reader):
 def test_predictor_without_preprocessing(tmp_path):
     with (
         pytest.raises(ConfigurationError, match="has no attribute `preprocess`"),
-        open_subject(lambda batch: batch, Setting(CPU), IMAGES),
+        open_subject(lambda batch: batch, EvaluationSetting(CPU), IMAGES),
     ):
         pass
 
@@ -119,7 +119,7 @@ def test_predictor_without_preprocessing(tmp_path):
 def test_test_size_brings_its_own_crop(size, crop):
     model = Linear()
     model.pretrained_cfg |= {"crop_pct": 0.9, "test_input_size": (3, 288, 288), "test_crop_pct": 0.95}
-    with open_subject(model, Setting(CPU, img_size=size), IMAGES) as subject:
+    with open_subject(model, EvaluationSetting(CPU, img_size=size), IMAGES) as subject:
         assert subject.preprocess.input_size == (3, size, size)
         assert subject.preprocess.crop_pct == crop
 
@@ -127,11 +127,11 @@ def test_test_size_brings_its_own_crop(size, crop):
 def test_fixed_input_size():
     model = Linear()
     model.pretrained_cfg["fixed_input_size"] = True
-    with open_subject(model, Setting(CPU, img_size=8), IMAGES) as subject:
+    with open_subject(model, EvaluationSetting(CPU, img_size=8), IMAGES) as subject:
         assert subject.preprocess == PREPROCESS
     with (
         pytest.raises(ShapeError, match=r"Asked for 16 px; Linear takes \(8, 8\)"),
-        open_subject(model, Setting(CPU, img_size=16), IMAGES),
+        open_subject(model, EvaluationSetting(CPU, img_size=16), IMAGES),
     ):
         pass
 
@@ -139,7 +139,9 @@ def test_fixed_input_size():
 def test_a_module_is_asked_which_images_it_takes():
     with (
         pytest.raises(ShapeError, match="images of 32x32; got 40x40"),
-        open_subject(build_model("salunet_t_cifar"), Setting(CPU, preprocess=PREPROCESS.for_size(40)), IMAGES),
+        open_subject(
+            build_model("salunet_t_cifar"), EvaluationSetting(CPU, preprocess=PREPROCESS.for_size(40)), IMAGES
+        ),
     ):
         pass
 
@@ -153,7 +155,7 @@ def test_a_transformer_at_another_size_is_loaded_once_and_keeps_its_tag(tmp_path
     create, read = importlib.import_module("zoo.pretrained.create"), []
     original = create.read_weights
     monkeypatch.setattr(create, "read_weights", lambda *a: read.append(a) or original(*a))
-    with open_subject(tmp_path / "card", Setting(CPU, img_size=40), IMAGES) as subject:
+    with open_subject(tmp_path / "card", EvaluationSetting(CPU, img_size=40), IMAGES) as subject:
         assert subject.preprocess.input_size == (3, 40, 40)
         assert subject.predict(torch.zeros(1, 3, 40, 40)).shape == (1, 2)
         assert (subject.tag, subject.sha256, subject.labels) == (tag.name, tag.sha256, ("cat", "dog"))
@@ -163,7 +165,7 @@ def test_a_transformer_at_another_size_is_loaded_once_and_keeps_its_tag(tmp_path
 def test_a_module_is_not_moved():
     with (
         pytest.raises(ConfigurationError, match=r"Linear is on cpu. Move it: model.to\('cuda:0'\)"),
-        open_subject(Linear(), Setting(torch.device("cuda", 0)), IMAGES),
+        open_subject(Linear(), EvaluationSetting(torch.device("cuda", 0)), IMAGES),
     ):
         pass
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from export import ExportResult, InputSpec, export
 from export.native import library
-from export.native.compiler import operator_sources
+from export.native.compile_operators import operator_sources
 from zoo.activations import SALU, SWALU
 from zoo.data.preprocess import Preprocess
 from zoo.errors import NativeError

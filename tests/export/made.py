@@ -7,8 +7,8 @@ import onnx
 import torch
 
 from export import InputSpec
+from export.export_plan import make_plan
 from export.job import Job
-from export.plan import make_plan
 from export.shared import Shared
 from export.source import Source, read_source
 from export.targets import get_target, list_targets

@@ -9,9 +9,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from export import ModelMismatchError, ParityError, contenders
-from export.bench.files import Contender, bench_files
+from export.bench.timed_files import Contender, bench_files
 from export.contenders import timed_targets
-from export.parity.report import report_path
+from export.parity.parity_report import report_path
 from export.targets import get_target, list_targets
 from zoo.benchmarks.twins import twin_of
 from zoo.cli import build_app

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from export.parity.compare import allowance, compare, failures
+from export.parity.compare_outputs import allowance, compare, failures
 from export.parity.probes import EXTREME, IMAGES
 from export.parity.tolerances import ILL_CONDITIONED, TOLERANCES
 from export.targets import TARGETS, get_target

@@ -14,7 +14,7 @@ from export.bundle.exported import ExportedFile
 from export.digest import check_unchanged, graph_digest, seal
 from export.errors import ChangedFileError
 from export.metadata import DIGEST
-from export.parity.report import report_path
+from export.parity.parity_report import report_path
 from export.runtime.engine import engine_here
 from export.targets import get_target
 from zoo._files import sha256_of

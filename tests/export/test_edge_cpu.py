@@ -11,15 +11,15 @@ import pytest
 import torch
 from edge_models import SPEC, Tokens, export_edge, residual, seeded
 
-import export.runtime.machine as machine
+import export.runtime.arranged_file as machine
 from export import export, load_predictor, open_session, validate
 from export.digest import seal
 from export.errors import BlockedLayoutError
 from export.metadata import PREFIX
 from export.native import library
-from export.operators import is_operator
+from export.nodes import is_operator
+from export.runtime.arranged_file import BlockedLayoutWarning
 from export.runtime.blocked import arrange
-from export.runtime.machine import BlockedLayoutWarning
 from export.runtime.session import run_session
 from zoo.activations import GALU, SALU, FleS
 from zoo.errors import NativeError

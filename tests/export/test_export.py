@@ -24,7 +24,7 @@ from export import (
 from export import (
     export as export_model,
 )
-from export.plan import make_plan
+from export.export_plan import make_plan
 from export.targets import get_target
 from zoo.errors import OutputError
 

@@ -10,7 +10,7 @@ from export.edge.errors import EdgeError
 from export.edge.folder import Folder
 from export.errors import InputError
 from export.runtime.binding import BoundSession
-from export.runtime.openvino import OpenVinoSession, installed
+from export.runtime.openvino_session import OpenVinoSession, installed
 from export.runtime.session import run_session
 
 IMAGES = np.random.default_rng(0).normal(size=(2, *SIZE)).astype(np.float32)

@@ -15,7 +15,7 @@ from export.passes.name_nodes import module_of
 from export.random_weights import stir
 from zoo.activations import FleS
 from zoo.models import MODELS, build_model
-from zoo.models.text import TEXT_MODELS, build_text_model
+from zoo.models.text_models import TEXT_MODELS, build_text_model
 
 # What each family shrinks to, for 16-pixel images.
 SMALL = {

@@ -12,7 +12,7 @@ from tiny_model import tiny as naive
 
 from export import ParityError, ProviderError, export, load_predictor, open_session, validate
 from export.digest import seal
-from export.parity.report import ParityReport
+from export.parity.parity_report import ParityReport
 from export.parity.tolerances import TOLERANCES
 from export.runtime import engine as engine_module
 from export.runtime import providers as providers_module

@@ -16,23 +16,23 @@ from edge_models import SPEC, Tokens, maps_of_fles, seeded
 from onnx_ir.tape import Tape
 from torch import Tensor, nn
 
-import export.runtime.machine as machine
+import export.runtime.arranged_file as machine
 from export import open_session
 from export.digest import seal
+from export.export_plan import make_plan
 from export.job import Job
 from export.native import library
-from export.operators import is_operator
-from export.parity import sides
+from export.nodes import is_operator
+from export.parity import implementations
 from export.parity.given import run_torch
+from export.parity.implementations import Sides
+from export.parity.parity_check import check_parity
 from export.parity.probes import IMAGES
-from export.parity.run import check_parity
-from export.parity.sides import Sides
-from export.plan import make_plan
 from export.random_weights import stir
-from export.runtime import openvino
+from export.runtime import openvino_session
+from export.runtime.arranged_file import BlockedLayoutWarning
 from export.runtime.blocked import arrange
 from export.runtime.engine import Engine, engine_here
-from export.runtime.machine import BlockedLayoutWarning
 from export.runtime.means import MAX_GAP
 from export.runtime.session import run_session
 from export.shared import Shared
@@ -86,7 +86,7 @@ def report_of(job: Job):
     return check_parity(job.source, job.file, job.target, threads=1)
 
 
-needs_openvino = pytest.mark.skipif(not openvino.installed(), reason="the package openvino is not installed")
+needs_openvino = pytest.mark.skipif(not openvino_session.installed(), reason="the package openvino is not installed")
 
 
 @pytest.mark.parametrize("target", ["portable", "edge_cpu", pytest.param("openvino", marks=needs_openvino)])
@@ -244,6 +244,6 @@ def test_other_logits_with_the_means_shown_prove_nothing(zeros, monkeypatch):
 def test_a_file_without_names_for_its_means_is_held_against_pytorch_as_it_is(zeros, monkeypatch):
     job = zeros["portable"]
     jumped = replace(job, file=changed(job.file, "offset", lambda values: values - np.float32(1e-9)))
-    monkeypatch.setattr(sides, "is_mean", lambda _name: False)
+    monkeypatch.setattr(implementations, "is_mean", lambda _name: False)
     assert not report_of(jumped).passed
     assert report_of(job).passed

@@ -20,7 +20,7 @@ from export.matrix import FAILED, NOT_MADE, PASSED, SIMULATED, Cell, all_models,
 from zoo.activations import SALU, SWALU
 from zoo.errors import ConfigurationError
 from zoo.models import list_models
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained import list_pretrained
 
 

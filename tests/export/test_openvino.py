@@ -20,11 +20,11 @@ from export import (
 )
 from export.digest import seal
 from export.errors import TargetError
+from export.export_plan import make_plan
 from export.job import Job
-from export.plan import make_plan
-from export.runtime import openvino as adapter
+from export.runtime import openvino_session as adapter
 from export.runtime.engine import engine_here
-from export.runtime.openvino import OpenVinoSession
+from export.runtime.openvino_session import OpenVinoSession
 from export.source import read_source
 from export.targets import get_target
 

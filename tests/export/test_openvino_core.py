@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from export.runtime.openvino import installed
+from export.runtime.openvino_session import installed
 
 SIGNALS = """
 import gc, signal, subprocess, sys
 from pathlib import Path
 from export.edge.engines import open_engine
-from export.runtime.openvino import OpenVinoSession
+from export.runtime.openvino_session import OpenVinoSession
 
 signal.signal(signal.SIGCHLD, lambda *_: None)
 engine = {"package": "openvino", "device": "CPU", "options": {}, "install": ""}

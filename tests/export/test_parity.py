@@ -9,10 +9,10 @@ import torch
 from tiny_model import SIZE, Tiny, tiny
 
 from export import OnnxFileError, ParityReport
-from export.parity.compare import compare
-from export.parity.locate import first_difference
+from export.parity.compare_outputs import compare
+from export.parity.locate_difference import first_difference
+from export.parity.parity_check import check_parity
 from export.parity.probes import EXTREME, IMAGES
-from export.parity.run import check_parity
 from export.source import read_source
 from export.targets import get_target
 
@@ -68,7 +68,7 @@ def test_failed_diagnosis_does_not_hide_the_verdict(exported, spec, monkeypatch)
     def stop(*_):
         raise RuntimeError("no hook here.\nsecond line")
 
-    monkeypatch.setattr("export.parity.run.first_difference", stop)
+    monkeypatch.setattr("export.parity.parity_check.first_difference", stop)
     report = check_parity(
         read_source(tiny(seed=3), input_spec=spec), exported.path.read_bytes(), get_target("portable"), threads=1
     )
@@ -119,17 +119,17 @@ def test_wrong_operator_inside_an_activation_is_located(exported):
 
 
 def test_wrong_runtime_is_told_from_a_wrong_graph(exported, monkeypatch):
-    from export.parity import locate
+    from export.parity import locate_difference
 
-    real = locate._run_graph
+    real = locate_difference._run_graph
 
     def broken(file, feeds, opener):
         values = real(file, feeds, opener)
-        name = next(n.outputs[0].name for n in locate.ir.load(exported.path).graph if n.name == "norm2/Sqrt")
+        name = next(n.outputs[0].name for n in locate_difference.ir.load(exported.path).graph if n.name == "norm2/Sqrt")
         position = list(values).index(name)
         return {k: v * 1.01 if i >= position and k != "image" else v for i, (k, v) in enumerate(values.items())}
 
-    monkeypatch.setattr(locate, "_run_graph", broken)
+    monkeypatch.setattr(locate_difference, "_run_graph", broken)
     batch = torch.randn(1, *SIZE, generator=torch.Generator().manual_seed(0))
     said = first_difference(tiny().eval(), exported.path.read_bytes(), {"image": batch}, 1e-5)
     assert said == "node norm2/Sqrt (Sqrt): the runtime computes it differently from onnx's reference"

@@ -14,8 +14,8 @@ from export.job import Job
 from export.source import read_source
 from export.targets import get_target
 from zoo.errors import ShapeError
-from zoo.evaluation.images import IMAGES
-from zoo.evaluation.subject import Setting, open_subject
+from zoo.evaluation.evaluated_model import EvaluationSetting, open_subject
+from zoo.evaluation.image_evaluation import IMAGES
 from zoo.models import build_model
 
 # As SaluNet-C-50's, in small: another crop share at the size the paper tests at.
@@ -44,7 +44,7 @@ def test_stamped_preprocessing_is_the_one_of_an_evaluation(exported, tmp_path, s
     job = Job(source=source, target=get_target("portable"), path=tmp_path / "x.onnx", graph=ir.load(exported.path))
     export.steps.stamp(job)
     stamped = json.loads(job.graph.metadata_props["salu_zoo.preprocess"])
-    with open_subject(described(), Setting(torch.device("cpu"), img_size=size), IMAGES) as subject:
+    with open_subject(described(), EvaluationSetting(torch.device("cpu"), img_size=size), IMAGES) as subject:
         assert stamped == subject.preprocess.to_dict()
     assert stamped["crop_pct"] == crop_pct
 

@@ -14,10 +14,10 @@ from torch import nn
 import export.steps
 from export import ParityError, ParityReport, TextInputSpec
 from export.digest import seal
+from export.export_plan import make_plan
 from export.job import Job
+from export.parity.parity_check import check_parity
 from export.parity.probes import EXTREME, TEXTS
-from export.parity.run import check_parity
-from export.plan import make_plan
 from export.runtime.session import open_session, run_session
 from export.source import read_source
 from export.targets import get_target

@@ -13,7 +13,7 @@ from tiny_texts import preprocess, write_glue, write_sst2
 import export.steps
 from export import LoweringError, TextInputSpec
 from export import export as export_model
-from export.inputs.text import IDS, MASK
+from export.inputs.text_input import IDS, MASK
 from export.lower.to_onnx import lower
 from export.parity.probes import batch_sizes
 from export.parity.sentences import PAIRS, SENTENCES, shipped_texts

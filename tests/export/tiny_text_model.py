@@ -5,7 +5,7 @@ from tiny_texts import LABELS, NAME, SPEC, make_model, preprocess
 from torch import Tensor, nn
 
 from export.inputs import Feeds
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 
 POSITIONS, CUT = 160, 90
 VOCABULARY = SPEC.config["vocab_size"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.models.text import TEXT_MODELS, TextSpec
+from zoo.models.text_models import TEXT_MODELS, TextSpec
 
 WORDS = ["good", "bad", "film", "plot", "a", "the", "is", "not", "very", "dull", "fine", "."]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
@@ -69,9 +69,9 @@ def recipe_file(tmp_path: Path, start: Path, tiny_row: str) -> Path:
     """The shipped recipe with the tiny model in place of MiniLM."""
     import tomllib
 
-    from zoo.finetuning import recipe
+    from zoo.finetuning import finetuning_recipe
 
-    shipped = tomllib.loads((Path(recipe.__file__).parent / "recipes/glue.toml").read_text("utf-8"))
+    shipped = tomllib.loads((Path(finetuning_recipe.__file__).parent / "recipes/glue.toml").read_text("utf-8"))
     shipped["model"] |= {"name": tiny_row, "start": str(start)}
     shipped["runtime"] |= {"precision": "float32"}
     shipped["optimizer"] |= {"lr": 3e-3}

@@ -17,7 +17,7 @@ import sys
 from finetuning.conftest import SIZES
 from zoo._devices import leave_processes
 from zoo.finetuning import finetune, load_finetune_recipe
-from zoo.models.text import TEXT_MODELS, TextSpec
+from zoo.models.text_models import TEXT_MODELS, TextSpec
 
 TEXT_MODELS.add("fles_tiny", TextSpec(name="fles_tiny", config=SIZES, description="tiny", source="test"))
 recipe, data, output, *overrides = sys.argv[1:]

@@ -2,7 +2,7 @@ import pytest
 
 from zoo.errors import RecipeError
 from zoo.finetuning import list_finetune_recipes, load_finetune_recipe
-from zoo.models.text import TEXT_ACTS, TEXT_MODELS
+from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS
 
 
 @pytest.mark.parametrize("name", list_finetune_recipes())

@@ -7,7 +7,7 @@ import torch
 from transformers import Trainer
 
 from zoo.errors import OutputError, RecipeError
-from zoo.finetuning import resume
+from zoo.finetuning import resume_finetuning
 
 from .conftest import write_glue
 from .test_run import run
@@ -78,7 +78,7 @@ def test_it_equals_an_uninterrupted_run(recipe_file, glue, tmp_path, monkeypatch
 
 def test_time_before_the_kill_counts(recipe_file, glue, tmp_path, monkeypatch):
     cut(monkeypatch, "evaluate", 1, recipe_file, glue, tmp_path / "cut", *SHORT)
-    mark = tmp_path / "cut/checkpoint-6" / resume.MARK
+    mark = tmp_path / "cut/checkpoint-6" / resume_finetuning.MARK
     mark.write_text(json.dumps(json.loads(mark.read_text()) | {"seconds": 1000.0}))
     assert run(recipe_file, glue, tmp_path / "cut", *SHORT, resume=True).summary["seconds"] > 1000
 

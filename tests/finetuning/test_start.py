@@ -7,7 +7,7 @@ from transformers import AutoModel
 from zoo.activations import FleS
 from zoo.activations.fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
-from zoo.finetuning.recipe import TextModel
+from zoo.finetuning.finetuning_recipe import TextModel
 from zoo.finetuning.start import start_model
 
 from .conftest import save_start

@@ -5,7 +5,7 @@ from transformers import Trainer, TrainingArguments
 
 from zoo.activations import parameter_specs
 from zoo.finetuning.trainer import FlesTrainer
-from zoo.models.text import build_text_model
+from zoo.models.text_models import build_text_model
 
 
 @pytest.mark.parametrize(("kind", "act"), [(FlesTrainer, "fles"), (Trainer, "fles"), (Trainer, "fles_adas")])

@@ -5,7 +5,7 @@ from torch import nn
 
 from zoo.activations import make_gate
 from zoo.models import build_model
-from zoo.models.sites import sites
+from zoo.models.activation_layout import sites
 
 from .fles_tables import Row
 

@@ -7,7 +7,7 @@ from timm.models import create_feature_extractor, get_graph_node_names
 from torch import Tensor, nn
 
 from zoo.models import MODELS, build_model
-from zoo.models.sites import sites
+from zoo.models.activation_layout import sites
 
 from .cases import ALL, COSTLY, REPRESENTATIVES, TRANSFORMERS, WINDOWED, images, meta_images, meta_model, small_model
 

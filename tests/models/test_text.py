@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForSequenceClassification
 import zoo.models
 from zoo.activations import FleS
 from zoo.errors import ConfigurationError, UnknownNameError
-from zoo.models.text import TEXT_ACTS, TEXT_MODELS, build_text_model
+from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS, build_text_model
 
 LAYERS = {"fles_bert_base": (12, 3072), "fles_minilm_l6": (6, 1536)}
 

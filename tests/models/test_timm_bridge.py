@@ -15,7 +15,7 @@ import zoo
 from zoo._files import cards_root
 from zoo.errors import ConfigurationError
 from zoo.models import MODELS, build_model, timm_bridge
-from zoo.models.spec import CIFAR_MEAN
+from zoo.models.model_spec import CIFAR_MEAN
 from zoo.pretrained import list_pretrained
 from zoo.pretrained.identity import Identity
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from zoo.models import MODELS, build_model
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained import write_card
 
 from .cases import MODEL, NAME, REPO, RESULTS, SUMMARY, TEXT_NAME, make_tag, make_text_tag
@@ -48,7 +48,7 @@ def quick_pictures(request, monkeypatch):
 
     if "real_pictures" not in request.fixturenames:
         for name in ("plot_curve", "plot_classes", "plot_geometry", "plot_coefficients"):
-            monkeypatch.setattr(f"zoo.pretrained.pictures.kinds.{name}", draw)
+            monkeypatch.setattr(f"zoo.pretrained.pictures.card_pictures.{name}", draw)
 
 
 @pytest.fixture(autouse=True)

@@ -102,7 +102,7 @@ def test_a_failure_while_drawing_changes_nothing(full, monkeypatch):
         raise OSError("no space left")
 
     before = {path.name: path.read_bytes() for path in full.iterdir()}
-    monkeypatch.setattr("zoo.pretrained.pictures.kinds.plot_classes", fail)
+    monkeypatch.setattr("zoo.pretrained.pictures.card_pictures.plot_classes", fail)
     with pytest.raises(OutputError, match="no space left"):
         refresh_card(full, with_classes() | {"notes": ["new"]})
     assert {path.name: path.read_bytes() for path in full.iterdir()} == before

@@ -15,7 +15,7 @@ from zoo.activations import FleS
 from zoo.errors import WeightsMismatchError
 from zoo.models import build_model
 from zoo.models.bert import FlesBertConfig, FlesBertForSequenceClassification
-from zoo.models.text import build_text_model
+from zoo.models.text_models import build_text_model
 from zoo.pretrained import create_model, write_card
 from zoo.pretrained.adopt import adopt
 from zoo.pretrained.load import load_weights, read_weights

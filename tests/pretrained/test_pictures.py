@@ -7,7 +7,7 @@ from zoo.analysis.classes import ClassCounts
 from zoo.errors import ConfigurationError
 from zoo.pretrained import plot_curve
 from zoo.pretrained.pictures import check_stamp, draw_stamped
-from zoo.pretrained.pictures.classes import plot_classes
+from zoo.pretrained.pictures.class_bars import plot_classes
 
 from .cases import LABELS, RESULTS
 

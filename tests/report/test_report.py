@@ -9,10 +9,10 @@ import pytest
 from tests.report.conftest import FLES
 from zoo.errors import ConfigurationError, OutputError, UnknownNameError, WeightsNotFoundError
 from zoo.report import analyze, write_report
+from zoo.report.analysed_model import open_subject
 from zoo.report.cells import NONE, Table, groups, number
 from zoo.report.facts import facts
 from zoo.report.sections import sections, texts
-from zoo.report.subject import open_subject
 
 
 def keys(analysis):
@@ -99,7 +99,7 @@ def test_the_page_needs_nothing_but_itself(coefficients, tmp_path):
 
 
 def test_names_cannot_put_anything_into_the_page(weights_only):
-    from zoo.report.page import render_page
+    from zoo.report.html_page import render_page
 
     odd = replace(weights_only, subject=replace(weights_only.subject, name="<script>alert(1)</script>"))
     page = render_page(odd, [], {})

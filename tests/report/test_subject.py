@@ -10,7 +10,7 @@ from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsMismatchError
 from zoo.models import build_model
 from zoo.pretrained.load import save_weights
-from zoo.report.subject import open_subject
+from zoo.report.analysed_model import open_subject
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import torch
 
 from zoo.errors import RecipeError
 from zoo.training.devices import Devices
-from zoo.training.plan import evaluation_chunks, make_plan
+from zoo.training.step_plan import evaluation_chunks, make_plan
 
 from .tiny import tiny_recipe
 

@@ -14,8 +14,8 @@ from zoo.errors import ConfigurationError, DataNotFoundError, OutputError, Recip
 from zoo.models import build_model
 from zoo.pretrained import training_record
 from zoo.training import DivergedError, load_recipe, train
-from zoo.training import images as images_module
-from zoo.training import run as run_module
+from zoo.training import image_loaders as images_module
+from zoo.training import train_images as run_module
 from zoo.training.measure import exchanged
 
 from .tiny import MODEL, tiny_recipe
@@ -246,7 +246,7 @@ def test_decoding_is_shown(tiny_data, tmp_path, monkeypatch):
 
 
 def test_attention_in_its_plain_form_is_the_same_function():
-    from zoo.training.run import unfuse_attention
+    from zoo.training.train_images import unfuse_attention
 
     model = build_model("salunet_t_cifar").eval()
     image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

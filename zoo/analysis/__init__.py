@@ -1,10 +1,10 @@
 """Looking into trained models: what they learned, how it carries the signal, and what the order of samples changes."""
 
+from zoo.analysis.card_plots import plot_coefficients
 from zoo.analysis.coefficients import LayerCoefficients, coefficients
 from zoo.analysis.findings import Findings, look_into
 from zoo.analysis.geometry import LayerGeometry, StageGeometry, geometry, stage_geometry
 from zoo.analysis.order import OrderEffect, order_effect
-from zoo.analysis.plot import plot_coefficients
 from zoo.analysis.plot_curves import plot_curves
 from zoo.analysis.plot_dynamics import plot_bounds, plot_depth, plot_variance_maps
 from zoo.analysis.plot_geometry import plot_geometry

@@ -24,8 +24,8 @@ from torch import fx, nn
 
 from zoo.analysis._graph import attached_weights, module_of, shape_of, traced
 from zoo.analysis._mode import evaluating
-from zoo.analysis._rules import UNKNOWN, Carried, sigma_w2, through_function, through_module
 from zoo.analysis.geometry import KINDS, describe_layer
+from zoo.analysis.propagation_rules import UNKNOWN, Carried, sigma_w2, through_function, through_module
 from zoo.analysis.variance_map import VarianceMap, describe_map
 
 

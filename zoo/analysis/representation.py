@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.analysis._mode import evaluating
-from zoo.analysis.sites import StageSite, stage_sites
+from zoo.analysis.activation_sites import StageSite, stage_sites
 from zoo.errors import ConfigurationError
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo.analysis._mode import evaluating
+from zoo.analysis.activation_sites import signal_sites
 from zoo.analysis.geometry import KINDS
-from zoo.analysis.sites import signal_sites
 from zoo.analysis.stages import stage_of
 from zoo.errors import ConfigurationError
 

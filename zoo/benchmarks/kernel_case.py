@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations import kernel
-from zoo.benchmarks.operators import Operator, Traffic
+from zoo.benchmarks.operator_traffic import Operator, Traffic
 from zoo.benchmarks.sizes import map_shape
 from zoo.benchmarks.turns import Side, Work, always
 

@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import torch
 
-from zoo.benchmarks.figures import Ratio, Times
 from zoo.benchmarks.kernel_case import Case, Layout, Pass, make_case
 from zoo.benchmarks.machine import Machine, bench_device, host_threads
-from zoo.benchmarks.operators import OPERATORS
+from zoo.benchmarks.operator_traffic import OPERATORS
 from zoo.benchmarks.parity import check_kernel
 from zoo.benchmarks.sizes import elements
+from zoo.benchmarks.time_statistics import Ratio, Times
 from zoo.benchmarks.turns import alternate, on_device
 from zoo.errors import ConfigurationError, suggestion
 
@@ -31,7 +31,7 @@ class KernelRow:
         step: "forward" without autograd, "backward" alone or "both".
         dtype: of the tensors.
         shape: of x.
-        bytes_moved: what this side has to read and write at least; see `zoo.benchmarks.operators`.
+        bytes_moved: what this side has to read and write at least; see `zoo.benchmarks.operator_traffic`.
         times: of a run.
         bytes_per_s: `bytes_moved` over the median.
         copy_fraction: that as a part of what `copy_` reaches.

@@ -15,14 +15,14 @@ from zoo.errors import DivergedError
 from zoo.models import build_model
 from zoo.training.optimise import build_optimizer
 from zoo.training.recipe import OptimizerRecipe, Precision
-from zoo.training.run import unfuse_attention
+from zoo.training.train_images import unfuse_attention
 
 OPTIMIZER = OptimizerRecipe(name="momentum", lr=1e-4, weight_decay=5e-4)
 """SGD with momentum; the rate is so low that random labels teach nothing in the steps of a benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class StepSetting:
     """What a step is timed with.
 
     Args:
@@ -50,7 +50,7 @@ class Learner:
         device: where.
     """
 
-    def __init__(self, model: str, changes: dict[str, str], setting: Setting, device: torch.device) -> None:
+    def __init__(self, model: str, changes: dict[str, str], setting: StepSetting, device: torch.device) -> None:
         order = torch.channels_last if setting.channels_last else torch.contiguous_format
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(0)

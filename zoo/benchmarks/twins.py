@@ -1,7 +1,7 @@
 """The network a model is timed against: the same backbone from the same builder, without what this project adds."""
 
 from zoo.models.build import find_spec
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 
 # By family; a text model has its LayerNorm anyway.
 _TWINS: dict[str, dict[str, str]] = {

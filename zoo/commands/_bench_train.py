@@ -21,8 +21,8 @@ from zoo.commands._bench_options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from zoo.benchmarks.memory import StepMemory
-    from zoo.benchmarks.train import TrainResult, TrainRow
+    from zoo.benchmarks.training_memory import StepMemory
+    from zoo.benchmarks.training_speed import TrainingSpeed, TrainRow
 
 USUAL = ("salunet_c18_cifar", "salunet_c50", "salunet_t_cifar")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -69,7 +69,7 @@ def train_command(
     backward and SGD with momentum on random images that stay on the device. The ratio has a 95 % interval.
     """
     from zoo._files import check_writable
-    from zoo.benchmarks.train import bench_train
+    from zoo.benchmarks.training_speed import bench_train
 
     if output is not None:
         check_writable(output)
@@ -93,7 +93,7 @@ def train_command(
 _MODE = {"eager": "eager", "plain": "eager, unfused", "compiled": "compiled"}
 
 
-def _table(result: "TrainResult", memory: bool, mark_gpu: bool) -> "Table":
+def _table(result: "TrainingSpeed", memory: bool, mark_gpu: bool) -> "Table":
     first = result.rows[0].setting
     layout = "channels last" if first.channels_last else "contiguous"
     title = f"{place_of(result.machine)}, {first.precision}, {layout}, {result.runs} runs each, in turns"

@@ -29,7 +29,7 @@ def _model_names() -> list[str]:
 
 def _model(name: str) -> Row:
     from zoo.models.build import find_spec
-    from zoo.models.text import TextSpec
+    from zoo.models.text_models import TextSpec
 
     spec = find_spec(name)
     text = isinstance(spec, TextSpec)

@@ -78,7 +78,7 @@ def analyze_command(
     from zoo._files import check_writable
     from zoo.commands._output import console_err, print_json
     from zoo.report import analyze, write_report
-    from zoo.report.write import JSON_FILE
+    from zoo.report.report_files import JSON_FILE
 
     folder = output if output is not None or as_json else Path("analysis") / _folder_name(model)
     if folder is not None:

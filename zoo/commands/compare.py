@@ -8,7 +8,7 @@ import typer
 from zoo._files import check_writable, write_json
 
 if TYPE_CHECKING:
-    from zoo.evaluation.compare import Comparison
+    from zoo.evaluation.run_comparison import Comparison
 
 Runs = Annotated[list[Path], typer.Argument(help="Output folders of `zoo train` and `zoo finetune`.")]
 Output = Annotated[Path | None, typer.Option(help="Write every run and the means to this JSON file.")]
@@ -26,7 +26,7 @@ def compare_command(runs: Runs, output: Output = None, as_json: AsJson = False) 
     The scores are those each run measured at its end, in percent.
     """
     from zoo.commands._output import print_json
-    from zoo.evaluation.compare import compare_runs
+    from zoo.evaluation.run_comparison import compare_runs
 
     if output is not None:
         check_writable(output)

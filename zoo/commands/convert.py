@@ -79,7 +79,7 @@ def convert_command(
     """
     from zoo.conversion import convert, save_converted
     from zoo.conversion.base import open_base
-    from zoo.conversion.files import check_output
+    from zoo.conversion.converted_folder import check_output
     from zoo.conversion.target import Target
     from zoo.data import DATASETS
     from zoo.errors import ConfigurationError

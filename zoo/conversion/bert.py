@@ -7,10 +7,10 @@ from typing import Any
 from torch import nn
 
 from zoo.conversion.choose import Wish
+from zoo.conversion.conversion_plan import gate_difference
+from zoo.conversion.conversion_report import ConvertedSite, Report
 from zoo.conversion.outcome import compare, parameter_count, warnings_for
-from zoo.conversion.plan import gate_difference
 from zoo.conversion.probe import run_probe
-from zoo.conversion.report import Report, Site
 from zoo.conversion.target import Target, started
 from zoo.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ def convert_bert(model: Any, wish: Wish, example: Any, *, inplace: bool) -> tupl
     steepness, size = wish.target.steepness_for(kind), model.config.intermediate_size
     new = fles_bert(model, wish.target, steepness)
     difference = gate_difference(act, wish.target.make(size, -1, steepness), (1, 1, size), -1)
-    site = Site(
+    site = ConvertedSite(
         path="",
         was=type(act).__name__,
         kind=kind,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from zoo.conversion.kinds import FUNCTIONS, NORMS, USUAL_ACTIVATIONS, activation_kind, norm_kind, resembled_kind
-from zoo.conversion.report import Left
+from zoo.conversion.conversion_report import Left
+from zoo.conversion.replaceable import FUNCTIONS, NORMS, USUAL_ACTIVATIONS, activation_kind, norm_kind, resembled_kind
 from zoo.conversion.slots import Slot, find_slots
 from zoo.conversion.target import Target
 from zoo.errors import ConfigurationError, suggestion

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from zoo.conversion.choose import Wish
+from zoo.conversion.conversion_report import ConvertedSite, Left
 from zoo.conversion.example import is_transformers, mask_owner
-from zoo.conversion.kinds import FUNCTIONS
 from zoo.conversion.probe import Trace
-from zoo.conversion.report import Left, Site
+from zoo.conversion.replaceable import FUNCTIONS
 from zoo.conversion.target import Target
 
 
@@ -40,7 +40,7 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def warnings_for(
-    target: Target, sites: Sequence[Site], difference: float | None, around: Sequence[Sequence[nn.Module]]
+    target: Target, sites: Sequence[ConvertedSite], difference: float | None, around: Sequence[Sequence[nn.Module]]
 ) -> list[str]:
     """What a user must know before using the converted model, one sentence each.
 

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from zoo.conversion.kinds import FUNCTIONS, NORM_FUNCTIONS, activation_kind, norm_kind, resembled_kind
 from zoo.conversion.layout import ChannelTracker, call_name, tensors
+from zoo.conversion.replaceable import FUNCTIONS, NORM_FUNCTIONS, activation_kind, norm_kind, resembled_kind
 from zoo.conversion.slots import Slot
 from zoo.errors import ConfigurationError
 
 
 @dataclass
-class Call:
+class RecordedCall:
     """What one call of a site received.
 
     Args:
@@ -49,7 +49,7 @@ class Trace:
     """
 
     outputs: list[Tensor] = field(default_factory=list)
-    calls: dict[Slot, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    calls: dict[Slot, list[RecordedCall]] = field(default_factory=lambda: defaultdict(list))
     functions: dict[tuple[str, str, str], int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -112,12 +112,12 @@ def _follow(cleanup: ExitStack, path: str, module: nn.Module, stack: list[tuple[
     cleanup.callback(module.register_forward_hook(leave).remove)
 
 
-def _record(cleanup: ExitStack, module: nn.Module, calls: list[Call], tracker: ChannelTracker) -> None:
+def _record(cleanup: ExitStack, module: nn.Module, calls: list[RecordedCall], tracker: ChannelTracker) -> None:
     """Note what a site receives; where its channel axis is not known, whoever takes its output may tell."""
 
     def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         x = next(tensors((args, kwargs)))
-        calls.append(Call(tuple(x.shape), tracker.axis_of(x), x.dtype, x.device))
+        calls.append(RecordedCall(tuple(x.shape), tracker.axis_of(x), x.dtype, x.device))
 
     def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         call = calls[-1]

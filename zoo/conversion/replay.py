@@ -6,9 +6,9 @@ from typing import Any
 from torch import nn
 
 from zoo.conversion.bert import MODEL_TYPE, fles_bert, is_convertible_bert
-from zoo.conversion.place import leave_fast_paths
-from zoo.conversion.plan import settle, with_activation
-from zoo.conversion.report import Report, Site
+from zoo.conversion.conversion_plan import settle, with_activation
+from zoo.conversion.conversion_report import ConvertedSite, Report
+from zoo.conversion.replace_modules import leave_fast_paths
 from zoo.conversion.slots import Slot, find_slots
 from zoo.conversion.target import Target
 from zoo.errors import ConfigurationError
@@ -53,14 +53,14 @@ def rebuild(model: nn.Module, report: Report | Mapping[str, Any]) -> nn.Module:
     return model
 
 
-def _mismatch(site: Site, slot: Slot | None) -> str | None:
+def _mismatch(site: ConvertedSite, slot: Slot | None) -> str | None:
     if slot is None:
         return f"{site.path}: the report has {site.was}, the model has nothing there"
     found = type(slot.module).__name__
     return f"{site.path}: the report has {site.was}, the model has {found}" if found != site.was else None
 
 
-def _module(site: Site, slot: Slot, target: Target, model: nn.Module) -> nn.Module:
+def _module(site: ConvertedSite, slot: Slot, target: Target, model: nn.Module) -> nn.Module:
     axis = -1 if site.channel_axis is None else site.channel_axis
     module = target.make(site.num_features, axis, site.steepness)
     return settle(slot, with_activation(slot.module, module) if target.replaces_norms else module, [], model)

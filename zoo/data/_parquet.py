@@ -34,7 +34,7 @@ class TableSpec(Protocol):
 
 
 @dataclass(frozen=True)
-class Table:
+class ParquetTable:
     """One split as it was read.
 
     Args:
@@ -72,7 +72,7 @@ def find_parquet(spec: TableSpec, folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.parquet"), *folder.glob("*/*.parquet")])
 
 
-def table_from_files(spec: TableSpec, split: str, folder: Path, files: Sequence[Path]) -> Table:
+def table_from_files(spec: TableSpec, split: str, folder: Path, files: Sequence[Path]) -> ParquetTable:
     """One split from parquet files named after it (`test-00000-of-00001.parquet`) or in a folder of its name.
 
     Raises:
@@ -87,10 +87,12 @@ def table_from_files(spec: TableSpec, split: str, folder: Path, files: Sequence[
             f"Asked for split {split!r} of {spec.name} in {folder}, {problem}. Parquet files found: {listed}. "
             "Choose another --split or a folder that holds one dataset."
         )
-    return Table(_read(chosen, split), f"the parquet files in {folder}", partial(_describe_files, folder, chosen))
+    return ParquetTable(
+        _read(chosen, split), f"the parquet files in {folder}", partial(_describe_files, folder, chosen)
+    )
 
 
-def table_from_hub(spec: TableSpec, split: str) -> Table:
+def table_from_hub(spec: TableSpec, split: str) -> ParquetTable:
     """One split from the Hub or its cache; only the files of that split are fetched.
 
     Raises:
@@ -104,10 +106,10 @@ def table_from_hub(spec: TableSpec, split: str) -> Table:
             f"revision {folder.name}. {_HUB_ADVICE}"
         )
     source = {"kind": "hub", "repository": spec.hub_id, "config": spec.config, "revision": folder.name}
-    return Table(_read(files, split), f"the Hub dataset {spec.hub_id}", partial(dict, source))
+    return ParquetTable(_read(files, split), f"the Hub dataset {spec.hub_id}", partial(dict, source))
 
 
-def require_columns(spec: TableSpec, table: Table, columns: Sequence[str]) -> None:
+def require_columns(spec: TableSpec, table: ParquetTable, columns: Sequence[str]) -> None:
     """Refuse a table of other columns.
 
     Raises:

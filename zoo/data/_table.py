@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data._parquet import Table, require_columns, table_from_files, table_from_hub
+from zoo.data._parquet import ParquetTable, require_columns, table_from_files, table_from_hub
 from zoo.data.labels import check_standard_order
 from zoo.data.vision import DatasetSpec, ImageDataset
 from zoo.errors import DataNotFoundError
@@ -45,7 +45,7 @@ def from_hub(spec: DatasetSpec, split: str) -> ImageDataset:
     return _dataset(spec, split, table_from_hub(spec, split))
 
 
-def _dataset(spec: DatasetSpec, split: str, table: Table) -> ImageDataset:
+def _dataset(spec: DatasetSpec, split: str, table: ParquetTable) -> ImageDataset:
     """Check columns and labels, then wrap the table."""
     import datasets
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._registry import Registry
-from zoo.data._parquet import Table, existing_folder, require_columns, table_from_files, table_from_hub
+from zoo.data._parquet import ParquetTable, existing_folder, require_columns, table_from_files, table_from_hub
 from zoo.errors import DataNotFoundError, UnknownNameError
 
 HUB_ID = "nyu-mll/glue"
@@ -101,7 +101,7 @@ class GlueSplit:
     task: GlueTask
     split: str
     table: Any
-    origin: Table
+    origin: ParquetTable
 
     @cached_property
     def source(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def load_glue(task: str, split: str | None = None, data: str | Path | None = Non
     return GlueSplit(spec, name, rows, table)
 
 
-def _from_folder(spec: GlueTask, split: str, data: Path) -> Table:
+def _from_folder(spec: GlueTask, split: str, data: Path) -> ParquetTable:
     """Only the task's own folder is searched: several tasks have the same columns."""
     folder = existing_folder(spec, data)
     place = folder / spec.name

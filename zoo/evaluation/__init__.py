@@ -3,10 +3,10 @@
 The first is imported as `zoo.evaluate`; the package is called `evaluation` so that the two names do not meet.
 """
 
-from zoo.evaluation.glue import official_metrics
+from zoo.evaluation.evaluate_images import evaluate
+from zoo.evaluation.evaluate_texts import evaluate_text
+from zoo.evaluation.glue_metrics import official_metrics
 from zoo.evaluation.result import EvalResult, Evaluation, TextResult
-from zoo.evaluation.run import evaluate
-from zoo.evaluation.run_text import evaluate_text
 from zoo.evaluation.task import Predictor, Task
 
 __all__ = [

@@ -12,9 +12,9 @@ from zoo._devices import choose_device
 from zoo.data.photo import Photo, open_photo
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, ZooError
-from zoo.evaluation import _work
-from zoo.evaluation.images import IMAGES
-from zoo.evaluation.subject import Setting, Subject, default_device, open_subject
+from zoo.evaluation import batch_work
+from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting, default_device, open_subject
+from zoo.evaluation.image_evaluation import IMAGES
 from zoo.evaluation.task import Predictor
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class Prediction:
 
 
 @contextmanager
-def open_model(model: "str | Path | nn.Module | Predictor", device: str | None = None) -> Iterator[Subject[Preprocess]]:
+def open_model(
+    model: "str | Path | nn.Module | Predictor", device: str | None = None
+) -> Iterator[EvaluatedModel[Preprocess]]:
     """Prepare a model for `predict`.
 
     Args:
@@ -70,10 +72,10 @@ def open_model(model: "str | Path | nn.Module | Predictor", device: str | None =
     """
     place = choose_device(default_device(model) if device is None else device)
     with ExitStack() as stack:
-        yield stack.enter_context(open_subject(model, Setting(place), IMAGES))
+        yield stack.enter_context(open_subject(model, EvaluationSetting(place), IMAGES))
 
 
-def predict(subject: Subject[Preprocess], files: Sequence[str | Path], topk: int = 5) -> Iterator[Prediction]:
+def predict(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], topk: int = 5) -> Iterator[Prediction]:
     """Classify image files, in their order; a file that cannot be used becomes a prediction with a problem.
 
     Args:
@@ -92,7 +94,7 @@ def predict(subject: Subject[Preprocess], files: Sequence[str | Path], topk: int
         yield from _batch(subject, files[start : start + BATCH], topk)
 
 
-def _batch(subject: Subject[Preprocess], files: Sequence[str | Path], topk: int) -> Iterator[Prediction]:
+def _batch(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], topk: int) -> Iterator[Prediction]:
     opened: list[Photo | str] = [_open(file) for file in files]
     photos = [photo for photo in opened if isinstance(photo, Photo)]
     scores: Iterator[Any] = iter(_scores(subject, photos) if photos else ())
@@ -110,10 +112,12 @@ def _open(file: str | Path) -> Photo | str:
         return str(error)
 
 
-def _scores(subject: Subject[Preprocess], photos: Sequence[Photo]) -> torch.Tensor:
+def _scores(subject: EvaluatedModel[Preprocess], photos: Sequence[Photo]) -> torch.Tensor:
     inputs = torch.stack([subject.preprocess(photo.image) for photo in photos])
-    outputs = _work.predict(subject, inputs, len(photos), f"shape {tuple(inputs.shape)}", "Check its preprocessing.")
-    _work.check_finite(subject, outputs, 0, "images", "the files given")
+    outputs = batch_work.predict(
+        subject, inputs, len(photos), f"shape {tuple(inputs.shape)}", "Check its preprocessing."
+    )
+    batch_work.check_finite(subject, outputs, 0, "images", "the files given")
     return outputs
 
 

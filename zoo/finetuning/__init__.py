@@ -3,7 +3,7 @@
 For another task: `finetune(load_finetune_recipe("glue", ["data.task=rte"]))`, or `zoo finetune glue --task rte`.
 """
 
-from zoo.finetuning.recipe import FinetuneRecipe, list_finetune_recipes, load_finetune_recipe
-from zoo.finetuning.run import FinetuneResult, finetune
+from zoo.finetuning.finetune_texts import FinetuneResult, finetune
+from zoo.finetuning.finetuning_recipe import FinetuneRecipe, list_finetune_recipes, load_finetune_recipe
 
 __all__ = ["FinetuneRecipe", "FinetuneResult", "finetune", "list_finetune_recipes", "load_finetune_recipe"]

@@ -20,10 +20,10 @@ from transformers import (
 
 from zoo.data.glue import GlueTask
 from zoo.errors import ConfigurationError, DivergedError
-from zoo.evaluation.glue import official_metrics
-from zoo.finetuning.groups import build_optimizer
-from zoo.finetuning.recipe import FinetuneRecipe
-from zoo.finetuning.resume import mark
+from zoo.evaluation.glue_metrics import official_metrics
+from zoo.finetuning.finetuning_groups import build_optimizer
+from zoo.finetuning.finetuning_recipe import FinetuneRecipe
+from zoo.finetuning.resume_finetuning import mark
 from zoo.training.devices import Devices
 from zoo.training.reporter import Reporter
 

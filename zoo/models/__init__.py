@@ -5,8 +5,8 @@ import sys
 from zoo._registry import import_submodules
 from zoo.models.build import build_model, list_models
 from zoo.models.inputs import check_input, fit_positions
+from zoo.models.model_spec import MODELS, ModelSpec
 from zoo.models.parts import NORMS
-from zoo.models.spec import MODELS, ModelSpec
 from zoo.models.timm_bridge import register_all
 
 import_submodules(sys.modules[__name__])

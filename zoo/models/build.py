@@ -9,9 +9,9 @@ from torch import nn
 
 from zoo.errors import ConfigurationError, UnknownNameError, suggestion
 from zoo.models.inputs import as_size, check_geometry
+from zoo.models.model_spec import MODELS, ModelSpec
 from zoo.models.parts import NORMS, Parts, Start, make_parts
-from zoo.models.spec import MODELS, ModelSpec
-from zoo.models.text import TEXT_MODELS, TextSpec, build_text_model
+from zoo.models.text_models import TEXT_MODELS, TextSpec, build_text_model
 
 # Read by timm where it wraps a model for features_only.
 _FEATURE_OPTIONS = frozenset({"out_indices", "feature_cls", "feature_cfg"})

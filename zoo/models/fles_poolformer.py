@@ -11,8 +11,8 @@ from timm.models.metaformer import MetaFormer
 from torch import nn
 
 from zoo.models.decay import Undecayed
+from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 from zoo.models.parts import Parts
-from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(["drop_rate", "drop_path_rate", "proj_drop_rate", "global_pool", "layer_scale_init_values"])
 

@@ -15,9 +15,9 @@ from zoo.activations import make_gate
 from zoo.activations.gates import gate_spec
 from zoo.errors import ConfigurationError, suggestion
 from zoo.models import salunet_c
+from zoo.models.activation_layout import sites
+from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 from zoo.models.parts import Parts
-from zoo.models.sites import sites
-from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = salunet_c.OPTIONS | {"gate_at", "rest_act", "attn_layer"}
 

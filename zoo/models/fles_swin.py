@@ -10,8 +10,8 @@ from timm.models.swin_transformer import SwinTransformer, SwinTransformerBlock
 from torch import nn
 
 from zoo.models.decay import Undecayed
+from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 from zoo.models.parts import Parts
-from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(
     [

@@ -4,8 +4,8 @@ Source: FleS slides (ICLR 2026), table 3, for `fles_vit_base_patch16`; tiny and 
 backbone is timm's (arXiv 2010.11929).
 """
 
+from zoo.models.model_spec import MODELS, ModelSpec
 from zoo.models.salunet_t import LAST_BLOCKS, OPTIONS, Transformer, build
-from zoo.models.spec import MODELS, ModelSpec
 
 
 def _row(size: str, width: int, heads: int, source: str) -> None:

@@ -12,7 +12,7 @@ from timm.models.swin_transformer import WindowAttention
 from torch import Tensor, nn
 
 from zoo.errors import ShapeError
-from zoo.models.spec import ModelSpec
+from zoo.models.model_spec import ModelSpec
 
 
 def as_size(img_size: int | Sequence[int]) -> tuple[int, int]:

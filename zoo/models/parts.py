@@ -19,7 +19,7 @@ from zoo.activations.gates import gate_spec
 from zoo.activations.rivals.derf import Derf
 from zoo.activations.rivals.dyt import DyT
 from zoo.errors import ConfigurationError
-from zoo.models.sites import Vacancy, fill
+from zoo.models.activation_layout import Vacancy, fill
 
 Start = tuple[float, float]
 Factory = Callable[..., nn.Module]

@@ -12,8 +12,8 @@ from torch import nn
 
 from zoo.errors import ConfigurationError
 from zoo.models.fused_resnet import FUSED, FusedResNet, UndecayedResNet
+from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 from zoo.models.parts import Parts
-from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(
     [

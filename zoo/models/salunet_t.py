@@ -13,8 +13,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from zoo.models.decay import Undecayed
+from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 from zoo.models.parts import Factory, Parts
-from zoo.models.spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
 
 OPTIONS = frozenset(
     [

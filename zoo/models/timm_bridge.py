@@ -27,7 +27,7 @@ from torch import nn
 from zoo._files import cards_root
 from zoo.errors import ConfigurationError
 from zoo.models.inputs import fit_positions
-from zoo.models.spec import MODELS, ModelSpec
+from zoo.models.model_spec import MODELS, ModelSpec
 
 __all__ = ["register_all"]
 

@@ -18,14 +18,14 @@ from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models import MODELS, build_model
 from zoo.models.build import find_spec
-from zoo.models.text import TEXT_MODELS
-from zoo.pretrained._rules import MODEL_ARGS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained.adopt_text import adopt_text
 from zoo.pretrained.card import check_free, write_card
 from zoo.pretrained.load import check_finite, differences, read_weights
 from zoo.pretrained.rename import Renamed, rename_state, unwrap
 from zoo.pretrained.runs import find_run, finetuned_as
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag
+from zoo.pretrained.tag_rules import MODEL_ARGS
 
 # Types besides tensors that training scripts store next to the weights; building one runs no code of the file's.
 _HARMLESS: list[Any] = [

@@ -11,13 +11,13 @@ from zoo.data.glue import GLUE
 from zoo.data.labels import check_same_order
 from zoo.data.tokenize import TOKENIZER_FILE, TextPreprocess
 from zoo.errors import ConfigurationError, WeightsMismatchError, WeightsNotFoundError
-from zoo.models.text import TEXT_ACTS, TEXT_MODELS, build_text_model
-from zoo.pretrained._rules import TEXT_ARGS
+from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS, build_text_model
 from zoo.pretrained.card import write_card
 from zoo.pretrained.load import differences, read_weights
 from zoo.pretrained.results import SUMMARY_FILE
 from zoo.pretrained.runs import finetuning_record
 from zoo.pretrained.tag import CONFIG_FILE, WEIGHTS_FILE, PretrainedTag, read_json
+from zoo.pretrained.tag_rules import TEXT_ARGS
 from zoo.pretrained.text_files import TOKENIZER_CONFIG
 
 # Fields of BERT's configuration that decide names or shapes of weights, or what is computed from them.

@@ -8,7 +8,7 @@ from torch import nn
 
 from zoo.models import build_model
 from zoo.models.build import find_spec
-from zoo.models.text import TextSpec, build_text_model
+from zoo.models.text_models import TextSpec, build_text_model
 from zoo.pretrained.tag import PretrainedTag
 
 

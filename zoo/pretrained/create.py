@@ -14,7 +14,7 @@ from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
 from zoo.models import build_model
 from zoo.models.build import find_spec
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained.adapt import Wishes, adapt_state, describe
 from zoo.pretrained.architecture import check_kind
 from zoo.pretrained.create_text import build_text
@@ -68,7 +68,7 @@ def create_model(
         in_chans: input channels; None likewise.
         img_size: side of the input in pixels, or (height, width); None likewise.
         **kwargs: further arguments of `zoo.models.build_model`, such as `norm`, `act` and
-            `features_only`, or for texts of `zoo.models.text.build_text_model`.
+            `features_only`, or for texts of `zoo.models.text_models.build_text_model`.
 
     Returns:
         The model. `zoo.identity_of` says whether it is the published weights, `zoo.labels_of` its class names. A model

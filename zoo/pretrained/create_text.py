@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from zoo.errors import ConfigurationError
-from zoo.models.text import build_text_model
+from zoo.models.text_models import build_text_model
 from zoo.pretrained.adapt import Wishes
 from zoo.pretrained.architecture import name_labels
 from zoo.pretrained.identity import Origin, set_origin, state_digest

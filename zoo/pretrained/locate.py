@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo._files import cards_root
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models.build import find_spec
-from zoo.models.text import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS
 from zoo.pretrained.fetch import fetch
 from zoo.pretrained.tag import CONFIG_FILE, PretrainedTag, read_tag
 

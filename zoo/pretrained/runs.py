@@ -8,10 +8,10 @@ from typing import Any
 
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.pretrained._rules import MODEL_ARGS
 from zoo.pretrained.papers import paper_figure
 from zoo.pretrained.results import SUMMARY_FILE, portable, without_place
 from zoo.pretrained.tag import WEIGHTS_FILE, read_json
+from zoo.pretrained.tag_rules import MODEL_ARGS
 
 LOG_FILE = "log.jsonl"
 TRAINING_ARGS = frozenset(

@@ -9,7 +9,7 @@ from typing import Any
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
-from zoo.pretrained._rules import problems
+from zoo.pretrained.tag_rules import problems
 
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
@@ -32,7 +32,7 @@ class PretrainedTag:
         preprocess: what turns an image, or a text, into the input these weights expect.
         sha256: of the weights file, as 64 hexadecimal digits; `write_card` fills it in.
         labels: name of each class in order, or empty where unknown.
-        model_args: builder arguments beyond the model's own defaults; see `zoo.pretrained._rules`.
+        model_args: builder arguments beyond the model's own defaults; see `zoo.pretrained.tag_rules`.
         repo: Hub repository, or None.
         revision: full commit hash there; None until the weights are published.
         file: name of the weights file inside the folder or repository.

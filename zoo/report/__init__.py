@@ -1,8 +1,8 @@
 """From a model's name to a report of what it learned: tables, JSON, pictures and one page of HTML."""
 
-from zoo.report.images import ImageSample
-from zoo.report.run import Analysis, analyze
-from zoo.report.subject import Subject
-from zoo.report.write import write_report
+from zoo.report.analysed_images import ImageSample
+from zoo.report.analysed_model import AnalysedModel
+from zoo.report.analyze_model import Analysis, analyze
+from zoo.report.report_files import write_report
 
-__all__ = ["Analysis", "ImageSample", "Subject", "analyze", "write_report"]
+__all__ = ["AnalysedModel", "Analysis", "ImageSample", "analyze", "write_report"]

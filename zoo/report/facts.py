@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.report.run import Analysis
-from zoo.report.subject import Subject
+from zoo.report.analysed_model import AnalysedModel
+from zoo.report.analyze_model import Analysis
 
 _LIBRARIES = ("salu-zoo", "python", "torch", "timm", "numpy", "pillow")
 
@@ -32,7 +32,7 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
     ]
 
 
-def _subject(label: str, subject: Subject) -> list[tuple[str, str]]:
+def _subject(label: str, subject: AnalysedModel) -> list[tuple[str, str]]:
     c, h, w = subject.preprocess.input_size
     rows = [
         (label, f"{subject.model}, norm {subject.norm}, act {subject.act}, {subject.num_classes} classes"),

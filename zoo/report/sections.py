@@ -7,21 +7,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from zoo.analysis.card_plots import draw_coefficients
 from zoo.analysis.findings import Findings
-from zoo.analysis.plot import draw_coefficients
 from zoo.analysis.plot_curves import draw_curves
 from zoo.analysis.plot_dynamics import draw_bounds, draw_depth, draw_variance_maps
 from zoo.analysis.plot_geometry import draw_geometry
 from zoo.analysis.plot_representation import draw_representation
-from zoo.report import tables, tables_dynamics
+from zoo.report import report_tables, tables_dynamics
+from zoo.report.analyze_model import Analysis
 from zoo.report.cells import Table
-from zoo.report.run import Analysis
 
 TEXTS = Path(__file__).with_name("texts.toml")
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """One picture.
 
     Args:
@@ -51,7 +51,7 @@ class Section:
     title: str
     text: str
     tables: Sequence[Table] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[ReportPicture] = ()
 
 
 @cache
@@ -79,17 +79,19 @@ def _section(key: str, shown: Sequence[Table], file: str, draw: Callable[[], Any
     """A section with its words from the file, `more` of them by their keys or as they are."""
     words = texts()[key]
     text = " ".join(part.strip() for part in (words["text"], *(words.get(part, part) for part in more)))
-    pictures = [Picture(file, words["picture"].strip(), draw)] if draw else []
+    pictures = [ReportPicture(file, words["picture"].strip(), draw)] if draw else []
     return Section(key, words["title"], text, [table.trimmed() for table in shown], pictures)
 
 
 def _geometry(found: Findings, other: Findings | None) -> Section | None:
     if not found.geometry:
         return None
-    shown = [tables.stages(found, "S and W by stage")]
+    shown = [report_tables.stages(found, "S and W by stage")]
     if other and other.geometry:
-        shown.append(tables.stages(other, "S and W by stage, baseline"))
-    return _section("geometry", [*shown, tables.layers(found)], "geometry.png", lambda: draw_geometry(found.geometry))
+        shown.append(report_tables.stages(other, "S and W by stage, baseline"))
+    return _section(
+        "geometry", [*shown, report_tables.layers(found)], "geometry.png", lambda: draw_geometry(found.geometry)
+    )
 
 
 def _curves(found: Findings) -> Section | None:
@@ -104,7 +106,7 @@ def _curves(found: Findings) -> Section | None:
 def _coefficients(found: Findings) -> Section | None:
     if not found.coefficients:
         return None
-    shown = [tables.coefficients(found)]
+    shown = [report_tables.coefficients(found)]
     return _section("coefficients", shown, "coefficients.png", lambda: draw_coefficients(found.coefficients))
 
 
@@ -115,7 +117,7 @@ def _representation(analysis: Analysis) -> Section | None:
     named = {analysis.subject.name: found.representation}
     if analysis.baseline and other and other.representation:
         named[analysis.baseline.name] = other.representation
-    shown = [tables.ranks(found, other), tables.moments(found, other)]
+    shown = [report_tables.ranks(found, other), report_tables.moments(found, other)]
     return _section("representation", shown, "representation.png", lambda: draw_representation(named))
 
 

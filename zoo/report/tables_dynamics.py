@@ -6,10 +6,10 @@ from typing import Any
 
 from zoo.analysis.findings import Findings
 from zoo.analysis.variance_map import second_moment
+from zoo.report.analyze_model import Analysis
 from zoo.report.cells import NONE, Table
 from zoo.report.cells import groups as _groups
 from zoo.report.cells import number as _n
-from zoo.report.run import Analysis
 
 
 def bounds(found: Findings) -> Table | None:

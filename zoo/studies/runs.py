@@ -17,7 +17,7 @@ from zoo.data.vision import ImageDataset
 from zoo.errors import ConfigurationError, DivergedError, OutputError
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.devices import Devices, find_devices
-from zoo.training.images import TensorImages
+from zoo.training.image_loaders import TensorImages
 from zoo.training.log import Progress, append_row, read_rows, rewind
 from zoo.training.loop import CHECKPOINT, LOG, Trainer
 from zoo.training.recipe import Recipe

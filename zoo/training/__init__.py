@@ -3,6 +3,6 @@
 from zoo.errors import DivergedError
 from zoo.training.parse import list_recipes, load_recipe
 from zoo.training.recipe import Recipe
-from zoo.training.run import TrainResult, train
+from zoo.training.train_images import TrainResult, train
 
 __all__ = ["DivergedError", "Recipe", "TrainResult", "list_recipes", "load_recipe", "train"]

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.training.devices import Devices
-from zoo.training.images import Images
-from zoo.training.plan import evaluation_chunks
+from zoo.training.image_loaders import TrainingImages
+from zoo.training.step_plan import evaluation_chunks
 
 Forward = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def measure(forward: Forward, images: Images, batch_size: int, devices: Devices) -> tuple[float, float]:
+def measure(forward: Forward, images: TrainingImages, batch_size: int, devices: Devices) -> tuple[float, float]:
     """Return (Top-1 in percent, mean cross-entropy) over the whole split, shared among the processes.
 
     Args:

@@ -16,8 +16,8 @@ from tiny_model import LABELS
 
 from export import OnnxFileError, ParityReport
 from export.bundle import write_bundle
-from export.bundle.place import listing
-from export.parity.report import report_path
+from export.bundle.new_folder import listing
+from export.parity.parity_report import report_path
 from zoo.errors import OutputError
 
 

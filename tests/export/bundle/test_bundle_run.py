@@ -11,8 +11,8 @@ from PIL import Image
 
 from export import load_predictor
 from export.bundle import write_bundle
-from export.bundle.engines import HINTS
-from export.runtime import openvino
+from export.bundle.bundle_engines import HINTS
+from export.runtime import openvino_session
 from export.runtime.engine import engine_here
 from export.targets import TARGETS, list_targets
 
@@ -124,7 +124,7 @@ def test_every_target_has_a_client_for_its_own_engine(name, exported, picture, t
 
 def starts_here(target):
     if target.runtime == "openvino":
-        return openvino.installed()
+        return openvino_session.installed()
     return bool(target.elsewhere) or not engine_here(target, target.precisions[0]).not_run
 
 
@@ -143,4 +143,4 @@ def test_each_precision_reaches_its_engine(exported, tmp_path):
 
 
 def test_openvino_is_told_the_precision():
-    assert openvino._HINTS == HINTS
+    assert openvino_session._HINTS == HINTS

@@ -10,7 +10,7 @@ import numpy as np
 from native_cases import Case, make_cases
 
 from export.native import OPERATORS
-from export.native.compiler import SOURCES, operator_sources, units
+from export.native.compile_operators import SOURCES, operator_sources, units
 from zoo.native import Compiler, run_compiler
 
 FLOAT_NAMES = [name for name, spec in OPERATORS.items() if spec.element == "float32"]

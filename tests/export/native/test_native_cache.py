@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from export import native as native_module
-from export.native import NativeCacheWarning, compiler, instruction_set, library
-from export.native.compiler import operator_sources
+from export.native import NativeCacheWarning, compile_operators, instruction_set, library
+from export.native.compile_operators import operator_sources
 from zoo.errors import NativeError
 from zoo.native import Compiler, Sources, cache, cache_folder, find_compiler
 
@@ -197,7 +197,7 @@ def test_no_flag_gives_up_exact_arithmetic():
     flags = {
         flag
         for machine in ("x86_64", "aarch64", "riscv64")
-        for unit in compiler.units(machine).values()
+        for unit in compile_operators.units(machine).values()
         for flag in unit
     }
     assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-march=native"} & (

@@ -13,7 +13,7 @@ from native_driver import FLOAT_NAMES, run_driver
 from native_models import model, node
 
 from export.native import OPERATORS
-from export.native.compiler import SOURCES, operator_sources
+from export.native.compile_operators import SOURCES, operator_sources
 from zoo.native.compiler import compile_objects
 
 CUDA = SOURCES.parent / "cuda"

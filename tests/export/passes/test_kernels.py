@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from export import InputSpec, LoweringError, export
 from export.passes._kernels import KERNELS, lacks
-from export.passes.check import CheckGraph
+from export.passes.check_graph import CheckGraph
 from export.runtime.session import open_session
 
 from .graphs import Builder

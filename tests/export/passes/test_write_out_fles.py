@@ -9,7 +9,7 @@ from onnx_ir.tape import Tape
 
 from export import InputSpec
 from export.lower.to_onnx import lower
-from export.operators import DOMAIN, VERSION
+from export.nodes import DOMAIN, VERSION
 from export.passes.write_out_fles import WriteOutFles
 from export.runtime.session import open_session, run_session
 from export.source import read_source

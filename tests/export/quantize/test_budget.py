@@ -9,7 +9,7 @@ import export.quantize.accuracy as accuracy
 from export import export
 from export.errors import BudgetError, CalibrationError
 from export.quantize.accuracy import Reference, Search
-from export.quantize.images import evaluation_images
+from export.quantize.calibration_data import evaluation_images
 from export.quantize.sensitivity import Sensitivity
 from zoo.errors import ConfigurationError
 

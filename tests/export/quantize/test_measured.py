@@ -9,7 +9,7 @@ from small_net import small
 
 from export import OnnxFileError, load_predictor, validate
 from export.digest import seal
-from export.parity.report import ParityReport
+from export.parity.parity_report import ParityReport
 from export.quantize.measured import LEAST, SLACK, Agreement, Measured, held_against
 
 

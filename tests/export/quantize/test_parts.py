@@ -12,17 +12,17 @@ import export.quantize.exactness as exactness
 from export import InputSpec, open_session
 from export.errors import CalibrationError
 from export.lower.to_onnx import lower
-from export.operators import make_node
+from export.nodes import make_node
 from export.passes.fuse_add import FuseAdd
 from export.passes.fuse_pair import FusePair
 from export.passes.merge_salu import MergeSalu
 from export.passes.name_nodes import NameNodes
 from export.passes.to_tables import ToTables
-from export.quantize.images import evaluation_images
+from export.quantize.calibration_data import evaluation_images
+from export.quantize.quantized_sites import find_sites
 from export.quantize.ranges import PERCENTILES, _ends, measure
 from export.quantize.running import signal_to_noise_db
 from export.quantize.sensitivity import rank
-from export.quantize.sites import find_sites
 from export.runtime.means import shown
 from export.runtime.optimised import optimised
 from export.runtime.session import run_session

@@ -14,7 +14,7 @@ from tiny_model import tiny
 from torch import nn
 
 from export import export
-from export.bundle.place import listing
+from export.bundle.new_folder import listing
 from export.errors import ExportError
 from export.serve import ServeSettings, write_triton_repository
 from zoo.errors import ConfigurationError, OutputError

@@ -13,7 +13,7 @@ from web_images import pictures, preprocesses
 from export import export
 from export.runtime.predictor import load_predictor
 from export.web import write_page
-from export.web.tolerances import MAX_REL
+from export.web.web_tolerances import MAX_REL
 
 
 def floats(text: str) -> np.ndarray:

@@ -13,15 +13,15 @@ from tiny_model import LABELS, tiny
 from typer.testing import CliRunner
 
 import export.web
-import export.web.page
+import export.web.browser_page
 from export.commands import register
 from export.digest import seal
 from export.errors import WebPageError
 from export.metadata import PREFIX
 from export.parity.shipped import shipped_images
 from export.web import OrtWeb, write_page
+from export.web.browser_page import ASSETS
 from export.web.ort_web import FILES
-from export.web.page import ASSETS
 from export.web.record import steady_picture
 from zoo.errors import DataNotFoundError, OutputError
 
@@ -210,7 +210,7 @@ class TestCommands:
         """Run a command; the runtime is at hand."""
         import typer
 
-        monkeypatch.setattr(export.web.page, "find_ort_web", lambda path=None: RUNTIME)
+        monkeypatch.setattr(export.web.browser_page, "find_ort_web", lambda path=None: RUNTIME)
         app = typer.Typer()
         register(app)
         return lambda *args: CliRunner().invoke(app, [str(arg) for arg in args])

@@ -10,9 +10,9 @@ from zoo.pretrained.datasets import facts_of
 from zoo.pretrained.identity import check_whose
 from zoo.pretrained.papers import FLES_NOTICE, citation, has_fles, is_salunet
 from zoo.pretrained.pictures import KINDS, check_stamp, pictures_of
-from zoo.pretrained.readme.activations import before, coefficients_part, geometry_table
-from zoo.pretrained.readme.figures import classes_sentence, figures_table, how_measured
+from zoo.pretrained.readme.activation_tables import before, coefficients_part, geometry_table
 from zoo.pretrained.readme.frontmatter import front_matter
+from zoo.pretrained.readme.result_tables import classes_sentence, figures_table, how_measured
 from zoo.pretrained.readme.training import training_part
 from zoo.pretrained.readme.usage import commands, example, fact_line, summary, transformers_example
 from zoo.pretrained.results import check_results

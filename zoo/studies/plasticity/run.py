@@ -10,7 +10,7 @@ from torch import nn
 from zoo.data.preprocess import Preprocess
 from zoo.data.vision import load_vision
 from zoo.errors import ConfigurationError
-from zoo.models.spec import CIFAR_MEAN, CIFAR_STD
+from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD
 from zoo.studies.images import about, held
 from zoo.studies.plasticity.network import STABILISERS, PReLUNet, Stabiliser, slopes
 from zoo.studies.plasticity.report import make_report

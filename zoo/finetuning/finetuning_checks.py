@@ -1,0 +1,61 @@
+"""What is refused before anything is read or written: devices that do not fit the recipe, folders that are taken."""
+
+from pathlib import Path
+
+from zoo._files import check_writable
+from zoo.errors import ConfigurationError, OutputError, RecipeError
+from zoo.finetuning.finetuning_recipe import FinetuneRecipe
+from zoo.finetuning.resume_finetuning import Checkpoint, checkpoints, find
+from zoo.finetuning.save import RECIPE, SUMMARY, WEIGHTS
+from zoo.training.devices import Devices
+
+
+def check_devices(recipe: FinetuneRecipe, devices: Devices) -> None:
+    """Refuse what transformers would do in another way than asked.
+
+    Raises:
+        ConfigurationError: another GPU than the first, or float16 without a GPU.
+        RecipeError: the processes cannot share a batch equally.
+    """
+    runtime, device = recipe.runtime, devices.device
+    if devices.world == 1 and device.index:
+        raise ConfigurationError(
+            f"Asked for device {device}: transformers takes the first GPU it sees. Ask for cuda, and choose the GPU "
+            "with CUDA_VISIBLE_DEVICES."
+        )
+    if runtime.precision == "float16" and device.type != "cuda":
+        raise ConfigurationError(
+            f"runtime.precision: float16 needs a GPU to train on, found {device}. Use bfloat16 or float32."
+        )
+    if runtime.batch_size % devices.world:
+        raise RecipeError(
+            f"runtime.batch_size: {runtime.batch_size} texts cannot be shared equally by {devices.world} processes."
+        )
+
+
+def look_into(folder: Path, resume: bool, devices: Devices) -> Checkpoint | None:
+    """The checkpoint to resume from, or None; leaves the folder as it is, or missing.
+
+    Raises:
+        OutputError: it cannot be written; or it holds something and `resume` is False; or what it holds is finished, or
+            no run of `finetune`, and `resume` is True.
+        WeightsCorruptError: the mark of its last checkpoint cannot be read.
+    """
+    names = [name for name in (RECIPE, SUMMARY, WEIGHTS) if (folder / name).exists()]
+    names += [path.name for path, _ in checkpoints(folder)]
+    if names and not resume:
+        raise OutputError(
+            f"{folder} already holds a run ({', '.join(names)}). Resume it (--resume), or choose another folder "
+            "(--output)."
+        )
+    if SUMMARY in names:
+        raise OutputError(
+            f"{folder} holds a finished run: nothing is left to resume. Choose another folder (--output)."
+        )
+    if names and RECIPE not in names:
+        raise OutputError(
+            f"{folder} holds {', '.join(names)} but no {RECIPE}, so no run of ours. Choose another folder."
+        )
+    if devices.main:
+        check_writable(folder / RECIPE)
+    return find(folder) if resume else None
