@@ -143,7 +143,7 @@ def kernel_speed_table() -> list[str]:
 
 
 def plasticity_table() -> list[str]:
-    """What `zoo study plasticity --report` stored: mean ± standard deviation over the seeds."""
+    """What `reports/plasticity.py --report` stored: mean ± standard deviation over the seeds."""
     names = {"batchnorm": "BatchNorm", "none": "nothing", "salu": "SALU"}
     rows = []
     for name, found in report("plasticity")["summary"].items():
@@ -155,7 +155,7 @@ def plasticity_table() -> list[str]:
 
 
 def batch_size_table() -> list[str]:
-    """What `zoo study batch-size --report` stored: Top-1 and its binomial standard error."""
+    """What `reports/batch_size.py --report` stored: Top-1 and its binomial standard error."""
     rows = []
     for found in report("batch_size")["table"]:
         rate = ", ".join(f"{rate:g}" for rate in found["lr"])
@@ -184,6 +184,6 @@ STUDIES = ("plasticity", "batch_size")
 
 
 def verdict(study: str) -> str:
-    """The sentence that a study computed from its numbers."""
+    """The sentence that an experiment computed from its numbers."""
     sentence: str = report(study)["verdict"]["sentence"]
     return sentence

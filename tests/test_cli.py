@@ -106,7 +106,7 @@ def test_the_promised_commands_exist() -> None:
 def test_every_command_explains_itself_and_speaks_json(name: str) -> None:
     command = get_command(cli.build_app()).commands[name]
     assert command.help, f"zoo {name} has no help text"
-    for own in getattr(command, "commands", {name: command}).values():  # `zoo study` has subcommands
+    for own in getattr(command, "commands", {name: command}).values():  # `zoo bench` has subcommands
         assert own.help, f"zoo {name}: {own.name} has no help text"
         assert any("--json" in parameter.opts for parameter in own.params), f"zoo {name}: {own.name} has no --json"
         unexplained = [p.name for p in own.params if p.name != "help" and not getattr(p, "help", None)]

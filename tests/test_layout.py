@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("zoo", "export")
-CODE = ("zoo", "export", "demo", "tests")
+CODE = ("zoo", "export", "demo", "reports", "tests")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
@@ -30,7 +30,6 @@ LAYERS = {
         {"report"},
         {"training"},
         {"finetuning"},
-        {"studies"},
         {"benchmarks"},
         {"commands"},
         {"cli"},

@@ -1,15 +1,13 @@
-"""The verdict of the batch-size study on made-up tables: every outcome can come out."""
+"""The verdict of reports/batch_size.py on made-up tables: every outcome can come out."""
 
 import pytest
-
-from zoo.studies.batch_size.cells import BASELINE, SALUNET
-from zoo.studies.batch_size.verdict import judge
+from batch_size import BASELINE, SALUNET, judge
 
 
 def rows(network, top1, by_batch=(None, None), diverged=0):
     return [
         {
-            "network": network.label,
+            "network": network,
             "batch_size": size,
             "top1": value,
             "runs": 1,
@@ -42,7 +40,7 @@ def test_half_of_the_best_above_chance_is_the_border():
     at = judge([*rows(SALUNET, (50, 50)), *rows(BASELINE, (30.0, 50))], chance=10)
     below = judge([*rows(SALUNET, (50, 50)), *rows(BASELINE, (29.9, 50))], chance=10)
     assert (at["outcome"], below["outcome"]) == ("neither fails", "borne out")
-    assert below["fails"] == {SALUNET.label: [], BASELINE.label: [1]}
+    assert below["fails"] == {SALUNET: [], BASELINE: [1]}
     assert (
         "BN+ReLU reaches 30.00 % there; its best is 50.00 % at batch size 512, of whose lead over chance it keeps 50 %."
         in at["sentence"]

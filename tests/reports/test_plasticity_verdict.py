@@ -1,8 +1,8 @@
-"""The verdict of the plasticity study on made-up slopes: every answer can come out."""
+"""The verdict of reports/plasticity.py on made-up slopes: every answer can come out."""
 
 import pytest
-
-from zoo.studies.plasticity.verdict import judge, movement
+from experiment import spread
+from plasticity import below, judge, movement
 
 
 def runs(stabiliser: str, *courses: list[float], diverged: str | None = None):
@@ -63,3 +63,22 @@ def test_without_a_finished_run_there_is_no_verdict():
     assert found["points"] == []
     assert "no finished run of none" in found["sentence"]
     assert "none (seed 0)" in found["sentence"]
+
+
+def test_spread_is_mean_and_sample_deviation():
+    assert spread([1.0, 3.0]) == (2.0, pytest.approx(2**0.5))
+    assert spread([5.0]) == (5.0, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ([1.0, 1.1, 0.9], [2.0, 2.1, 1.9], "holds"),
+        ([2.0, 2.1, 1.9], [1.0, 1.1, 0.9], "does not hold"),
+        ([1.0, 2.0, 3.0], [1.5, 2.5, 3.5], "undecided"),
+        ([1.0], [9.0, 9.0], "undecided"),  # one run says nothing of the spread
+        ([1.0, 1.0], [1.0, 1.0], "undecided"),
+    ],
+)
+def test_below(first, second, found):
+    assert below("a", "b", {"a": first, "b": second}) == found
