@@ -64,7 +64,8 @@ def _explain(error: BaseException) -> str:
         if meaning := next((_MEANINGS[key] for key in keys if key in _MEANINGS), None):
             said = getattr(cause, "server_message", None) if status else str(cause)
             details = [f"HTTP {status}" if status else type(cause).__name__, *(said or "").strip().splitlines()[:1]]
-            return f"{meaning[0]} ({': '.join(details)}). {meaning[1]}"
+            known = "" if "OfflineModeIsEnabled" in keys else f" ({': '.join(details)})"
+            return f"{meaning[0]}{known}. {meaning[1]}"
     return f"{' '.join(str(error).split()).rstrip('.') or type(error).__name__}."
 
 
