@@ -1,4 +1,4 @@
-"""The tables of the README, made anew from the code, the cards and the reports."""
+"""The tables of the README and its pages, made anew from the code, the cards and the reports."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def models_table() -> list[str]:
 def results() -> list[tuple[str, dict[str, Any]]]:
     """Of every card: its name as a link, and what it stores."""
     files = sorted((ROOT / "model_cards").glob("*/results.json"))
-    return [(f"[`{f.parent.name}`](model_cards/{f.parent.name})", json.loads(f.read_text("utf-8"))) for f in files]
+    return [(f"[`{f.parent.name}`](../model_cards/{f.parent.name})", json.loads(f.read_text("utf-8"))) for f in files]
 
 
 def weights_table(scores: Callable[[dict[str, Any]], list[str] | None]) -> list[str]:
@@ -75,6 +75,18 @@ def metrics(result: dict[str, Any]) -> list[str] | None:
     if "metrics" not in result:
         return None
     return [", ".join(f"{METRICS[name]} {100 * value:.2f}" for name, value in result["metrics"].items())]
+
+
+def short_table() -> list[str]:
+    """What PyTorch reached with every card's weights, in one figure."""
+    rows = []
+    for name, stored in results():
+        for found in stored["evaluations"]:
+            if runtime(found) == "PyTorch":
+                where = f"{found['dataset']} ({found['split'] or 'all'}, {found['n']:,})"
+                figure = metrics(found) or [f"Top-1 {found['top1']:.2f}"]
+                rows.append(row(name.replace("../", ""), where, *figure))
+    return rows
 
 
 def comparison_table(file: str, acts: Sequence[str]) -> list[str]:
@@ -173,6 +185,7 @@ TABLES = {
     "train speed": train_speed_table,
     "bench": bench_table,
     "models": models_table,
+    "weights in short": short_table,
     "weights": partial(weights_table, percentages),
     "text weights": partial(weights_table, metrics),
     "glue": partial(comparison_table, "glue_minilm_l6", ("gelu", "silu", "fles")),

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,7 @@ LAYERS = {
         {"errors", "metadata", "digest", "cost", "_versions", "edge"},
         {"targets"},
         {"native"},
-        {"inputs", "source", "operators", "random_weights", "shared", "value_types"},
+        {"inputs", "source", "nodes", "random_weights", "shared", "value_types"},
         {"lower"},
         {"passes"},
         {"runtime"},
@@ -48,7 +49,7 @@ LAYERS = {
         {"bench", "bundle", "web"},
         {"serve"},
         {"deliver"},
-        {"job", "plan", "steps", "int8_steps", "steps_16bit", "pipeline", "verify"},
+        {"job", "export_plan", "steps", "int8_steps", "steps_16bit", "pipeline", "verify"},
         {"contenders", "matrix"},
         {"commands"},
     ],
@@ -146,3 +147,24 @@ def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     docstring = first.end_lineno - first.lineno + 1 if documented else 0
     return function.end_lineno - first.lineno + 1 - docstring
+
+
+# Files of one kind, one for each command, target or rival, may be named as what they are about elsewhere. Bundles carry
+# `export/edge`, whose files keep the names they have in a bundle; each package has its errors.
+FAMILIES = ("commands", "targets", "rivals", "edge")
+MANY = {"__init__.py", "__main__.py", "errors.py"}
+
+
+def test_no_file_name_occurs_twice() -> None:
+    paths = [path for path in files(*PACKAGES) if path.parent.name not in FAMILIES and path.name not in MANY]
+    names = Counter(path.name for path in paths)
+    assert [label(path) for path in paths if names[path.name] > 1] == []
+
+
+def test_no_class_name_occurs_twice() -> None:
+    places: dict[str, list[str]] = {}
+    for path in files(*PACKAGES):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(label(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

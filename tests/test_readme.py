@@ -1,4 +1,4 @@
-"""The README is true: its code runs, its commands exist, its figures are those of the code and the cards.
+"""The README and the pages it links to are true: code runs, commands exist, figures are those of code and cards.
 
 Where a table is out of date, the failure prints the one to paste.
 """
@@ -13,7 +13,9 @@ from typer.main import get_command
 
 from zoo.cli import build_app
 
-TEXT = (ROOT / "README.md").read_text("utf-8")
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
 SAMPLE = ROOT / "demo/cifar10_sample"
 
 
@@ -28,7 +30,7 @@ def shell_lines(program: str) -> list[str]:
 def table(name: str) -> list[str]:
     """The rows below the head of the table between `<!-- name -->` and `<!-- end -->`."""
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", TEXT, flags=re.DOTALL)
-    assert found, f"README.md has no table between <!-- {name} --> and <!-- end -->"
+    assert found, f"no page has a table between <!-- {name} --> and <!-- end -->"
     return found[1].splitlines()[2:]
 
 
@@ -36,13 +38,13 @@ def table(name: str) -> list[str]:
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "models" else ()) for n in TABLES])
 def test_table_is_up_to_date(name: str) -> None:
     expected = TABLES[name]()
-    assert table(name) == expected, f"README.md, table {name!r}; it should be:\n" + "\n".join(expected)
+    assert table(name) == expected, f"Table {name!r} should be:\n" + "\n".join(expected)
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_verdict_is_up_to_date(name: str) -> None:
     sentence = verdict(name)
-    assert sentence in " ".join(TEXT.split()), f"README.md should say: {sentence}"
+    assert sentence in " ".join(TEXT.split()), f"A page should say: {sentence}"
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])
@@ -54,7 +56,7 @@ def test_python_block_runs(code: str, tmp_path: Path, monkeypatch, capsys) -> No
     images = load_vision("cifar10", data=SAMPLE)
     images[0][0].save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(code, "a page", "exec"), {})
     printed = capsys.readouterr().out.strip()
     assert not printed or printed in images.labels
 
@@ -83,7 +85,13 @@ def test_every_command_is_shown() -> None:
     assert {line.split()[1] for line in shell_lines("zoo")} == set(get_command(build_app()).commands)
 
 
-def test_links_lead_somewhere() -> None:
-    local = [target for target in re.findall(r"\]\(([^)#]+)\)", TEXT) if "://" not in target]
-    assert local
-    assert all((ROOT / target).exists() for target in local), local
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    local = [target for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")) if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_is_short_and_links_to_every_page() -> None:
+    text = README.read_text("utf-8")
+    assert text.count("\n") <= 250
+    assert all(f"](docs/{page.name})" in text for page in PAGES[1:])
