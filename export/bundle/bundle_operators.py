@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from export.edge.operator_libraries import BUILD, BUILT_HERE, machine
+from export.edge.operators import BUILD, BUILT_HERE, machine
 from export.native import library
 from export.native.compile_operators import COMMON, SOURCES, units
 from export.native.library_identity import check_operators

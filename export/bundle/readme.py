@@ -3,7 +3,7 @@
 from typing import Any
 
 from export.bundle.exported import ExportedFile
-from export.edge.operator_libraries import BUILD
+from export.edge.operators import BUILD
 
 
 def readme(exported: ExportedFile, record: dict[str, Any]) -> str:

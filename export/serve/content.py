@@ -11,7 +11,7 @@ from export.bundle.bundle_operators import write_library
 from export.bundle.bundle_writer import write_surroundings
 from export.bundle.exported import ExportedFile
 from export.bundle.programs import standalone, write_edge
-from export.edge.operator_libraries import machine
+from export.edge.operators import machine
 from export.serve.config import LABELS, ONES, WARMUP_TOKENS
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from export import load_predictor
 from export.bundle.bundle_operators import needed_glibc
-from export.edge import operator_libraries
+from export.edge import operators
 from export.edge.errors import EdgeError
-from export.edge.operator_libraries import find_operators, machine
+from export.edge.operators import find_operators, machine
 
 
 def copied(folder, place, **library):
@@ -88,7 +88,7 @@ HERE = {"system": "Linux", "machine": "x86_64", "glibc": "2.31"}
     ],
 )
 def test_which_machines_it_is_for(given, message, monkeypatch, tmp_path):
-    monkeypatch.setattr(operator_libraries, "machine", lambda: HERE)
+    monkeypatch.setattr(operators, "machine", lambda: HERE)
     record = {"library": {**HERE, "file": "lib.so", **given}}
     if not message:
         assert find_operators(tmp_path, record) == [tmp_path / "lib.so"]
@@ -98,7 +98,7 @@ def test_which_machines_it_is_for(given, message, monkeypatch, tmp_path):
 
 
 def test_another_c_library(monkeypatch, tmp_path):
-    monkeypatch.setattr(operator_libraries, "machine", lambda: {**HERE, "glibc": ""})
+    monkeypatch.setattr(operators, "machine", lambda: {**HERE, "glibc": ""})
     with pytest.raises(EdgeError, match="this system has another C library"):
         find_operators(tmp_path, {"library": {**HERE, "file": "lib.so"}})
 
