@@ -33,6 +33,7 @@ from zoo.data import load_vision
 from zoo.models import MODELS
 from zoo.training import Recipe, load_recipe
 
+NAME = "prelu_net"
 STABILISERS = {  # colour, what stands behind a convolution, what behind a linear layer
     "batchnorm": ("#d1495b", nn.BatchNorm2d, nn.BatchNorm1d),
     "none": ("#66717e", nn.Identity, nn.Identity),
@@ -78,14 +79,17 @@ def build(spec: Any, parts: Any, arguments: dict[str, Any]) -> PReLUNet:
     return built[0]
 
 
-if "prelu_net" not in MODELS:
-    row = replace(MODELS.get("salunet_c18_cifar"), name="prelu_net", build=build, act="prelu", classifier="layers.10")
-    MODELS.add("prelu_net", replace(row, first_conv="layers.0", options=frozenset({"stabiliser", "epochs"})))
+def register() -> None:
+    """Make the network known to `train` by its name."""
+    if NAME not in MODELS:
+        row = replace(MODELS.get("salunet_c18_cifar"), name=NAME, build=build, act="prelu", classifier="layers.10")
+        MODELS.add(NAME, replace(row, first_conv="layers.0", options=frozenset({"stabiliser", "epochs"})))
 
 
 def main(argv: Sequence[str] | None = None) -> Report:
     """The command line; returns the report."""
     given = options("plasticity", __doc__, seeds=5).parse_args(argv)
+    register()
     recipe = load_recipe(Path(__file__).with_suffix(".toml"), given.set)
     return conduct("plasticity", given, lambda: run(recipe, given), draw)
 
