@@ -1,4 +1,4 @@
-"""Which versions took part, for metadata and reports."""
+"""Versions of the installed distributions, for metadata and reports."""
 
 from zoo._environment import version_of as installed_version
 

@@ -1,4 +1,4 @@
-"""What `zoo bench` times: a model exported for each target, and its twin for what those are compared with."""
+"""Files that `zoo bench` times: a model exported for each target, and its twin for what those are compared with."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def timed_targets(asked: Sequence[str] | None = None) -> list[ExportTarget]:
 
 
 def _missing(target: ExportTarget) -> str:
-    """Why a file for the target is not run here as it will be; empty if it is."""
+    """Return the reason why a file for the target is not run here as it will be; empty if it is."""
     return engine_here(target, get_precision(target)).not_run
 
 

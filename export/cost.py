@@ -1,4 +1,4 @@
-"""What the elementwise part of a graph costs: its nodes, and the bytes they move at batch size 1."""
+"""Cost of the elementwise part of a graph: its nodes, and the bytes they move at batch size 1."""
 
 from dataclasses import asdict, dataclass
 from math import prod

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Deliveries:
-    """What to write once the file is there.
+    """Folders to write once the file is there.
 
     Args:
         bundle: a folder for `export.bundle.write_bundle`, or None.
@@ -80,7 +80,7 @@ class Deliveries:
 
 
 def delivery_rows(written: dict[str, Any]) -> list[tuple[str, str]]:
-    """What `Deliveries.write` gave, as rows of a table."""
+    """Format the result of `Deliveries.write` as rows of a table."""
     rows = [("bundle", f"{written['bundle']}: python run.py")] if "bundle" in written else []
     if "served" in written:
         served = written["served"]

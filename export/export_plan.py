@@ -72,7 +72,7 @@ def make_plan(job: Job) -> ExportPlan:
 
 
 def _rewrites(job: Job) -> tuple[Step, ...]:
-    """What becomes of SALU and its gates, each of which is traced as one node."""
+    """Choose the rewrites of SALU and its gates, each of which is traced as one node."""
     if job.precision == "float16":
         half = "SALU and its gates as standard operators that stay within float16"
         more = "merge SALU after SALU, pair SALU and SWALU, fold heights and widths into weights"
@@ -91,7 +91,7 @@ _PROVE = "the graph in float32 against PyTorch, by the tolerances of float32"
 
 
 def _conversion(job: Job) -> tuple[Step, ...]:
-    """What 16-bit and 8-bit weights and activations need besides; OpenVINO rounds a float32 file itself."""
+    """Choose the further steps for 16-bit and 8-bit weights and activations; OpenVINO rounds a float32 file itself."""
     precision = job.precision
     if precision == "int8":
         return _quantisation(job)
@@ -106,7 +106,7 @@ def _conversion(job: Job) -> tuple[Step, ...]:
 
 
 def _images(job: Job) -> tuple[Step, ...]:
-    """What 8-bit integers need first."""
+    """Return the step that 8-bit integers need first."""
     if job.precision != "int8":
         return ()
     return (Step("images", f"open up to {int8_steps.LIMIT} calibration images", int8_steps.open_images),)

@@ -38,7 +38,7 @@ _RANKED_PIXELS = 2**17
 
 
 def ranked_on(job: Job) -> int:
-    """How many images each site alone is run on: 32 small ones, at least 4 of any size."""
+    """Choose the number of images each site alone is run on: 32 small ones, at least 4 of any size."""
     spec = _spec(job)
     return min(32, max(4, _RANKED_PIXELS // (spec.height * spec.width)))
 
@@ -124,7 +124,7 @@ def quantise(job: Job) -> None:
 
 
 def _measure(job: Job, file: bytes) -> Measured:
-    """How far the file is from PyTorch on the images of this package, and from the float32 graph on others."""
+    """Measure the distance of the file from PyTorch on this package's images, and from the float32 graph on others."""
     own = check_parity(job.source, file, job.target, precision="int8", threads=job.threads, on_progress=job.on_progress)
     steps.refuse(job, own)
     images = [job.int8.held_out]

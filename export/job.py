@@ -1,4 +1,4 @@
-"""What the steps of one export hand on to each other."""
+"""State of one export, handed on from step to step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

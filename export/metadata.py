@@ -1,4 +1,4 @@
-"""What an exported file says about itself: written at export, read by the runtime. Needs no torch."""
+"""Metadata of an exported file: written at export, read by the runtime. Needs no torch."""
 
 import json
 from collections.abc import Mapping
@@ -156,7 +156,7 @@ def _names(version: int) -> list[str]:
 
 
 def open_preprocess(record: FileMetadata) -> Preprocess | TextPreprocess | None:
-    """What makes the file's inputs; None for a text model that came without a tokenizer.
+    """Build the preprocessing for the file's inputs; None for a text model that came without a tokenizer.
 
     Raises:
         ConfigurationError: the record is damaged.

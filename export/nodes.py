@@ -24,7 +24,7 @@ ATTRIBUTES = {name: tuple(spec.attributes) for name, spec in OPERATORS.items()}
 
 
 def is_operator(node: ir.Node | None, *names: str) -> bool:
-    """Whether a node is one of ours; of those named, if any are."""
+    """True if a node is one of ours; of those named, if any are."""
     return node is not None and node.domain == DOMAIN and (not names or node.op_type in names)
 
 

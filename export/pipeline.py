@@ -27,7 +27,7 @@ from zoo.errors import OutputError
 
 @dataclass(frozen=True, kw_only=True)
 class ExportResult:
-    """What was written.
+    """Result of an export.
 
     Args:
         path: the ONNX file.

@@ -1,4 +1,4 @@
-"""What several exports of one model have in common, computed once."""
+"""Results that several exports of one model have in common, computed once."""
 
 import hashlib
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Shared:
         return ir.from_proto(self._graphs[key])
 
     def kept(self, kind: str, given: "Feeds", run: Callable[[], T]) -> T:
-        """What PyTorch computes of one batch in one precision.
+        """Return PyTorch's results for one batch in one precision, computed once.
 
         Args:
             kind: of the arithmetic, such as "float64".

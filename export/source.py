@@ -1,4 +1,4 @@
-"""What is exported: a model of the zoo by name, or anybody's module plus a description of its input."""
+"""Source of an export: a model of the zoo by name, or anybody's module plus a description of its input."""
 
 import copy
 from dataclasses import dataclass, field
@@ -95,7 +95,7 @@ def _created(name: str | Path, pretrained: bool, img_size: int | None) -> nn.Mod
 
 
 def _uncompiled(model: nn.Module) -> nn.Module:
-    """What `torch.compile` was given, if `model` is its result."""
+    """Return the module that `torch.compile` was given, if `model` is its result."""
     original: nn.Module = getattr(model, "_orig_mod", model)
     return original
 

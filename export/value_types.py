@@ -1,4 +1,4 @@
-"""What a graph computes in, read from the graph and not from what the file says about itself."""
+"""Precision of a graph, read from the graph and not from what the file says about itself."""
 
 import math
 from collections import Counter

@@ -109,7 +109,7 @@ def _check_same(file: Path, record: FileMetadata, size: tuple[int, ...] | None, 
 
 
 def _check_record(file: Path, record: FileMetadata, source: Source) -> None:
-    """What the file says about its use: with other pixels, tokens or class names, equal logits are wrong answers."""
+    """Check the file's record of its use: with other pixels, tokens or class names, equal logits are wrong answers."""
     ours = _fields(source.input.record(), source.input.limits())
     stored = _fields(record.preprocess, record.limits)
     differing = [name for name in ours | stored if stored.get(name) != ours.get(name)]

@@ -1,4 +1,4 @@
-"""Where a run computes: device, PyTorch's defaults, the processes that `accelerate launch` or `torchrun` started."""
+"""Compute environment of a run: device, PyTorch's defaults, the processes of `accelerate launch` or `torchrun`."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class Processes:
 
     @property
     def main(self) -> bool:
-        """Whether this process prints and writes files."""
+        """True if this process prints and writes files."""
         return self.rank == 0
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
@@ -121,7 +121,7 @@ def join_processes(device: "torch.device") -> Processes:
 
 
 def is_main_process() -> bool:
-    """Whether this process prints and writes files, as `join_processes` will say or has said."""
+    """True if this process prints and writes files, as `join_processes` will say or has said."""
     return _started() == 1 or int(os.environ.get("RANK", "0")) == 0
 
 

@@ -1,4 +1,4 @@
-"""What a result was made with: libraries and hardware, for the record."""
+"""Provenance of a result: libraries and hardware, for the record."""
 
 import platform
 from importlib import metadata

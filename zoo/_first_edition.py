@@ -1,4 +1,4 @@
-"""What the first edition of FleS left behind, and why it is refused; without torch, since names alone tell it."""
+"""Refusal of weights from FleS's first edition, with the reason; without torch, since names alone tell it."""
 
 from collections.abc import Iterable
 

@@ -53,7 +53,7 @@ def run_fresh(*arguments: str, environment: dict[str, str] | None = None) -> sub
 
 
 def last_line(text: str) -> str:
-    """What a failed process said last: of a traceback, the error."""
+    """Return the last line of a failed process: of a traceback, the error."""
     return (text.strip().splitlines() or ["no message"])[-1]
 
 

@@ -30,7 +30,7 @@ Start with [bold]zoo list[/bold]. Each command explains itself: [bold]zoo COMMAN
 
 @dataclass
 class Settings:
-    """What the options before the subcommand set."""
+    """Settings from the options before the subcommand."""
 
     debug: bool = False
 

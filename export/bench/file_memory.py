@@ -1,4 +1,4 @@
-"""What a process needs that opens a file and runs it."""
+"""Peak memory of a process that opens a file and runs it."""
 
 from pathlib import Path
 

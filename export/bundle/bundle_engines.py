@@ -1,4 +1,4 @@
-"""What runs a file, in the words of bundle.json: the engine that its target names, and how to install that."""
+"""The engine of a file for bundle.json: the one that its target names, and how to install it."""
 
 from typing import Any
 

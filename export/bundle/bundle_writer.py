@@ -52,7 +52,7 @@ def write_bundle(file: str | Path, folder: str | Path) -> Path:
 
 
 def write_surroundings(work: Path, exported: ExportedFile) -> None:
-    """What belongs to a model's inputs and outputs: preprocessing, tokenizer, labels."""
+    """Write the files that belong to a model's inputs and outputs: preprocessing, tokenizer, labels."""
     record = exported.metadata
     preprocess = record.preprocess | ({"limits": record.limits} if record.limits else {})
     tokenizer = preprocess.pop("tokenizer", None)
@@ -66,7 +66,7 @@ def write_surroundings(work: Path, exported: ExportedFile) -> None:
 def _record(
     exported: ExportedFile, engine: dict[str, Any], operators: dict[str, Any], data: dict[str, str]
 ) -> dict[str, Any]:
-    """What bundle.json says: what this is, what runs it, and the digest of every file but the programs and sources."""
+    """Build bundle.json: the model, its engine, and the digest of every file but the programs and sources."""
     stored = exported.metadata
     names = ("target", "precision", "license", "weights_sha256", "source_sha256", "zoo_version", "torch_version")
     return {

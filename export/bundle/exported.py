@@ -54,7 +54,7 @@ class ExportedFile:
 
     @property
     def takes_texts(self) -> bool:
-        """Whether its inputs are token numbers."""
+        """True if its inputs are token numbers."""
         return bool(self.metadata.limits)
 
     def label_lines(self) -> str:

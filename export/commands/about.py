@@ -1,4 +1,4 @@
-"""What `zoo info` tells of an export target."""
+"""Facts about an export target for `zoo info`."""
 
 from dataclasses import asdict
 from typing import Any

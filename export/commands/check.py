@@ -113,7 +113,7 @@ def _text(cell: "Cell | None") -> str:
 
 
 def _notes(cells: Sequence["Cell"]) -> list[str]:
-    """What stood in for a target, once for each column."""
+    """Name the stand-in for each simulated target, once for each column."""
     from export.matrix import SIMULATED
 
     return list(dict.fromkeys(f"{cell.column}: {cell.note}" for cell in cells if cell.status == SIMULATED))

@@ -39,7 +39,7 @@ def page_command(
 
 
 def describe_page(result: "PageResult") -> str:
-    """What was written, and how to look at it."""
+    """Describe the page that was written, and how to look at it."""
     return (
         f"page: {result.folder}, {result.files} files, {result.size_bytes / 1e6:.1f} MB, {result.runtime}\n"
         f"Look at it: python -m http.server -d {result.folder}, then http://localhost:8000"

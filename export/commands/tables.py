@@ -1,4 +1,4 @@
-"""What is printed of an export or a parity check."""
+"""Tables printed for an export and for a parity check."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def print_export(result: "ExportResult", written: dict[str, Any], as_json: bool) -> None:
-    """What was exported, and what was written beside it; see `export.deliver`."""
+    """Print the exported file, and what was written beside it; see `export.deliver`."""
     from export.deliver import delivery_rows
     from zoo.commands._output import console_out, print_json
 

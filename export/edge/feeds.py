@@ -10,7 +10,7 @@ _IMAGE, _CHANNELS_FIRST = 4, (0, 3, 1, 2)
 
 
 def misfit(inputs: Sequence[Any], feeds: Mapping[str, Any]) -> str | None:
-    """What the file takes and what it got, as a message; None where that fits.
+    """Explain in a message what the file takes and what it got; None where that fits.
 
     Args:
         inputs: of the file, each with `name`, `type` and `shape` as ONNX Runtime gives them: a free axis has a name,
@@ -29,7 +29,7 @@ def misfit(inputs: Sequence[Any], feeds: Mapping[str, Any]) -> str | None:
 
 
 def _advice(given: Any, value: Any, sizes: dict[str, int]) -> str | None:
-    """What to do about one input; None where it fits, and then its free axes are kept in `sizes`."""
+    """Advise what to do about one input; None where it fits, and then its free axes are kept in `sizes`."""
     shape, kind = tuple(value.shape), _kind(given)
     if not isinstance(value, np.ndarray | np.generic):
         return f"Give {given.name} as an array of numpy."

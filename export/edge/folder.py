@@ -24,7 +24,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder says about its model.
+    """A folder's description of its model.
 
     Args:
         path: the folder.
@@ -63,7 +63,7 @@ class Folder:
 
     @property
     def takes_texts(self) -> bool:
-        """Whether the model is one for texts."""
+        """True if the model is one for texts."""
         return "input_size" not in self.preprocess
 
     def open(self, threads: int = 0) -> Run:

@@ -69,7 +69,7 @@ def check_digest(file: Path, sha256: str) -> None:
 
 
 def _problem(given: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Why a library does not load here, in words; empty if it should."""
+    """Return the reason why a library does not load here, in words; empty if it should."""
     for name in ("system", "machine"):
         if given[name] != here[name]:
             return f"for {given['system']} on {given['machine']}, this is {here['system']} on {here['machine']}"

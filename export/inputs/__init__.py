@@ -1,4 +1,4 @@
-"""What a model takes: one class for each kind of input, which answers everything an export asks about it."""
+"""Inputs of a model: one class for each kind, which answers everything an export asks about it."""
 
 from torch import nn
 

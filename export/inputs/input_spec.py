@@ -1,4 +1,4 @@
-"""What every kind of input answers."""
+"""Interface of every kind of input."""
 
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ class ModelInput(Protocol):
 
     @property
     def noun(self) -> str:
-        """What one sample is called: "image" or "text"."""
+        """The word for one sample: "image" or "text"."""
         ...
 
     @property
@@ -44,7 +44,7 @@ class ModelInput(Protocol):
         ...
 
     def record(self) -> dict[str, Any]:
-        """How a sample becomes an input, ready for JSON; stored in the file."""
+        """Describe the preprocessing from a sample to an input, ready for JSON; stored in the file."""
         ...
 
     def limits(self) -> dict[str, int]:

@@ -114,7 +114,7 @@ class TextInputSpec:
         return dict(TOKENS_ONLY) if self.preprocess is None else self.preprocess.to_dict()
 
     def limits(self) -> dict[str, int]:
-        """What the file's shapes leave open."""
+        """Return the sizes that the file's shapes leave open."""
         return {
             "max_length": self.max_length,
             "vocab_size": self.vocab_size,
@@ -151,5 +151,5 @@ class TextLogits(nn.Module):
 
 
 def is_text(model: nn.Module) -> bool:
-    """Whether a module says that it takes token numbers, as those of transformers do."""
+    """True if a module says that it takes token numbers, as those of transformers do."""
     return getattr(model, "main_input_name", None) == IDS

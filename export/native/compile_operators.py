@@ -1,4 +1,4 @@
-"""What the operators are compiled from, and with which flags."""
+"""C++ sources of the operators, and the flags to compile them with."""
 
 from functools import cache
 from pathlib import Path

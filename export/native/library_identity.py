@@ -1,4 +1,4 @@
-"""Which operators these are: what an exported file records, and checks where it is run."""
+"""Identity of the operators: recorded in an exported file, and checked where it is run."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ from zoo.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Collected:
-    """What a file is checked on.
+    """Samples that a file is checked on.
 
     Args:
         probes: to compare on.
@@ -59,7 +59,7 @@ def collect(given: ModelInput, samples: Any, limit: int) -> Collected:
 
 
 def describe_samples(given: ModelInput, samples: Any) -> str:
-    """What the probes will be made of, in words, before anything is loaded.
+    """Describe in words what the probes will be made of, before anything is loaded.
 
     Raises:
         ConfigurationError: `samples` is plainly of the other kind.

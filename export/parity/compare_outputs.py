@@ -1,4 +1,4 @@
-"""How far apart two tables of logits are."""
+"""Comparison of two tables of logits."""
 
 import math
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def allowance(found: OutputComparison, limit: Tolerance) -> float:
 
 
 def failures(found: OutputComparison, limit: Tolerance) -> tuple[str, ...]:
-    """What exceeds the tolerance, in words; empty if nothing does."""
+    """List in words what exceeds the tolerance; empty if nothing does."""
     allowed = allowance(found, limit)
     within = found.max_rel <= allowed if allowed <= limit.ill_conditioned else found.max_rel < math.inf
     problems = []

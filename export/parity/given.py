@@ -90,7 +90,7 @@ def run_torch(model: nn.Module, feeds: Feeds, given: Means | None = None, checke
 
 
 def _gap(there: Tensor, own: Tensor, x: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    """How far given means are from those that x can have, (n, channels)."""
+    """Measure the distance of given means from those that x can have, (n, channels)."""
     if there.shape != own.shape:
         return torch.full(own.shape, torch.inf)
     keep = None if mask is None else along_positions(mask, x, axis).squeeze(axis).numpy()

@@ -1,4 +1,4 @@
-"""Whether a text's logits stay what they are when it is padded and when it has company, in both runtimes."""
+"""Invariance of a text's logits when it is padded and when it has company, checked in both runtimes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -106,7 +106,7 @@ class InvarianceCheck:
         return self.sides.torch(feeds, {}), self.sides.runtime(feeds)
 
     def _change(self, trial: Trial, alone: Ran, ran: Ran, floor: float) -> tuple[float, float]:
-        """How far a text's logits have moved, and how far they may."""
+        """Return the change of a text's logits and the largest change allowed."""
         found = compare(alone.logits, ran.logits, None, floor)
         moved = math.inf if found.undefined else found.max_rel
         if moved <= self.limit.max_rel:
@@ -115,7 +115,7 @@ class InvarianceCheck:
         return max(pairs, key=lambda pair: pair[0] - pair[1])
 
     def _given(self, text: Feeds, ran: Ran, floor: float) -> tuple[float, float]:
-        """How far logits are from those of PyTorch for the text alone with the same means, and how far they may be."""
+        """Compare logits with those of PyTorch for the text alone with the same means: difference and limit."""
         reference = self.sides.torch(text, ran.means)
         found = compare(reference.logits, ran.logits, self.sides.exact(text, reference.means), floor)
         proven = ran.same and not found.undefined and reference.largest_gap([0])[0] <= MAX_GAP

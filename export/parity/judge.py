@@ -17,7 +17,7 @@ from export.runtime.means import MAX_GAP
 
 @dataclass(frozen=True)
 class Answers:
-    """What all sides say to a probe.
+    """Answers of all sides to a probe.
 
     Args:
         probe: what was asked.
@@ -40,7 +40,7 @@ class Answers:
 
     @property
     def rows(self) -> list[int]:
-        """Which samples count."""
+        """Indices of the samples that count."""
         return list(range(len(self.reference.logits)) if self.probe.rows is None else self.probe.rows)
 
     def compared(self, floor: float) -> OutputComparison:

@@ -1,4 +1,4 @@
-"""Where an exported graph first leaves the PyTorch model."""
+"""Search for the first place where an exported graph leaves the PyTorch model."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

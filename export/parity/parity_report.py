@@ -43,7 +43,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ParityReport:
-    """Whether a file and a PyTorch model agree, with everything needed to judge or repeat it.
+    """Verdict on the agreement of a file and a PyTorch model, with everything needed to judge or repeat it.
 
     Args:
         model: public name of the model.
@@ -81,12 +81,12 @@ class ParityReport:
 
     @property
     def passed(self) -> bool:
-        """Whether there are probes, and everything is within tolerance."""
+        """True if there are probes, and everything is within tolerance."""
         return bool(self.results) and not self.failures()
 
     @property
     def kind(self) -> str:
-        """What was compared besides extremes: "images" or "texts"."""
+        """Kind of the samples compared besides extremes: "images" or "texts"."""
         return next((result.kind for result in self.results if result.kind != EXTREME), IMAGES)
 
     @property
@@ -119,7 +119,7 @@ class ParityReport:
         return [f"{result.name}: {'; '.join(result.problems)}" for result in every if result.problems]
 
     def largest_change(self) -> tuple[float, float]:
-        """How much padding and company change a text's logits at most, in PyTorch and in ONNX Runtime."""
+        """Return the largest change of a text's logits by padding and company, in PyTorch and in ONNX Runtime."""
         found = self.invariance
         return max((r.torch for r in found), default=0.0), max((r.onnxruntime for r in found), default=0.0)
 
@@ -193,7 +193,7 @@ class ParityReport:
 
 
 def report_path(file: str | Path) -> Path:
-    """Where the report of an exported file lies: beside it."""
+    """Return the path of an exported file's report, which lies beside it."""
     return Path(f"{file}{SUFFIX}")
 
 

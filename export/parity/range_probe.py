@@ -1,4 +1,4 @@
-"""How near a graph comes to the largest float16, found before it is converted."""
+"""Range check of a graph before it is converted: the nodes that come near the largest float16."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""How far an exported file may be from PyTorch: the one table."""
+"""Tolerances between an exported file and PyTorch: the one table."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which standard operators compute in which floating types, by what runs them.
+"""Table of the standard operators that compute in each floating type, by what runs them.
 
 Source: the kernels that ONNX Runtime 1.31.1 registers (`get_all_opkernel_def` in its Python module, generated into
 docs/OperatorKernels.md), for opset 20 and in bfloat16 for opset 22; for OpenVINO the table of its ONNX frontend
@@ -59,13 +59,13 @@ KERNELS = {
 
 
 def type_of(node: ir.Node) -> ir.DataType | None:
-    """What a node computes in: the type of the first value in floating point among its inputs, then its outputs."""
+    """Return the type a node computes in: that of the first floating-point value among its inputs, then its outputs."""
     kinds = [value.dtype for value in (*node.inputs, *node.outputs) if value is not None]
     return next((kind for kind in kinds if kind in FLOATS), None)
 
 
 def lacks(place: str, node: ir.Node, kind: ir.DataType | None) -> bool:
-    """Whether nothing computes a standard operator there.
+    """True if nothing computes a standard operator there.
 
     Operators that the table does not name are none of its business. In float32 ONNX Runtime expands an operator that
     the standard defines by others.

@@ -1,4 +1,4 @@
-"""What becomes 16-bit in a graph, and what stays float32."""
+"""Choice of the nodes that stay float32 in a 16-bit graph, and conversion of the stored weights."""
 
 import numpy as np
 import onnx_ir as ir
@@ -49,7 +49,7 @@ def _floats(node: ir.Node) -> list[ir.Value]:
 
 
 def _vanishes(value: ir.Value | None, dtype: ir.DataType) -> bool:
-    """Whether a value is a stored number other than 0 that a type rounds to 0; a weight may, among others."""
+    """True if a value is a stored number other than 0 that a type rounds to 0; a weight may, among others."""
     stored = None if value is None else value.const_value
     if stored is None or stored.dtype != FLOAT or stored.size != 1:
         return False

@@ -1,4 +1,4 @@
-"""What passes share: who makes and who reads a value, and one node in the place of several."""
+"""Helpers that passes share: who makes and who reads a value, and one node in the place of several."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from export.nodes import is_operator
 
 
 def only_reader(value: ir.Value, reader: ir.Node) -> bool:
-    """Whether `reader` alone reads a value, and the graph does not return it."""
+    """True if `reader` alone reads a value, and the graph does not return it."""
     return not value.is_graph_output() and {use.node for use in value.uses()} == {reader}
 
 

@@ -9,7 +9,7 @@ BIAS = {"Conv": 2, "Gemm": 2}
 
 
 def is_layer(node: ir.Node | None) -> bool:
-    """Whether a node multiplies what it reads first by weights."""
+    """True if a node multiplies what it reads first by weights."""
     return node is not None and node.domain == "" and node.op_type in KERNEL
 
 
@@ -19,7 +19,7 @@ def given(node: ir.Node, position: int | None) -> ir.Value | None:
 
 
 def is_own(value: ir.Value | None) -> bool:
-    """Whether a value is stored in the file and read in one place."""
+    """True if a value is stored in the file and read in one place."""
     return value is not None and value.is_initializer() and value.const_value is not None and len(value.uses()) == 1
 
 

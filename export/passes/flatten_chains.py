@@ -53,7 +53,7 @@ def _chains(graph: ir.Graph) -> list[list[ir.Node]]:
 
 
 def _maps(node: ir.Node) -> list[ir.Value]:
-    """What a node reads that is not stored."""
+    """Return the inputs of a node that are not stored."""
     return [value for value in node.inputs if value is not None and not value.is_initializer()]
 
 

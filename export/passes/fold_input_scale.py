@@ -39,7 +39,7 @@ class FoldInputScale(ir.passes.InPlacePass):
 
 
 def _weights_before(node: ir.Node) -> list[ir.Value]:
-    """What to multiply so that the input of `node` is multiplied; nothing where that cannot be done."""
+    """Find the weights to multiply so that the input of `node` is multiplied; none where that cannot be done."""
     value, found = node.inputs[0], []
     if value is None or not only_reader(value, node):
         return []

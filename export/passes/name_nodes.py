@@ -66,7 +66,7 @@ def module_of(name: str) -> str:
 
 
 def is_mean(name: str) -> bool:
-    """Whether a value's name is one that `NameMeans` gave."""
+    """True if a value's name is one that `NameMeans` gave."""
     return re.fullmatch(rf"{_MEAN}(_\d+)?", name.rpartition("/")[2]) is not None
 
 

@@ -52,13 +52,13 @@ def _table_node(node: ir.Node, before: list[ir.Node], behind: ir.Node) -> ir.Nod
 
 
 def _reader(value: ir.Value) -> ir.Node | None:
-    """Who alone reads a value that the graph does not return."""
+    """Return the only node that reads a value; None if several or none do, or the graph returns it."""
     readers = {use.node for use in value.uses()}
     return next(iter(readers)) if len(readers) == 1 and not value.is_graph_output() else None
 
 
 def _is(node: ir.Node | None, kind: str) -> bool:
-    """Whether a node converts between float32 and uint8 with one scale for the whole tensor."""
+    """True if a node converts between float32 and uint8 with one scale for the whole tensor."""
     if node is None or node.op_type != kind or len(node.inputs) != 3:
         return False
     zero = node.inputs[2].const_value if node.inputs[2] is not None else None

@@ -22,7 +22,7 @@ LARGEST_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Reference:
-    """What the file is measured against.
+    """Reference that the file is measured against.
 
     Args:
         wanted: the class that counts as right, for each image: its own, or the one the float32 model names.
@@ -59,7 +59,7 @@ def first_classes(
 
 @dataclass(frozen=True)
 class Search:
-    """What a search for a file within the budget needs.
+    """Inputs of a search for a file within the budget.
 
     Args:
         make: the bytes of a file that leaves the sites of these names in float32.

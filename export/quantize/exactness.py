@@ -1,4 +1,4 @@
-"""Whether ONNX Runtime's integer arithmetic is what the file says: layer by layer, and whatever the batch."""
+"""Check of ONNX Runtime's integer arithmetic against the file: layer by layer, and for several batch sizes."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _MAKERS = ("QuantizeLinear",)
 
 @dataclass(frozen=True, kw_only=True)
 class Exactness:
-    """What was found.
+    """Result of the check.
 
     Args:
         tensors: uint8 tensors compared.
@@ -84,7 +84,7 @@ def check_exactness(file: bytes, images: Tensor, threads: int | None) -> Exactne
 
 
 def _uint8_tensors(file: bytes) -> list[str]:
-    """What QuantizeLinear and our tables make, in order."""
+    """List the outputs of QuantizeLinear and of our tables, in order."""
     graph = ir.from_proto(onnx.load_from_string(file)).graph
     made = (n for n in graph if n.op_type in _MAKERS or (n.domain != "" and n.outputs[0].dtype == ir.DataType.UINT8))
     return [str(node.outputs[0].name) for node in made]
@@ -93,7 +93,7 @@ def _uint8_tensors(file: bytes) -> list[str]:
 def _cut_run(
     file: bytes, names: list[str], feeds: dict[str, NDArray[np.generic]], threads: int | None
 ) -> dict[str, NDArray[np.uint8]]:
-    """What each uint8 tensor is made of the given ones before it, by ONNX Runtime at full optimisation."""
+    """Compute each uint8 tensor from the given ones before it, by ONNX Runtime at full optimisation."""
     model = cut(file, {name: feeds[name].shape for name in names})
     session = open_plain(model, threads)
     wanted = {i.name for i in session.get_inputs()}
@@ -120,7 +120,7 @@ def cut(file: bytes, shapes: dict[str, tuple[int, ...]]) -> ir.Model:
 
 
 def _batch_change(session: Session, images: Tensor) -> float:
-    """How much the logits of an image depend on how many there are beside it."""
+    """Measure the dependence of an image's logits on the number of images beside it."""
     name, seen = session.get_inputs()[0].name, []
     for size in _BATCHES:
         parts = [run_session(session, {name: part.contiguous().numpy()})[0] for part in images.split(size)]

@@ -76,7 +76,7 @@ def _finished(proto: onnx.ModelProto, before: ir.Model) -> ir.Model:
 
 
 def tables(model: ir.Model) -> int:
-    """How many operators of ours look their results up."""
+    """Count the operators of ours that look their results up."""
     return sum(node.op_type in TABLE_OPERATORS.values() for node in model.graph)
 
 

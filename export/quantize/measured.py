@@ -1,4 +1,4 @@
-"""What an export in 8-bit integers measured: kept in the file, which is held against it ever after.
+"""Measurements of an export in 8-bit integers: kept in the file, which is held against them ever after.
 
 How far integers may be from float32 follows from no table: it depends on the network. So the file remembers how far it
 was when its accuracy was proven, on images that every machine has, on extremes, and on others of its kind.
@@ -39,7 +39,7 @@ _STANDARD_ERRORS, _DIGITS = 3, 6
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How a file agreed with float32 on some images.
+    """Agreement of a file with float32 on some images.
 
     Args:
         n: how many.
@@ -120,7 +120,7 @@ class Measured:
         return cls(own=own, extremes=extremes, others=others, logits=logits, noise=noise)
 
     def other_answers(self, logits: Logits) -> tuple[str, ...]:
-        """What is wrong if the file's logits on the images of this package are others than at its export."""
+        """Describe the problem if the file's logits on the images of this package are others than at its export."""
         stored, allowed = np.array(self.logits, np.float32), max(SAME, NOISE * self.noise)
         if stored.shape != logits.shape:
             return (f"logits of shape {logits.shape}, {stored.shape} at its export",)

@@ -50,7 +50,7 @@ def _training_split(dataset: str, data: Path | None) -> Any:
 
 
 def accuracy_rows(report: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """What `zoo export` says about accuracy; nothing for other precisions.
+    """Format the accuracy that `zoo export` prints; nothing for other precisions.
 
     Args:
         report: `AccuracyReport.to_dict()`.

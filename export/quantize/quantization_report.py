@@ -29,7 +29,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyReport:
-    """What 8-bit integers cost.
+    """Accuracy cost of 8-bit integers.
 
     Args:
         model: public name of the model.
@@ -72,7 +72,7 @@ class AccuracyReport:
 
     @property
     def passed(self) -> bool:
-        """Whether accuracy is within the budget, and the runtime computes what the file says."""
+        """True if accuracy is within the budget, and the runtime computes what the file says."""
         return self.last.drop <= self.budget and not self.exactness.problems
 
     def summary(self) -> str:
@@ -122,7 +122,7 @@ class AccuracyReport:
 
 
 def accuracy_path(file: str | Path) -> Path:
-    """Where the accuracy report of an exported file lies: beside it."""
+    """Return the path of an exported file's accuracy report, which lies beside it."""
     return Path(f"{file}{SUFFIX}")
 
 

@@ -1,4 +1,4 @@
-"""Which nodes compute in integers: every layer with stored weights, and what stays among integers behind it."""
+"""Nodes that compute in integers: every layer with stored weights, and what stays among integers behind it."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _FOLLOWERS = {"Relu", "Add", "MaxPool", "AveragePool", "GlobalAveragePool"}
 
 @dataclass(frozen=True)
 class QuantizedSite:
-    """What is quantised, or left in float32, as one.
+    """Nodes that are quantised, or left in float32, as one.
 
     Args:
         name: the layer's node.

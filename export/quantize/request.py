@@ -1,4 +1,4 @@
-"""What the caller asks of an export in 8-bit integers."""
+"""The caller's request for an export in 8-bit integers."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which sites integers hurt most: each of them quantised alone."""
+"""Sensitivity of the sites to integers: each of them quantised alone, the worst first."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the steps of an export in 8-bit integers hand on to each other."""
+"""State of an export in 8-bit integers, handed on from step to step."""
 
 from dataclasses import dataclass, field
 
@@ -60,7 +60,7 @@ class Int8Work:
     measured: Measured | None = None
 
     def need_given(self) -> Quantisable:
-        """What calibration left.
+        """Return the result of calibration.
 
         Raises:
             ExportError: there was none; the plan is wrong.

@@ -62,7 +62,7 @@ def arranged_for_this_machine(file: bytes, operators: NativeLibrary) -> bytes | 
 
 
 def program(file: bytes, arranged: bool) -> bytes:
-    """What ONNX Runtime makes of a file on this machine's CPU, to be opened with optimisation off.
+    """Build the program that ONNX Runtime makes of a file on this machine's CPU, to be opened with optimisation off.
 
     Args:
         file: an ONNX file.
@@ -84,7 +84,7 @@ def _key(file: bytes, operators: NativeLibrary) -> str:
 
 
 def _processor() -> str:
-    """What this processor is and can do; the layout's block size follows from it."""
+    """Describe this processor and its features; the layout's block size follows from them."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

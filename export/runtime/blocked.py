@@ -53,7 +53,7 @@ def arrange(file: bytes) -> bytes | None:
 
 @lru_cache
 def block_size() -> int:
-    """How many channels ONNX Runtime keeps together on this processor, from what it makes of 64 channels in order."""
+    """Find how many channels ONNX Runtime keeps together on this processor, from what it makes of 64 in order."""
     shape = (1, 64, 1, 2)
     names = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in "xy")
     reorder = onnx.helper.make_node("ReorderInput", ["x"], ["y"], domain=NCHWC)

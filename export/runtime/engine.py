@@ -1,4 +1,4 @@
-"""What runs a file for a target here: what the target names or, for a check, what stands in for it."""
+"""Engines for the targets on this machine: the one a target names or, for a check, what stands in for it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -76,7 +76,7 @@ class Engine:
 
     @property
     def repeats(self) -> bool:
-        """Whether two sessions give the same bits: on a GPU kernels are chosen by their times at each start."""
+        """True if two sessions give the same bits: on a GPU kernels are chosen by their times at each start."""
         return not {CUDA, TENSORRT} & set(dict(self.providers))
 
     def open_shown(self, model: bytes, names: list[str], threads: int | None, arranged: bool) -> Session:
@@ -98,14 +98,14 @@ ROUNDED = ("tf32", "float16", "bfloat16")
 
 
 def engine_of(target: ExportTarget, precision: str) -> Engine:
-    """What runs files for a target, whether it starts here or not."""
+    """Return the engine that runs files for a target, whether it starts here or not."""
     if target.runtime == "openvino":
         return Engine(target=target, precision=precision)
     return Engine(target=target, precision=precision, providers=tuple(_with_options(target.providers, precision)))
 
 
 def engine_here(target: ExportTarget, precision: str) -> Engine:
-    """What can run files for a target on this machine: `engine_of` if it starts, else the CPU in its place.
+    """Choose an engine for a target on this machine: `engine_of` if it starts, else the CPU in its place.
 
     Raises:
         ProviderError: nothing here can stand in for it: OpenVINO decides itself which values it keeps in bfloat16. Or
@@ -128,7 +128,7 @@ def engine_here(target: ExportTarget, precision: str) -> Engine:
 
 
 def engine_in_file(path: str | Path) -> Engine | None:
-    """What runs a file, by the target and precision in its metadata; None where it says nothing that is known here."""
+    """Return the engine of a file by the target and precision in its metadata; None if they are missing or unknown."""
     try:
         props = {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
     except (OSError, DecodeError):

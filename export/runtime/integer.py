@@ -21,7 +21,7 @@ _PREFIXES = ("x", "r")
 
 
 def holds_tables(file: bytes) -> bool:
-    """Whether a file has operators of ours on uint8, which this module is for."""
+    """True if a file has operators of ours on uint8, which this module is for."""
     return any(n.domain == DOMAIN and n.op_type in _TABLES for n in onnx.load_from_string(file).graph.node)
 
 

@@ -25,7 +25,7 @@ SMALLEST = float(np.finfo(np.float32).tiny / np.finfo(np.float32).eps)
 
 @dataclass(frozen=True)
 class Mean:
-    """Where a PositiveMean stands in a graph.
+    """Place of a PositiveMean in a graph.
 
     Args:
         t: name of its output, (n, channels).
@@ -63,10 +63,10 @@ def taken(file: bytes) -> tuple[bytes, list[Mean]]:
 def gaps(
     t: NDArray[np.floating], x: NDArray[np.floating], axis: int, keep: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """How far t is from the nearest mean that x can have where rounding decides which elements next to zero count.
+    """Measure the distance of t from the nearest mean that x can have.
 
-    With s the sum of all x above the margin, those means are s/k for every k from the number of x above it to the
-    number of x above minus the margin.
+    Rounding decides which elements next to zero count. With s the sum of all x above the margin, those means are s/k
+    for every k from the number of x above it to the number of x above minus the margin.
 
     Args:
         t: (n, channels).

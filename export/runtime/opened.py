@@ -61,7 +61,7 @@ class OpenFile:
         return torch.from_numpy(run_session(self.session, arrays)[0])
 
     def describe(self) -> dict[str, Any]:
-        """What ran, for a result that can be repeated: file, digest, model, tag, target, precision, runtime, providers.
+        """Describe the run so that it can be repeated: file, digest, model, tag, target, precision, runtime, providers.
 
         `tag` is the full name of the published weights, None if there are none, as in `EvalResult`.
         """

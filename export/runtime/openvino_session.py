@@ -105,7 +105,7 @@ class OpenVinoSession:
         return [_port(port) for port in self._graph.outputs]
 
     def get_providers(self) -> list[str]:
-        """What it runs on and in."""
+        """Return the device and the precision it runs in."""
         return [f"OpenVINO {DEVICE} ({_HINTS[self.precision]})"]
 
     def get_modelmeta(self) -> Meta:
@@ -113,11 +113,11 @@ class OpenVinoSession:
         return Meta(self._metadata)
 
     def setting(self, name: str) -> Any:
-        """What OpenVINO says of a setting after compilation, such as "INFERENCE_NUM_THREADS"."""
+        """Return a setting of OpenVINO after compilation, such as "INFERENCE_NUM_THREADS"."""
         return next(iter(self._requests.values())).get_compiled_model().get_property(name)
 
     def _request(self, single: bool) -> Any:
-        """What runs a single image, or any batch; compiled on first use."""
+        """Return the compiled request for a single image, or for any batch; compiled on first use."""
         if single not in self._requests:
             graph = self._graph.clone() if single else self._graph
             if single:
@@ -159,7 +159,7 @@ class OpenVinoSession:
 
 
 def installed() -> bool:
-    """Whether the package is here; it is not loaded."""
+    """True if the package is here; it is not loaded."""
     return find_spec("openvino") is not None
 
 

@@ -30,5 +30,5 @@ def optimised(file: bytes) -> onnx.ModelProto:
 
 
 def uses_operators(file: bytes) -> bool:
-    """Whether a file has operators of ours."""
+    """True if a file has operators of ours."""
     return any(opset.domain == DOMAIN for opset in onnx.load_from_string(file).opset_import)

@@ -175,7 +175,7 @@ def _behind(graph: ir.Graph, conv: ir.Node, make: Callable[[ir.Value], ir.Node])
 
 
 def _is_blocked(value: ir.Value) -> bool:
-    """Whether a value of the arranged graph is in the blocked layout: pointwise operators keep that of their input."""
+    """True if a value of the arranged graph is in the blocked layout: pointwise operators keep that of their input."""
     node = value.producer()
     if node is None:
         return False

@@ -100,5 +100,5 @@ class OnnxPredictor:
         return OnnxPredictor, (self._opened,)
 
     def describe(self) -> dict[str, Any]:
-        """What ran; see `OpenFile.describe`."""
+        """Describe the run; see `OpenFile.describe`."""
         return self._opened.describe()

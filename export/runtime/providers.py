@@ -83,7 +83,7 @@ def refuse_missing(names: list[str], reason: str, allow_fallback: bool) -> None:
 
 
 def advice() -> str:
-    """What is here, and what to do."""
+    """List the providers here, and say what to do."""
     return (
         f"Available here: {', '.join(onnxruntime.get_available_providers())} (some need libraries or a device). "
         "Choose another, or pass allow_fallback=True to accept the CPU."

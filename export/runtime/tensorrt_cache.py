@@ -62,7 +62,7 @@ class EngineKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WarmResult:
-    """What `warm` did.
+    """Result of `warm`.
 
     Args:
         folder: where the engine is.
@@ -127,7 +127,7 @@ def open_tensorrt(
 
 
 def engine_key(file: Path, profile: Profile, device: int) -> EngineKey:
-    """What an engine of `file` on this machine depends on.
+    """Build the key of everything that an engine of `file` on this machine depends on.
 
     Raises:
         OnnxFileError: the file is missing or for another target.
@@ -151,7 +151,7 @@ def engine_key(file: Path, profile: Profile, device: int) -> EngineKey:
 
 
 def engine_folder(key: EngineKey) -> Path:
-    """Where the engine of a key is kept: `tensorrt` in the cache of this package."""
+    """Return the folder of a key's engine: inside `tensorrt` in the cache of this package."""
     return cache_folder().parent / "tensorrt" / key.name
 
 

@@ -61,7 +61,7 @@ class OnnxTextPredictor:
         return OnnxTextPredictor, (self._opened,)
 
     def describe(self) -> dict[str, Any]:
-        """What ran; see `OpenFile.describe`."""
+        """Describe the run; see `OpenFile.describe`."""
         return self._opened.describe()
 
     def _checked(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Whether an image's answer depends on the images of others that a server puts into the same batch."""
+"""Check that an image's answer does not depend on the images of others that a server puts into the same batch."""
 
 import numpy as np
 

@@ -63,7 +63,7 @@ def model_config(
 
 
 def kept(config: dict[str, Any]) -> dict[str, Any]:
-    """What all versions of a model share: everything but digests, releases and settings."""
+    """Return the part that all versions of a model share: everything but digests, releases and settings."""
     own = {k: v for k, v in config["parameters"].items() if k.startswith(PREFIX) and not k.startswith(_DIGEST)}
     names = ("backend", "input", "output", "optimization", "model_operations")
     return {name: config.get(name) for name in names} | own
@@ -75,7 +75,7 @@ def _port(port: ExportedPort) -> dict[str, Any]:
 
 
 def _accelerators(exported: ExportedFile, settings: ServeSettings) -> tuple[dict[str, Any], str]:
-    """What Triton's ONNX Runtime is to use beside its CPU provider, and the kind of device."""
+    """Choose the accelerators of Triton's ONNX Runtime beside its CPU provider, and the kind of device."""
     target, precision = get_target(exported.metadata.target), exported.metadata.precision
     cuda = {"name": "cuda", "parameters": {"use_tf32": str(int(precision == "tf32"))}}
     if target.runtime == "openvino":

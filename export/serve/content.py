@@ -1,4 +1,4 @@
-"""What all versions of a model in a repository share: labels, the operators' library, warm-up data; and their clients.
+"""Files that all versions of a model share: labels, the operators' library, warm-up data; and each version's client.
 
 In a model's folder Triton takes every folder for a version, but for those of names it knows, such as "warmup".
 """

@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Served:
-    """Where a file went in a repository.
+    """Place of a file in a repository.
 
     Args:
         path: the model's folder.

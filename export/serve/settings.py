@@ -1,4 +1,4 @@
-"""How a model is to be served: what a file cannot know."""
+"""Settings for serving a model: what a file cannot know."""
 
 from dataclasses import dataclass
 

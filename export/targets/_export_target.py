@@ -1,11 +1,11 @@
-"""What a target is."""
+"""Definition of an export target."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportTarget:
-    """Where an exported file will run, and what it may therefore contain.
+    """Place where an exported file will run, and what the file may therefore contain.
 
     Args:
         name: what the user types.
@@ -36,7 +36,7 @@ class ExportTarget:
 
     @property
     def place(self) -> str:
-        """What computes the nodes: "OpenVINO", "CUDA", which also takes what TensorRT leaves, or "CPU"."""
+        """Place where the nodes are computed: "OpenVINO", "CUDA", which also takes what TensorRT leaves, or "CPU"."""
         if self.runtime == "openvino":
             return "OpenVINO"
         return "CUDA" if "CUDAExecutionProvider" in self.providers else "CPU"

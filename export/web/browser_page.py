@@ -28,7 +28,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class PageResult:
-    """What was written.
+    """Result of writing a page.
 
     Args:
         folder: the page, to be served.

@@ -1,4 +1,4 @@
-"""What a page knows about its model: the content of its `model.json`."""
+"""A page's record of its model: the content of its `model.json`."""
 
 import hashlib
 import math
@@ -62,7 +62,7 @@ def describe_model(metadata: FileMetadata, content: bytes) -> dict[str, Any]:
 
 
 def tall_first() -> bool:
-    """Whether the installed Pillow resizes tall images along their columns first, as version 13 began to do.
+    """True if the installed Pillow resizes tall images along their columns first, as version 13 began to do.
 
     The two orders round differently, by one level of 255. The page follows the Pillow of the machine that made it.
     """
@@ -127,6 +127,6 @@ def _measured(results: Mapping[str, Any]) -> str:
 
 
 def _count_weights(content: bytes) -> int:
-    """How many floating-point numbers the file's tensors hold; single numbers, which are of operators, left out."""
+    """Count the floating-point numbers in the file's tensors; single numbers, which are of operators, left out."""
     graph = onnx.load_from_string(content).graph
     return sum(math.prod(t.dims) for t in graph.initializer if t.dims and t.data_type == onnx.TensorProto.FLOAT)

@@ -1,4 +1,4 @@
-"""How far a browser may be from ONNX Runtime on a CPU: largest difference of a logit relative to the largest logit."""
+"""Tolerances of browsers against ONNX Runtime on a CPU: largest difference of a logit relative to the largest logit."""
 
 MAX_REL = {
     # The same C++ kernels, compiled to WebAssembly with 128-bit SIMD: sums are taken in another order. Measured at 6e-7

@@ -1,4 +1,4 @@
-"""What every module with one value for each channel shares: checks of its arguments, and values shaped to broadcast."""
+"""Common parts of modules with one value for each channel: checks of arguments, and values shaped to broadcast."""
 
 import math
 from typing import ClassVar
@@ -133,5 +133,5 @@ class ChannelVectors(ChannelGate):
 
     @classmethod
     def specs(cls) -> tuple[ParameterSpec, ...]:
-        """What the registry says of the parameters."""
+        """Return the registry's specs of the parameters."""
         return tuple(ParameterSpec(name, value, shape="channel") for name, value in cls.initial.items())

@@ -1,4 +1,4 @@
-"""What stands in a residual network in a row: a stabiliser, perhaps a shortcut, and a gate, as one operator each.
+"""Composite operators of residual networks: a stabiliser, perhaps a shortcut, and a gate in a row, each as one.
 
 Each gives what the operators in it give one after another, up to one rounding less in 16 bits: what lies between
 stays in float32. Fused, each reads its tensors once and writes one; for the backward pass it keeps only what it read.

@@ -1,4 +1,4 @@
-"""Which implementation evaluates an activation: the plain definition, or a fused kernel that reads and writes it once.
+"""Activation dispatch: the plain definition, or a fused kernel that reads and writes the activation once.
 
 The kernels live in `zoo.kernels`, which says whether one fits.
 """
@@ -43,17 +43,17 @@ def kernel(which: Kernel) -> Iterator[None]:
 
 
 def current() -> Kernel:
-    """What the innermost `with kernel(...)` block has chosen; "auto" outside of all."""
+    """Return the choice of the innermost `with kernel(...)` block; "auto" outside of all."""
     return _current
 
 
 def recorded() -> bool:
-    """Whether torch.compile, torch.export or torch.jit.trace records the operators that are called now."""
+    """True while torch.compile, torch.export or torch.jit.trace records the operators that are called."""
     return torch.compiler.is_compiling() or exported()
 
 
 def exported() -> bool:
-    """Whether torch.export or torch.jit.trace records them, for others to read: standard operators are wanted."""
+    """True while torch.export or torch.jit.trace records operators for others to read: standard ones are wanted."""
     return torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""Where FleS starts."""
+"""Start values of FleS."""
 
 import math
 from typing import Literal
@@ -18,7 +18,7 @@ _PAPER = {
 
 
 def initial_values(start: Start, steepness: float = 1.0) -> dict[str, float]:
-    """Where parameters start that are neither drawn nor 0: as published, or so that κ_ve = 1 and κ_ho = `steepness`."""
+    """Return start values that are neither drawn nor 0: as published, or so that κ_ve = 1 and κ_ho = `steepness`."""
     if start == "paper":
         return _PAPER
     return {"trunk_norm": 1.0, "vertical_bias": inverse_softplus(1.0), "horizontal_bias": inverse_softplus(steepness)}

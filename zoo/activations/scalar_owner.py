@@ -20,5 +20,5 @@ class ScalarOwner(nn.Module):
 
 
 def fits_as_scalar(stored: Tensor, wanted: Tensor) -> bool:
-    """Whether `stored`, of shape (), is a learned scalar `wanted`, of shape (1,), as older files have it."""
+    """True if `stored`, of shape (), is a learned scalar `wanted`, of shape (1,), as older files have it."""
     return stored.ndim == 0 and wanted.shape == (1,)

@@ -1,4 +1,4 @@
-"""What the rest of the project must know about an activation, and the registry that holds it."""
+"""Specification of an activation for the rest of the project, and the registry that holds it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How every picture of the analysis looks, and the two forms it is stored in: a PNG file, and SVG inside a page."""
+"""Common look of the analysis's pictures, and the two forms each is stored in: a PNG file, and SVG inside a page."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Where a network is looked into: the outputs of its stages, and its activations and norms."""
+"""Observation points in a network: the outputs of its stages, and its activations and norms."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 @dataclass(frozen=True)
 class StageSite:
-    """Where the representation of a stage is read.
+    """The place where the representation of a stage is read.
 
     Args:
         stage: its name.

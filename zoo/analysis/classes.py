@@ -1,4 +1,4 @@
-"""Which classes a classifier gets right, and which it takes for which: counts, small enough to store with a result."""
+"""Confusion counts of a classifier: right and mistaken classes, small enough to store with a result."""
 
 from collections import Counter
 from collections.abc import Mapping

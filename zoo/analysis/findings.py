@@ -25,7 +25,7 @@ GAIN_IMAGES = 8
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found in one model; empty or None where there is nothing to find, and `notes` say why.
+    """Findings in one model; empty or None where there is nothing to find, and `notes` say why.
 
     Args:
         geometry: S and W of each SALU, SWALU and GALU.

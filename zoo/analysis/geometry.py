@@ -47,7 +47,7 @@ class LayerGeometry:
 
     @property
     def is_gate(self) -> bool:
-        """Whether it is a SWALU or GALU."""
+        """True if it is a SWALU or GALU."""
         return self.kind != "SALU"
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How much a whole network amplifies a small change of real images."""
+"""Amplification of a small change of real images by a whole network."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""How much a SALU, SWALU or GALU can amplify a change of its input: the paper's bounds and the exact constants.
+"""Lipschitz bounds of SALU, SWALU and GALU: those of the paper, and the exact constants.
 
 With u = x/W and t = u/sqrt(1 + u²) in (-1, 1), the slope of SWALU is ½·(1 + S·t·(2 - t²)). The paper bounds it by
 ½·(1 + S + a·R) for |x| <= R, which grows with R. But t·(2 - t²) has its maximum 4·√6/9 = 1.0887 at u = √2 [ours]:
@@ -27,7 +27,7 @@ _MARGIN = 1e-6
 
 @dataclass(frozen=True)
 class LayerBound:
-    """How much one SALU, SWALU or GALU can amplify, and did.
+    """Largest possible and measured amplification of one SALU, SWALU or GALU.
 
     Args:
         layer: its path in the model.
@@ -55,7 +55,7 @@ class LayerBound:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing measured is above the largest possible slope; 1e-6 are left to rounding."""
+        """True if nothing measured is above the largest possible slope; 1e-6 are left to rounding."""
         return all(value is None or value <= self.exact * (1 + 1e-6) for value in (self.peak, self.gain))
 
     def to_dict(self) -> dict[str, Any]:

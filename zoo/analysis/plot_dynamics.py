@@ -1,4 +1,4 @@
-"""How the signal travels: slopes and their bounds, variance maps, and the second moment over depth."""
+"""Plots of signal propagation: slopes and their bounds, variance maps, and the second moment over depth."""
 
 import math
 from collections.abc import Sequence

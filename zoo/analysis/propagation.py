@@ -31,7 +31,7 @@ from zoo.analysis.variance_map import VarianceMap, describe_map
 
 @dataclass(frozen=True)
 class Arrival:
-    """What theory says of the input of one SALU, SWALU or GALU.
+    """Theoretical prediction for the input of one SALU, SWALU or GALU.
 
     Args:
         layer: its path.

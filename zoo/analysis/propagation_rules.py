@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Carried:
-    """What is known at one place of a network.
+    """Quantities known at one place of a network.
 
     Args:
         moment: the predicted second moment; None where nothing predicts it.

@@ -1,4 +1,4 @@
-"""How many directions the representation at each stage uses, and how its values are distributed.
+"""Representation at each stage: the number of directions it uses, and the distribution of its values.
 
 A sample is one position of one image (a token of a transformer), a dimension is a channel [ours: the paper does not
 say]. Of the eigenvalues λ of the channels' covariance, with p = λ/Σλ and d channels:

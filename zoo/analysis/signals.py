@@ -1,4 +1,4 @@
-"""What goes in and out of every activation and norm of a network: size, range, and how a small change is passed on."""
+"""Signals into and out of every activation and norm of a network: size, range, and gain of a small change."""
 
 import copy
 from collections.abc import Iterable

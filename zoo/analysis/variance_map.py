@@ -1,4 +1,4 @@
-"""How a SALU carries the second moment of its input: the variance map, its fixed point, and on which side of chaos.
+"""Variance map of a SALU: how it carries the second moment of its input, the fixed point, and the side of chaos.
 
 V(q) = σ_w²·E[SALU(√q·z; a, b)²], z ~ N(0, 1), is concave with V(0) = 0 and slope χ = σ_w²·a² there, and stays below
 σ_w²·a/b. So there are two cases [ours, from the closed form of V]: χ <= 1, the origin is the only fixed point and

@@ -30,7 +30,7 @@ class Case:
     compiled: bool
 
     def sides(self, step: Pass) -> dict[str, tuple[Side, int]]:
-        """What takes turns, and how many tensors each moves."""
+        """Build the sides that take turns, each with the number of tensors it moves."""
         x, channels = self.tensors[0].detach(), self.tensors[0].shape[1]
         copy = torch.empty_like(x)
         found: dict[str, tuple[Side, int]] = {

@@ -1,4 +1,4 @@
-"""What a benchmark ran on, and how many threads it had."""
+"""Hardware that a benchmark ran on, and the number of threads it had."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from zoo.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where the times were taken.
+    """The machine on which the times were taken.
 
     Args:
         device: as torch names it.

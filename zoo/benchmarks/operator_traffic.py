@@ -34,7 +34,7 @@ from zoo.numerics.operators import FusedOperator
 
 @dataclass(frozen=True)
 class Traffic:
-    """How many tensors of x's size are read or written.
+    """Memory traffic, as the number of tensors of x's size that are read or written.
 
     Args:
         forward: from the input to the output.

@@ -13,7 +13,7 @@ CHANNELS, SIDE = 64, 32
 
 
 def elements(size: str, dtype: torch.dtype) -> int:
-    """How many elements a tensor of this size has.
+    """Return the number of elements in a tensor of this size.
 
     Args:
         size: a number of elements, or of bytes with a unit: "1000000", "64MB", "64MiB".

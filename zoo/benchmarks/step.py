@@ -23,7 +23,7 @@ OPTIMIZER = OptimizerRecipe(name="momentum", lr=1e-4, weight_decay=5e-4)
 
 @dataclass(frozen=True, kw_only=True)
 class StepSetting:
-    """What a step is timed with.
+    """Settings of a timed step.
 
     Args:
         batch_size: images of a step.
@@ -92,7 +92,7 @@ class Learner:
         return loss.detach()
 
     def held(self) -> list[Tensor]:
-        """What exists between two steps: weights, buffers, the optimiser's state and the batch."""
+        """Return the tensors that exist between two steps: weights, buffers, the optimiser's state and the batch."""
         state = [v for own in self.optimizer.state.values() for v in own.values() if isinstance(v, Tensor)]
         return [*self.network.parameters(), *self.network.buffers(), *state, self.images, self.labels]
 

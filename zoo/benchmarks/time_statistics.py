@@ -1,4 +1,4 @@
-"""What is said of many times: their median with the quartiles, and how two sides compare."""
+"""Statistics of many times: their median with the quartiles, and the comparison of two sides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class StepMemory:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredModel:
-    """What is measured in a process of its own; the fields are those of `Learner`.
+    """Model to be measured in a process of its own; the fields are those of `Learner`.
 
     Args:
         model: its name.
@@ -94,7 +94,7 @@ def step_memory(subject: MeasuredModel) -> StepMemory:
 
 
 def measure_here(given: dict[str, Any]) -> StepMemory:
-    """What `step_memory` runs in the fresh process.
+    """Measure the memory of a step in the fresh process that `step_memory` starts.
 
     Args:
         given: the fields of a `MeasuredModel` as JSON has them.

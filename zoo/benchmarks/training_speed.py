@@ -1,4 +1,4 @@
-"""How long a training step takes beside that of the same backbone with a usual norm and activation."""
+"""Training benchmark: time of a step beside that of the same backbone with a usual norm and activation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -75,7 +75,7 @@ class TrainingSpeed:
 
 @dataclass(frozen=True, kw_only=True)
 class _Way:
-    """How a side computes."""
+    """Execution mode of a side."""
 
     twin: bool
     compiled: bool

@@ -74,7 +74,7 @@ def synchronised(device: torch.device) -> Stopwatch:
 
 
 def on_device(device: torch.device) -> Stopwatch:
-    """What the device itself needs for the work: on a GPU between two CUDA events, from a cold L2 cache.
+    """Return a stopwatch of the device's own time: on a GPU between two CUDA events, from a cold L2 cache.
 
     The GPU is busy with that while the host queues the work, so launches are not counted.
     """

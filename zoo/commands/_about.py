@@ -1,4 +1,4 @@
-"""What `zoo info` knows about a model, a card, an activation or any other name: facts ready for JSON."""
+"""Facts for `zoo info` about a model, a card, an activation or any other name, ready for JSON."""
 
 import importlib
 import importlib.metadata
@@ -51,7 +51,7 @@ _SPECIAL = ("models", "weights")
 
 
 def _plug_ins() -> Iterator[tuple[str, tuple[Callable[[], Any], Callable[[str], Row]]]]:
-    """What installed packages know: the module of an entry point may have `TOPICS`, kind to (names, describe)."""
+    """Read the topics of installed packages: an entry point's module may have `TOPICS`, kind to (names, describe)."""
     for entry in importlib.metadata.entry_points(group=PLUGIN_GROUP):
         yield from getattr(importlib.import_module(entry.module), "TOPICS", {}).items()
 
@@ -124,7 +124,7 @@ def _network(network: "nn.Module", size: Any) -> Row:
 
 
 def _parts(network: "nn.Module") -> dict[str, dict[str, int]]:
-    """How many normalisation sites and activations of each kind there are, by what they are registered as."""
+    """Count the normalisation sites and the activations of each kind, by what they are registered as."""
     from torch import nn
 
     from zoo.activations.parameters import activation_spec

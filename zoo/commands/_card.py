@@ -1,4 +1,4 @@
-"""What `zoo adopt` and `zoo card` add to a card: figures, baselines, notes, and what follows from them."""
+"""Additions of `zoo adopt` and `zoo card` to a card: figures, baselines, notes, and what follows from them."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Additions:
-    """What a user adds to a card.
+    """Additions by a user to a card.
 
     Args:
         evaluations: JSON files of `zoo evaluate --output`; one of the same kind as a stored one replaces it.

@@ -1,4 +1,4 @@
-"""What `zoo list` can list: the names of each kind, and a row of facts about one; loaded when asked for."""
+"""Kinds that `zoo list` can list: the names of each, and a row of facts about one; loaded when asked for."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What every command prints with: results on stdout, everything else on stderr."""
+"""Output of every command: results on stdout, everything else on stderr."""
 
 import json
 import os

@@ -137,7 +137,7 @@ def _report(done: "Adopted", json_output: bool) -> None:
 
 
 def _name_of(done: "Adopted") -> str:
-    """What commands call the card: its name where they find it by that, else its folder."""
+    """Return the name that commands know the card by: its own where they find it by that, else its folder."""
     from zoo._files import cards_root
 
     return done.tag.name if done.folder == cards_root() / done.tag.name else str(done.folder)

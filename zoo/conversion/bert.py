@@ -19,7 +19,7 @@ MODEL_TYPE = "fles_bert"
 
 
 def is_convertible_bert(model: nn.Module) -> bool:
-    """Whether a model is one of the two BERT classes that have a FleS twin; answered without importing transformers."""
+    """True for one of the two BERT classes that have a FleS twin; answered without importing transformers."""
     return type(model).__module__ == "transformers.models.bert.modeling_bert" and type(model).__name__ in _CLASSES
 
 

@@ -1,4 +1,4 @@
-"""Which slots of a model a conversion is asked to fill, and which it passes by."""
+"""Choice of the slots of a model that a conversion is asked to fill, and of those it passes by."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Kinds = str | type[nn.Module] | Iterable[str | type[nn.Module]] | None
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for.
+    """The user's request: target, kinds, classes and patterns.
 
     Args:
         target: what sites become.
@@ -100,7 +100,7 @@ def _derived(model: nn.Module, wish: Wish) -> list[Left]:
 
 
 def _left_out(slot: Slot, kind: str, wish: Wish) -> Left | None:
-    """Why a slot of a known kind is not asked for; None if it is."""
+    """Return the reason why a slot of a known kind is not asked for; None if it is."""
     what = type(slot.module).__name__
     if kind not in wish.kinds and type(slot.module) not in wish.classes:
         return Left(slot.path, what, f"{kind} is not among of={_shown(wish)}", "kind")

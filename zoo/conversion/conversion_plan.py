@@ -31,7 +31,7 @@ class ConversionPlan:
 
 @dataclass(frozen=True)
 class SlotSetting:
-    """What holds for all sites of one conversion.
+    """Settings common to all sites of one conversion.
 
     Args:
         model: the model.

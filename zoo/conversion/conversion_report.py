@@ -1,4 +1,4 @@
-"""What a conversion did, as data: complete enough to repeat it on a fresh model."""
+"""Conversion report as data: complete enough to repeat the conversion on a fresh model."""
 
 import json
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ class Left:
 
 @dataclass(frozen=True)
 class Report:
-    """What `convert` did.
+    """Report of what `convert` did.
 
     Args:
         model: class of the model.
@@ -90,7 +90,7 @@ class Report:
 
     @property
     def preserves(self) -> bool:
-        """Whether every site gives the values it gave before, to the last bit in float32."""
+        """True if every site gives the values it gave before, to the last bit in float32."""
         return all(site.preserves for site in self.sites)
 
     def to_dict(self) -> dict[str, Any]:

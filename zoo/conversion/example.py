@@ -35,7 +35,7 @@ def make_example(model: nn.Module) -> Any:
 
 
 def is_transformers(module: nn.Module) -> bool:
-    """Whether a module is a transformers model; answered without importing transformers."""
+    """True if a module is a transformers model; answered without importing transformers."""
     return any(
         c.__name__ == "PreTrainedModel" and c.__module__.startswith("transformers.") for c in type(module).__mro__
     )

@@ -117,7 +117,7 @@ def _axis_after(
 
 
 def _moved(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], x: Tensor, axis: int) -> int | None:
-    """Where a permutation of axes puts `axis`: shown on an empty tensor whose sizes are all different."""
+    """Return the new place of `axis` after a permutation: shown on an empty tensor whose sizes are all different."""
     if not args or args[0] is not x:
         return None
     marked = torch.empty([2 + i for i in range(x.ndim)], device="meta")

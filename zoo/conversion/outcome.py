@@ -1,4 +1,4 @@
-"""What to say about a conversion: what was left, what it changed, what to beware of."""
+"""Remarks on a conversion: what was left, what it changed, what to beware of."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def parameter_count(model: nn.Module) -> int:
 def warnings_for(
     target: Target, sites: Sequence[ConvertedSite], difference: float | None, around: Sequence[Sequence[nn.Module]]
 ) -> list[str]:
-    """What a user must know before using the converted model, one sentence each.
+    """Return the warnings to read before using the converted model, one sentence each.
 
     Args:
         target: what the sites became.

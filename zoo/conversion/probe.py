@@ -23,7 +23,7 @@ from zoo.errors import ConfigurationError
 
 @dataclass
 class RecordedCall:
-    """What one call of a site received.
+    """Input of one call of a site.
 
     Args:
         shape: of its input.
@@ -40,7 +40,7 @@ class RecordedCall:
 
 @dataclass
 class Trace:
-    """What a pass showed.
+    """Record of a pass.
 
     Args:
         outputs: every tensor the model returned, in order.
@@ -149,7 +149,7 @@ class _FunctionWatch(TorchFunctionMode):
 
 
 def _is_its_own(module: nn.Module) -> bool:
-    """Whether a module is itself an activation or a norm, so that the functions it calls are its implementation."""
+    """True if a module is itself an activation or a norm, so that the functions it calls are its implementation."""
     ours = type(module).__module__.startswith("zoo.activations")
     return ours or any(kind(module) is not None for kind in (activation_kind, resembled_kind, norm_kind))
 

@@ -1,4 +1,4 @@
-"""What a module is to a conversion: an activation or a norm layer of a known kind, or neither."""
+"""Kind of a module for a conversion: an activation or a norm layer of a known kind, or neither."""
 
 import re
 
@@ -88,7 +88,7 @@ def norm_kind(module: nn.Module) -> str | None:
 
 
 def norm_channels(module: nn.Module) -> tuple[int | None, int]:
-    """How many channels a norm layer has, None if it does not say, and on which axis they lie."""
+    """Return the number of channels of a norm layer, None if it does not say, and the axis on which they lie."""
     shape = getattr(module, "normalized_shape", None)
     if shape is not None:
         count = shape[0] if len(shape) == 1 else None

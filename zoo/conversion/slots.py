@@ -1,4 +1,4 @@
-"""Where modules are held: a slot is one attribute of one parent, so two slots never share what is put into them."""
+"""Slots that hold modules: each is one attribute of one parent, so two slots never share what is put into them."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Slot:
         self.parent.register_module(self.name, module)
 
     def matches(self, pattern: str) -> bool:
-        """Whether a shell-style pattern fits one of its names; `*` goes across dots."""
+        """True if a shell-style pattern fits one of its names; `*` goes across dots."""
         return any(fnmatchcase(path, pattern) for path in (self.path, *self.aliases))
 
 

@@ -1,4 +1,4 @@
-"""What sites become: a gate or a norm replacement by name, with what a conversion must know about it."""
+"""Target of a conversion: a gate or a norm replacement by name, with what a conversion must know about it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def started(module: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class Target:
-    """What stands at a site after the conversion.
+    """Gate or norm replacement that stands at a site after the conversion.
 
     Args:
         name: in `ACTIVATIONS`.
@@ -69,23 +69,23 @@ class Target:
 
     @property
     def replaces_norms(self) -> bool:
-        """Whether it stands where a norm layer stood, rather than an activation."""
+        """True if it stands where a norm layer stood, rather than an activation."""
         return ACTIVATIONS.get(self.name).role != "gate"
 
     @cached_property
     def needs_channels(self) -> bool:
-        """Whether it has something for each channel."""
+        """True if it has something for each channel."""
         spec = ACTIVATIONS.get(self.name)
         return spec.channelwise or "channel_axis" in inspect.signature(spec.module).parameters
 
     @property
     def maps_only(self) -> bool:
-        """Whether it takes (n, c, h, w) maps only."""
+        """True if it takes (n, c, h, w) maps only."""
         return ACTIVATIONS.get(self.name).maps_only
 
     @property
     def is_fles(self) -> bool:
-        """Whether it is FleS or a variant of it."""
+        """True if it is FleS or a variant of it."""
         return ACTIVATIONS.get(self.name).module is FleS
 
     @property
@@ -96,13 +96,13 @@ class Target:
 
     @cached_property
     def mixes_positions(self) -> bool:
-        """Whether an element's output depends on other positions of its sample, once trained."""
+        """True if an element's output depends on other positions of its sample, once trained."""
         x, axis = self._example_input(), 2 if self.maps_only else 1
         return self._differs(x, lambda whole: whole.narrow(axis, 0, 2), x.narrow(axis, 0, 2))
 
     @cached_property
     def mixes_samples(self) -> bool:
-        """Whether a sample's output depends on the other samples of its batch, once trained, in eval mode."""
+        """True if a sample's output depends on the other samples of its batch, once trained, in eval mode."""
         x = self._example_input()
         return self._differs(x, lambda whole: whole[:1], x[:1])
 
@@ -148,7 +148,7 @@ class Target:
         return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
     def _differs(self, x: Tensor, part: Callable[[Tensor], Tensor], alone: Tensor) -> bool:
-        """Whether a module with random parameters gives a part of x something else than it gives that part alone."""
+        """True if a module with random parameters gives a part of x something else than it gives that part alone."""
         module = self._example_module().double().eval()
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What goes into a model: images and texts by name, and the one preprocessing object of each kind."""
+"""Data for a model: images and texts by name, and the one preprocessing object of each kind."""
 
 from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
 from zoo.data.preprocess import Preprocess

@@ -18,7 +18,7 @@ _HUB_ADVICE = (
 
 
 class TableSpec(Protocol):
-    """Where a table lives: `hub_id` and `config` name the Hub's repository and the folder inside it or a copy of it.
+    """Location of a table: `hub_id` and `config` name the Hub's repository and the folder inside it or a copy of it.
 
     `splits` maps each split to the names its files or folders go by.
     """

@@ -105,7 +105,7 @@ class GlueSplit:
 
     @cached_property
     def source(self) -> dict[str, Any]:
-        """Where the texts came from, for the record: Hub repository and revision, or folder and file hashes."""
+        """Source of the texts, for the record: Hub repository and revision, or folder and file hashes."""
         return self.origin.describe()
 
     def __len__(self) -> int:

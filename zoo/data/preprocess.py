@@ -1,4 +1,4 @@
-"""How an image becomes a model's input: one object for evaluation, calibration, the model card and ONNX metadata."""
+"""Image preprocessing: one object for evaluation, calibration, the model card and ONNX metadata."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -170,7 +170,7 @@ def convert_image(image: "Image", mode: str = "RGB") -> "Image":
 
 
 def _problems(given: Preprocess) -> list[str]:
-    """What is wrong with the values, in words; empty if nothing."""
+    """List in words what is wrong with the values; empty if nothing is."""
     size, found = given.input_size, []
     if len(size) != 3 or not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in size):
         return [f"input_size is {size}; give three positive whole numbers: channels, height, width."]

@@ -1,4 +1,4 @@
-"""How a text becomes a model's input: one object for evaluation, the card and ONNX metadata, kept with the weights."""
+"""Text preprocessing: one object for evaluation, the card and ONNX metadata, kept with the weights."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ Texts = Sequence[str] | Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class TextInput:
-    """What a card or a result says about its texts: everything of `TextPreprocess`, the tokenizer by its hash.
+    """Record of a card's or a result's texts: everything of `TextPreprocess`, the tokenizer by its hash.
 
     Args:
         max_length: tokens a text or pair is cut to, special tokens included.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """Where a dataset lives and how it is laid out; the same for its Hub repository and for a local copy.
+    """Location and layout of a dataset; the same for its Hub repository and for a local copy.
 
     Args:
         name: what users type.
@@ -98,7 +98,7 @@ class ImageDataset:
 
     @cached_property
     def source(self) -> dict[str, Any]:
-        """Where the images came from, for the record: Hub repository and revision, or folder and file hashes."""
+        """Source of the images, for the record: Hub repository and revision, or folder and file hashes."""
         return self._describe()
 
     def __len__(self) -> int:

@@ -28,7 +28,7 @@ _DEVICE_ERRORS = tuple(
 
 @dataclass(frozen=True)
 class BatchPart(Generic[Item]):
-    """What one process did: something of each of its batches, and how long that took."""
+    """One process's share of the work: something of each of its batches, and how long that took."""
 
     items: list[Item]
     seconds: float
@@ -47,7 +47,7 @@ def check_numbers(**given: int | None) -> None:
 
 
 def choose(available: int, limit: int | None, what: str) -> list[int]:
-    """Which samples to take: all, or `limit` of them evenly spaced, since many datasets are sorted by class.
+    """Choose the samples: all, or `limit` of them evenly spaced, since many datasets are sorted by class.
 
     Raises:
         ConfigurationError: there are none, or fewer than `limit`.
@@ -124,7 +124,7 @@ def bar(progress: Progress | None, description: str, total: int) -> Iterator[Cal
 
 
 def facts(subject: "EvaluatedModel[Any]", place: "torch.device", command: str | None) -> dict[str, Any]:
-    """What a result says of model, hardware and time."""
+    """Return a result's facts on model, hardware and time."""
     return {
         "model": subject.name,
         "tag": subject.tag,

@@ -1,4 +1,4 @@
-"""What is evaluated: a name, a folder, a file, a module or any predictor, brought to one form."""
+"""Subject of an evaluation: a name, a folder, a file, a module or any predictor, brought to one form."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +48,7 @@ class EvaluatedModel(Generic[Input]):
 
 @dataclass(frozen=True)
 class EvaluationSetting(Generic[Input]):
-    """How a model is to be run.
+    """Settings for running a model.
 
     Args:
         device: where a created model goes. A given module must be there already: it is not moved.
@@ -66,7 +66,7 @@ class EvaluationSetting(Generic[Input]):
 
 
 class ModelKind(Protocol[Input]):
-    """What a model takes, images or texts, and what follows from it."""
+    """Kind of a model by its input, images or texts, and what follows from it."""
 
     def created(self, model: str | Path, setting: EvaluationSetting[Input]) -> "tuple[nn.Module, PretrainedTag]":
         """A model by name, with the tag of its weights."""
@@ -125,7 +125,7 @@ def open_subject(
 
 
 def default_device(model: Any) -> str | None:
-    """Where a model runs if nobody says: a module where it is, a file on CUDA or the CPU; None: wherever is best."""
+    """Return the default device: a module's own, for a file CUDA or the CPU; None: wherever is best."""
     import torch
 
     if isinstance(model, torch.nn.Module):

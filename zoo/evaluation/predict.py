@@ -40,7 +40,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one file.
+    """Prediction of a model for one file.
 
     Args:
         file: as it was given.

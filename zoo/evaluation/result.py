@@ -1,4 +1,4 @@
-"""What an evaluation found, with everything needed to repeat it."""
+"""Result of an evaluation, with everything needed to repeat it."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -14,7 +14,7 @@ Own = TypeVar("Own", bound="Evaluation")
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What every evaluation records, whatever it measures.
+    """Record common to all evaluations, whatever they measure.
 
     Args:
         model: name, file or class of what was evaluated.

@@ -1,4 +1,4 @@
-"""What runs a model: a module on a device in a precision, or a file that a plug-in opens."""
+"""Runtime of a model: a module on a device in a precision, or a file that a plug-in opens."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext

@@ -1,4 +1,4 @@
-"""What an evaluation needs: something that predicts, a task that scores it, and a way to show progress."""
+"""Parts that an evaluation needs: something that predicts, a task that scores it, and a way to show progress."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -30,7 +30,7 @@ class Predictor(Protocol):
 
 
 class Task(Protocol[Sums]):
-    """How predictions are scored: per batch, so that any split over processes adds up to the same figures."""
+    """Scoring of predictions: per batch, so that any split over processes adds up to the same figures."""
 
     def score(self, outputs: "Tensor", targets: "Tensor") -> Sums:
         """The sums of one batch."""

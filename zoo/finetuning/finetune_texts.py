@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FinetuneResult:
-    """What a finished run leaves.
+    """Result of a finished run.
 
     Args:
         output: its folder: weights, configuration and tokenizer as transformers keeps them, recipe.json, summary.json.
@@ -110,7 +110,7 @@ def finetune(
 
 @dataclass(frozen=True)
 class _Job:
-    """What every part of one run needs."""
+    """Context that every part of one run needs."""
 
     recipe: FinetuneRecipe
     task: GlueTask

@@ -1,4 +1,4 @@
-"""What is refused before anything is read or written: devices that do not fit the recipe, folders that are taken."""
+"""Checks before anything is read or written: devices must fit the recipe, folders must not be taken."""
 
 from pathlib import Path
 

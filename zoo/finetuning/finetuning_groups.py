@@ -1,4 +1,4 @@
-"""Which parameters share a learning rate and a weight decay while fine-tuning."""
+"""Parameter groups for fine-tuning: parameters that share a learning rate and a weight decay."""
 
 from typing import Any
 

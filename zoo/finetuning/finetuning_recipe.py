@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True, kw_only=True)
 class TextData:
-    """What is learned from.
+    """Data to learn from.
 
     `subset` is how many training texts are used, drawn once without replacement under `subset_seed`; 0 means all.
     Texts are cut at `max_length` tokens, [CLS] and [SEP] included.
@@ -30,7 +30,7 @@ class TextData:
 
 @dataclass(frozen=True, kw_only=True)
 class TextModel:
-    """Which encoder: a name of the zoo's text models, its act, and configuration fields in `args`.
+    """Encoder: a name of the zoo's text models, its act, and configuration fields in `args`.
 
     `start` is where the pretrained encoder comes from: a folder or Hub repository of a transformers BERT of this size;
     empty starts from fresh weights. `tokenizer` is where the tokenizer comes from; empty means `start`.
@@ -67,7 +67,7 @@ class TextSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class TextRuntime:
-    """How it is computed.
+    """Execution settings.
 
     `batch_size` is the number of texts behind one optimiser step, over all processes together; `eval_batch_size` that
     of one process. `attention` is the kernel transformers uses. `group_by_length` batches texts of similar length,

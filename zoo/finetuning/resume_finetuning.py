@@ -1,4 +1,4 @@
-"""Which checkpoint a fine-tuning run goes on from, and whether it is this run's.
+"""Checkpoint that a fine-tuning run goes on from, and the check that it is this run's.
 
 transformers writes a checkpoint file by file. A mark is put into its folder once all of it is there: a checkpoint
 without one was cut off by a kill and does not count, and the one before it is removed only afterwards.
@@ -39,7 +39,7 @@ class Checkpoint:
 
 
 def identify(recipe: FinetuneRecipe, splits: Mapping[str, GlueSplit], processes: int) -> dict[str, Any]:
-    """What decides a run's result, as plain values for `zoo.training.resume.check_same`.
+    """Return what decides a run's result, as plain values for `zoo.training.resume.check_same`.
 
     Args:
         recipe: what to do.

@@ -1,4 +1,4 @@
-"""What a finished run leaves: model and tokenizer, written by transformers, each file put in place whole."""
+"""Output of a finished run: model and tokenizer, written by transformers, each file put in place whole."""
 
 import shutil
 import tempfile
@@ -34,7 +34,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Where transformers writes into `folder`: its errors in words.
+    """Explain the errors of transformers in words while it writes into `folder`.
 
     Raises:
         OutputError: the folder cannot be written, or is full.

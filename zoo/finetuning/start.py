@@ -1,4 +1,4 @@
-"""Where fine-tuning starts: a pretrained transformers BERT, put into the zoo's text model."""
+"""Start of fine-tuning: a pretrained transformers BERT, put into the zoo's text model."""
 
 from typing import TYPE_CHECKING, Any
 

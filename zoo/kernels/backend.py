@@ -1,4 +1,4 @@
-"""What computes a fused operator: Triton on CUDA, compiled C++ on the CPU. Each is loaded at its first call."""
+"""Dispatch of fused operators: Triton on CUDA, compiled C++ on the CPU. Each is loaded at its first call."""
 
 import importlib
 import os
@@ -43,7 +43,7 @@ def backward(name: str, grad: Tensor, inputs: Sequence[Tensor], needs: Sequence[
 
 
 def on_triton(x: Tensor) -> bool:
-    """Whether Triton computes it: on CUDA, and on the CPU inside its interpreter.
+    """True if Triton computes it: on CUDA, and on the CPU inside its interpreter.
 
     Raises:
         ConfigurationError: x is on another device.

@@ -1,4 +1,4 @@
-"""How `torch.vmap` goes through a fused operator: the definition broadcasts, so the batch becomes its first axis.
+"""Rule of `torch.vmap` for fused operators: the definition broadcasts, so the batch becomes its first axis.
 
 A vmap within the rule of a vmap would say the same; torch does not allow it.
 """
@@ -13,7 +13,7 @@ from zoo.numerics.precision import wide_dtype
 
 
 def values(name: str, in_dims: Sequence[int | None], inputs: Sequence[Tensor]) -> Tensor:
-    """What the operator gives, with the batch first."""
+    """Compute the operator with the batch first."""
     aligned, _ = _aligned(in_dims, inputs)
     return DEFINITIONS[name].value(*aligned)
 

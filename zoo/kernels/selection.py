@@ -1,4 +1,4 @@
-"""Whether a fused kernel evaluates a call: it must fit the inputs, and be known to be faster than the definition."""
+"""Choice of a fused kernel: it must fit the inputs, and be known to be faster than the definition."""
 
 import functools
 import subprocess
@@ -48,7 +48,7 @@ def find(name: str, inputs: Sequence[Tensor], *, required: bool) -> Callable[...
 
 
 def _worth(name: str, inputs: Sequence[Tensor]) -> bool:
-    """Whether a kernel, if it fits, is to be preferred to the definition."""
+    """True if a kernel, if it fits, is to be preferred to the definition."""
     x = inputs[0]
     compiling = torch.compiler.is_compiling()
     # While torch.compile records no size is asked for: each layer's answer would be a guard and a graph of its own.
@@ -61,7 +61,7 @@ def _worth(name: str, inputs: Sequence[Tensor]) -> bool:
 
 
 def _misfit(name: str, inputs: Sequence[Tensor]) -> str | None:
-    """Why the kernels do not compute this call, as the end of a sentence; None where they do."""
+    """Return the reason why the kernels do not compute this call, as the end of a sentence; None where they do."""
     if _transformed():
         return "torch.func or forward-mode differentiation is at work"
     if torch.compiler.is_compiling():
@@ -75,7 +75,7 @@ def _misfit(name: str, inputs: Sequence[Tensor]) -> str | None:
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _transformed() -> bool:
-    """Whether torch.func or forward mode is at work; torch.compile asks while it records, and has guards of its own."""
+    """True if torch.func or forward mode is at work; torch.compile asks while it records, and has guards of its own."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
@@ -104,7 +104,7 @@ def _misfit_of_scalars(operator: FusedOperator, inputs: Sequence[Tensor]) -> str
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def unavailable(device: str, warn: bool) -> str | None:
-    """Why there are no kernels for a kind of device, "cpu" or "cuda"; None where there are.
+    """Return the reason why a kind of device, "cpu" or "cuda", has no kernels; None where it has.
 
     The first call compiles one: with half a compiler, or where nothing can be written, only that shows it.
 

@@ -1,4 +1,4 @@
-"""How a tensor lies in memory, in the few numbers a kernel takes: all in terms of sizes and strides, on the host."""
+"""Memory layout of a tensor in the few numbers a kernel takes: all in terms of sizes and strides, on the host."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ FLAT = Walk((1,) * RANK, (0,) * RANK)
 
 
 def walk(x: Tensor, dense: Tensor) -> Walk | None:
-    """How to step through x in the memory order of `dense`, of the same shape; None if that takes too many sizes."""
+    """Compute steps through x in the memory order of `dense`, of the same shape; None if that takes too many sizes."""
     runs = _runs(x, _descending(dense, range(x.ndim)))
     if len(runs) > RANK:
         return None
@@ -89,13 +89,13 @@ def strides(x: Tensor, groups: Split) -> Strides | None:
 
 
 def sizes(x: Tensor, groups: Split) -> tuple[int, int, int]:
-    """How many samples, channels and positions there are."""
+    """Count the samples, channels and positions."""
     samples, channels, positions = (math.prod(x.shape[i] for i in axes) for axes in groups)
     return samples, channels, positions
 
 
 def positions_kept(mask: Tensor | None, positions: int) -> Tensor | int:
-    """How many positions of each sample count: (n, 1), by a mask that is nonzero there; all without one."""
+    """Count the positions of each sample that a mask keeps: (n, 1), those where it is nonzero; all without a mask."""
     return positions if mask is None else mask.to(torch.bool).flatten(1).sum(1, keepdim=True)
 
 

@@ -1,4 +1,4 @@
-"""Where a backbone's activations stand, and how wide they are: a gate with parameters for each channel must know.
+"""Sites and widths of a backbone's activations: a gate with parameters for each channel must know its width.
 
 timm calls an activation's factory without telling it the number of channels. A backbone is therefore built with a
 `Vacancy` at every activation, and `fill` puts a gate of the right width in its place.

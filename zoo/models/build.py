@@ -104,7 +104,7 @@ def build_model(
 def _assembler(
     spec: ModelSpec, parts: Parts, prepare: Callable[[nn.Module], object] | None, asked: Mapping[str, Any]
 ) -> Callable[..., nn.Module]:
-    """What timm calls as the model's class."""
+    """Build the function that timm calls as the model's class."""
 
     def assemble(**kwargs: Any) -> nn.Module:
         model: Any = spec.build(spec, parts, kwargs)

@@ -1,4 +1,4 @@
-"""Which parameters weight decay leaves alone: those of the activations, and what a network of timm names itself."""
+"""Parameters without weight decay: those of the activations, and what a network of timm names itself."""
 
 from typing import Any
 

@@ -67,18 +67,18 @@ FUSED = {BasicBlock: FusedBasicBlock, Bottleneck: FusedBottleneck}
 
 
 def _computes(x: object) -> bool:
-    """Whether x is a tensor to compute with and no stand-in for one, in a graph that others are to read."""
+    """True if x is a tensor to compute with and no stand-in for one, in a graph that others are to read."""
     return type(x) is torch.Tensor and not exported() and current() != "plain"
 
 
 def _plain_block(block: BasicBlock | Bottleneck, x: object) -> bool:
-    """Whether nothing but SALU stands between a convolution and its gate, and x is to be computed with now."""
+    """True if nothing but SALU stands between a convolution and its gate, and x is to be computed with now."""
     alone = isinstance(block.drop_block, nn.Identity) and isinstance(block.aa, nn.Identity) and block.se is None
     return alone and _computes(x)
 
 
 def _untouched(*modules: nn.Module) -> bool:
-    """Whether these are SALU and SWALU in turns, called by nobody but their block and watched by nobody."""
+    """True if these are SALU and SWALU in turns, called by nobody but their block and watched by nobody."""
     kinds = all(type(module) is (SALU, SWALU)[i % 2] for i, module in enumerate(modules))
     return kinds and not any(map(_watched, modules)) and not torch_module._has_any_global_hook()
 

@@ -1,4 +1,4 @@
-"""Which images a model takes, checked with words before torch complains without them.
+"""Checks of the images a model takes, with clear messages before torch complains without them.
 
 The forward pass itself checks nothing, so that it stays exportable; those who feed images call `check_input`.
 """

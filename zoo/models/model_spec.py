@@ -1,4 +1,4 @@
-"""What the zoo knows about a model before it is built: a row of numbers and the function that reads it."""
+"""Specification of a model before it is built: a row of numbers and the function that reads it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

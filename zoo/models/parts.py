@@ -37,7 +37,7 @@ _INPLACE: dict[str, dict[str, Any]] = {"relu": {"inplace": True}}
 
 @dataclass(frozen=True)
 class Parts:
-    """What a backbone receives instead of names.
+    """Parts that a backbone receives instead of names.
 
     Args:
         norm_name: one of `NORMS`.
@@ -55,7 +55,7 @@ class Parts:
 
     @staticmethod
     def gate(**_: Any) -> nn.Module:
-        """What a backbone calls at every activation: it keeps the place until `fill_gates`."""
+        """Create a backbone's activation, which keeps the place until `fill_gates`."""
         return Vacancy()
 
     def fill_gates(self, model: nn.Module) -> None:
@@ -64,7 +64,7 @@ class Parts:
 
     @property
     def learned_norm(self) -> bool:
-        """Whether SALU stands at the normalisation sites."""
+        """True if SALU stands at the normalisation sites."""
         return self.norm_name == "salu"
 
     def quasi_linear_salu(self) -> nn.Module:

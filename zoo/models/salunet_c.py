@@ -83,7 +83,7 @@ def _set_cifar_stem(model: ResNet, parts: Parts) -> None:
 
 
 def _output_stride(spec: ModelSpec, wanted: int) -> int:
-    """What timm calls this output stride: it counts the standard stem's stride of 4, which a CIFAR stem lacks."""
+    """Convert an output stride to timm's, which counts the standard stem's stride of 4; a CIFAR stem lacks it."""
     allowed = (spec.reduction, spec.reduction // 2, spec.reduction // 4)
     if wanted not in allowed:
         raise ConfigurationError(f"{spec.name}: output_stride={wanted!r} is not one of {allowed}.")

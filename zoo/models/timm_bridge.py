@@ -56,7 +56,7 @@ def register_all() -> list[str]:
 
 
 def _described(spec: ModelSpec) -> DefaultCfg:
-    """What timm knows of a model: the bare architecture first, then each of its tags."""
+    """Build timm's record of a model: the bare architecture first, then each of its tags."""
     cfgs = {"": PretrainedCfg(**spec.pretrained_cfg())}
     for folder in sorted(cards_root().glob(f"{spec.name}.*")):
         cfg = _published(folder)
@@ -116,7 +116,7 @@ def _entry_point(spec: ModelSpec) -> Callable[..., nn.Module]:
 
 
 def _merged(cfg: Cfg, overlay: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What was said about the weights. An overlay that names some replaces those named before, wherever they were."""
+    """Merge the settings of weights. An overlay that names some replaces those named before, wherever they were."""
     base = _as_dict(cfg)
     if any(map((overlay or {}).get, _PLACES)):
         base = {key: value for key, value in base.items() if key not in _WEIGHTS}
@@ -145,7 +145,7 @@ def _implied(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_target(cfg: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What a configuration of weights says that holds for the model that was asked for as well.
+    """Keep the part of a configuration of weights that holds for the model that was asked for as well.
 
     The builder itself describes classes, channels and size.
     """
@@ -177,7 +177,7 @@ def _card(cfg: Mapping[str, Any], pretrained: bool, cache_dir: str | Path | None
 
 
 def _is_card(config: Path, weights: str | None) -> bool:
-    """Whether this config.json is one of the zoo, and of these weights if they are named."""
+    """True if this config.json is one of the zoo, and of these weights if they are named."""
     try:
         tag = json.loads(config.read_text(encoding="utf-8"))[_TAG]
         return weights in (None, tag["file"])

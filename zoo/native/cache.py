@@ -60,7 +60,7 @@ class NativeLibrary:
 
 
 def cache_folder() -> Path:
-    """Where libraries are kept: SALU_ZOO_CACHE, or `salu-zoo` in XDG_CACHE_HOME or in ~/.cache.
+    """Return the folder of the libraries: SALU_ZOO_CACHE, or `salu-zoo` in XDG_CACHE_HOME or in ~/.cache.
 
     Raises:
         NativeError: there is no home directory to name.

@@ -1,4 +1,4 @@
-"""What one compiled library is made from."""
+"""Sources of one compiled library."""
 
 import hashlib
 import platform
@@ -53,7 +53,7 @@ class Sources:
         return digest.hexdigest()
 
     def link_flags(self) -> tuple[str, ...]:
-        """How the objects become a library that stays loaded: what runs may outlive what brought it."""
+        """Return the linker's arguments for a library that stays loaded: what runs may outlive what brought it."""
         if sys.platform == "darwin":
             return ("-dynamiclib", *self.link)
         return ("-shared", "-s", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--as-needed", *self.link)

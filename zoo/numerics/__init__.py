@@ -1,1 +1,1 @@
-"""What kernels and activations stand on: the saturating unit, constants, axes, precision, the table of operators."""
+"""Basis of kernels and activations: the saturating unit, constants, axes, precision, the table of operators."""

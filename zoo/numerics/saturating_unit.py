@@ -1,4 +1,4 @@
-"""What SALU, SWALU and GALU share: the guard on a and b, and the saturating unit t = u / sqrt(1 + u²).
+"""Common core of SALU, SWALU and GALU: the guard on a and b, and the saturating unit t = u / sqrt(1 + u²).
 
 With s = sqrt(a·b), S = sqrt(a/b) and u = s·z, every SALU is S·t. Written this way nothing can overflow [ours]: u is
 clamped to ±2³⁰, where 1 + u² rounds to u² and t to ±1 exactly in float32 and float64, so that ±inf gives ±S.

@@ -18,7 +18,7 @@ from zoo.pretrained.tag import PretrainedTag
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user asked for beyond a name; None means as the tag has it.
+    """Changes the user asked for beyond a name; None means as the tag has it.
 
     Args:
         num_classes: outputs of the classifier; 0 for none.
@@ -86,7 +86,7 @@ def adapt_state(
 
 
 def describe(tag: PretrainedTag, wishes: Wishes) -> dict[str, Any]:
-    """What the weights expect and mean, under timm's keys of `pretrained_cfg`, for the model as it was asked for.
+    """Describe what the weights expect and mean, under timm's keys of `pretrained_cfg`, for the model as asked for.
 
     With another number of channels every channel gets the average mean and deviation, as the builder does it; with
     another number of classes there are no class names.

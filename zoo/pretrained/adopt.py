@@ -38,7 +38,7 @@ _HARMLESS: list[Any] = [
 
 @dataclass(frozen=True)
 class Adopted:
-    """What `adopt` did.
+    """Result of `adopt`.
 
     Args:
         folder: the card's folder.

@@ -28,7 +28,7 @@ _SIZES = (
 
 @dataclass(frozen=True)
 class _Run:
-    """What the folder of a fine-tuned model says about itself.
+    """A fine-tuned model, as its folder describes it.
 
     Args:
         place: the folder.

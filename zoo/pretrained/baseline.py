@@ -58,7 +58,7 @@ def differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, A
 
 
 def _own_measure(record: Mapping[str, Any], main: Mapping[str, Any], key: str) -> str:
-    """How a run measured itself, and what the card's own run measured in the same way."""
+    """Describe how a run measured itself, and what the card's own run measured in the same way."""
     precision = (record.get("recipe") or {}).get("runtime", {}).get("precision", "float32")
     how = f"measured at the end of its run in {precision}"
     own = next((row[key] for row in reversed(main.get("log") or []) if row.get(key) is not None), None)

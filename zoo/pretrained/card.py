@@ -111,7 +111,7 @@ def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -
 
 
 def _is_default(folder: Path, name: str) -> bool:
-    """Whether a card of that name is there and its model's default. A damaged one cannot tell, and may be replaced."""
+    """True if a card of that name is there and its model's default. A damaged one cannot tell, and may be replaced."""
     try:
         there = read_tag(folder)
     except ZooError:

@@ -29,7 +29,7 @@ FOREIGN = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl", ".npz", ".onnx")
 
 @dataclass(frozen=True)
 class _Found:
-    """What a name stands for: a model, perhaps the tag of its weights, and the files to load, if any."""
+    """Resolved name: a model, perhaps the tag of its weights, and the files to load, if any."""
 
     model: str
     tag: PretrainedTag | None = None

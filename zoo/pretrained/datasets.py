@@ -1,4 +1,4 @@
-"""What cards say of the data sets: how they are called, under which terms they come, their known flaws."""
+"""Facts on the data sets for cards: their titles, the terms under which they come, their known flaws."""
 
 from dataclasses import dataclass
 
@@ -66,7 +66,7 @@ def title_of(name: str) -> str:
 
 
 def facts_of(name: str) -> DataFacts:
-    """What is known of a data set; empty texts where that is nothing."""
+    """Return what is known of a data set; empty texts where that is nothing."""
     if name in _FACTS:
         return _FACTS[name]
     if name in GLUE:

@@ -22,7 +22,7 @@ _IDLE = ("Identity", "Drop", "OptimizedModule")
 
 @dataclass(frozen=True)
 class Identity:
-    """What `identity_of` found.
+    """Result of `identity_of`.
 
     Args:
         origin: the published weights the model was loaded from, if it was.
@@ -45,7 +45,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Origin:
-    """What `create_model` leaves in `model.pretrained_origin`: not what the model is, but what it was loaded from.
+    """Mark of `create_model` in `model.pretrained_origin`: not what the model is, but what it was loaded from.
 
     Args:
         tag: of the weights.
@@ -65,7 +65,7 @@ def set_origin(model: nn.Module, origin: Origin) -> None:
 
 
 def identity_of(model: nn.Module) -> Identity:
-    """Whether a model still is the published weights it was loaded from.
+    """Check whether a model still is the published weights it was loaded from.
 
     It is if every value is the file's and every part is the architecture's: training, `load_state_dict`, another head,
     other activations, averaging, conversion and the meta device change it; copies, devices, memory formats, training
@@ -167,6 +167,6 @@ def _parts(model: nn.Module) -> list[str]:
 
 
 def _settings(module: nn.Module) -> str:
-    """What a module prints of itself; one that learns single numbers prints those."""
+    """Return the settings a module prints of itself; one that learns single numbers prints those."""
     learned = any(parameter.numel() == 1 for parameter in module.parameters(recurse=False))
     return "" if learned else module.extra_repr()

@@ -74,7 +74,7 @@ def check_finite(state: Mapping[str, Tensor], source: str) -> None:
 
 
 def differences(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], skip: Collection[str] = ()) -> list[str]:
-    """How a state and a model's own differ: one line for each name that does not fit, with both sides.
+    """List the differences of a state from a model's own: one line for each name that does not fit, with both sides.
 
     Args:
         state: what a file holds.

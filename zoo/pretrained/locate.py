@@ -1,4 +1,4 @@
-"""Where weights lie. Order: an explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub.
+"""Location of weights. Order: an explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub.
 
 What the Hub has to do with it is in `zoo.pretrained.fetch`.
 """

@@ -53,7 +53,7 @@ _FIGURES = {
 
 
 def paper_figure(model: str, dataset: str) -> dict[str, Any] | None:
-    """What the paper reports for a model on a data set, as an entry of `comparisons`; None where it says nothing."""
+    """Return the paper's figures of a model on a data set as an entry of `comparisons`; None where it says nothing."""
     if (model, dataset) not in _FIGURES:
         return None
     name, top1, top5, how, section = _FIGURES[model, dataset]
@@ -70,12 +70,12 @@ def paper(tag: PretrainedTag) -> tuple[str, str]:
 
 
 def is_salunet(tag: PretrainedTag) -> bool:
-    """Whether the model is one of the SaluNet paper."""
+    """True if the model is one of the SaluNet paper."""
     return find_spec(tag.model).family.startswith("salunet")
 
 
 def has_fles(tag: PretrainedTag) -> bool:
-    """Whether FleS, or a variant of it with a coefficient network, is the model's activation."""
+    """True if FleS, or a variant of it with a coefficient network, is the model's activation."""
     act = str(tag.model_args.get("act", find_spec(tag.model).act))
     return act.startswith("fles") and act not in ("fles_dg", "fles_proto")
 

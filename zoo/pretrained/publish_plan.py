@@ -1,4 +1,4 @@
-"""What a push would do, what it did, and which files of a card it takes."""
+"""Plan and outcome of a push, and the choice of the card's files it takes."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ class PushFile:
 
 @dataclass(frozen=True)
 class PushPlan:
-    """What a push of a card to `repo` (ORG/NAME) would do.
+    """Plan of a push of a card to `repo` (ORG/NAME).
 
     `head` is the newest commit there, None if there is no such repository. `revision_tag` is what the commit will be
     called besides its hash, `tag_to_make` the same unless it is called that already. `left_out` lies in the folder and
@@ -52,7 +52,7 @@ class PushPlan:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything is there already, under the tag asked for."""
+        """True if everything is there already, under the tag asked for."""
         return not (self.changes or self.deletions or self.tag_to_make)
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class PushPlan:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did: the card's commit, where to look at it, and the name by which `create_model` loads it.
+    """Outcome of a push: the card's commit, where to look at it, and the name by which `create_model` loads it.
 
     `created` says whether the repository was made, `pinned` which config.json names repository and commit now.
     """

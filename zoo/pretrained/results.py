@@ -1,4 +1,4 @@
-"""What `results.json` beside a card's weights holds: measured figures, and only measured ones.
+"""Contents of `results.json` beside a card's weights: measured figures, and only measured ones.
 
     {
       "evaluations": [ {"dataset", "split", "top1", "top5", "loss", "n", "classes", ...} ],
@@ -75,7 +75,7 @@ def check_results(results: Mapping[str, Any], text: bool = False) -> None:
 
 
 def runtime_of(result: Mapping[str, Any]) -> str:
-    """What ran an evaluation, in a word, such as `torch`."""
+    """Return the runtime of an evaluation, in a word, such as `torch`."""
     runtime = result.get("runtime")
     return str(runtime.get("kind", "?")) if isinstance(runtime, Mapping) else str(runtime or "?")
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the part `training` of a card's results, and what `adopt` must know of it."""
+"""Output of a run: the part `training` of a card's results, and what `adopt` must know of it."""
 
 import json
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ class TrainedRun:
 
     @property
     def results(self) -> dict[str, Any]:
-        """What a card shows of it at first: its record, and what the paper reports for the same model and data."""
+        """First results of its card: its record, and what the paper reports for the same model and data."""
         reported = paper_figure(self.model, self.dataset)
         return {"training": self.record} | ({"comparisons": [reported]} if reported else {})
 

@@ -1,4 +1,4 @@
-"""What one set of published weights is: which file, for which model, on which pixels or tokens, with which labels."""
+"""Tag of one set of published weights: which file, for which model, on which pixels or tokens, with which labels."""
 
 import json
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ class PretrainedTag:
 
     @property
     def is_text(self) -> bool:
-        """Whether the model takes texts."""
+        """True if the model takes texts."""
         return isinstance(self.preprocess, TextInput)
 
     @property
@@ -104,7 +104,7 @@ class PretrainedTag:
         return self.preprocess
 
     def to_dict(self) -> dict[str, Any]:
-        """What `config.json` holds under `salu_zoo`, ready for JSON."""
+        """Return the value of `salu_zoo` in `config.json`, ready for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "results"}
         return values | {
             "preprocess": self.preprocess.to_dict(),

@@ -1,4 +1,4 @@
-"""What the fields of a tag may hold. A card from the Hub is untrusted: lists are closed, values plain and bounded."""
+"""Allowed values of a tag's fields. A card from the Hub is untrusted: lists are closed, values plain and bounded."""
 
 import math
 import re

@@ -75,7 +75,7 @@ def open_images(dataset: str, data: Path | str | None, split: str | None, count:
 def batches_of(
     images: ImageDataset, chosen: list[int], preprocess: Preprocess, batch_size: int, device: torch.device
 ) -> Callable[[], Iterator[Tensor]]:
-    """What `zoo.analysis.findings.look_into` takes: a function that starts a pass over the images."""
+    """Build what `zoo.analysis.findings.look_into` takes: a function that starts a pass over the images."""
     cut = [chosen[i : i + batch_size] for i in range(0, len(chosen), batch_size)]
     inputs = ModelInputs(images, preprocess)
     kept: list[Tensor] = []

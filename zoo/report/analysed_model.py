@@ -1,4 +1,4 @@
-"""What is analysed: published weights, a card's folder, the folder of a `zoo train` run, or an untrained network."""
+"""Analysed model: published weights, a card's folder, the folder of a `zoo train` run, or an untrained network."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

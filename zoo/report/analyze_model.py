@@ -42,7 +42,7 @@ class Analysis:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is missing and why, each once."""
+        """Notes on what is missing and why, each once."""
         other = self.baseline_findings.notes if self.baseline_findings else ()
         return (*self.findings.notes, *(f"Baseline: {note}" for note in other if note not in self.findings.notes))
 

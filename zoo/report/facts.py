@@ -1,4 +1,4 @@
-"""How a report came about, as names and values."""
+"""Provenance of a report, as names and values."""
 
 from collections.abc import Mapping
 from typing import Any

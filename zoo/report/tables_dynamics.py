@@ -73,7 +73,7 @@ def network(analysis: Analysis) -> Table | None:
 
 
 def regimes(found: Findings) -> Table:
-    """How many SALU of each stage are on which side of chaos."""
+    """Count the SALU of each stage by their side of chaos."""
     known = {g.layer: g.stage for g in found.geometry}
     maps = found.propagation.maps if found.propagation else ()
     rows = []

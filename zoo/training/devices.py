@@ -1,4 +1,4 @@
-"""Where a run computes: one process, or several started by `accelerate launch` or `torchrun`."""
+"""Processes of a run: one, or several started by `accelerate launch` or `torchrun`."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Devices:
 
     @property
     def main(self) -> bool:
-        """Whether this process writes files and prints."""
+        """True if this process writes files and prints."""
         return self.rank == 0
 
     def distribute(self, model: nn.Module) -> nn.Module:

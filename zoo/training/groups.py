@@ -1,4 +1,4 @@
-"""Which parameters share a learning rate and a weight decay."""
+"""Parameter groups: parameters that share a learning rate and a weight decay."""
 
 from fnmatch import fnmatch
 from typing import Any
@@ -58,7 +58,7 @@ def parameter_groups(model: nn.Module, recipe: OptimizerRecipe) -> list[dict[str
 
 
 def _scale_and_decay(kind: str, spec: ParameterSpec | None, recipe: OptimizerRecipe) -> tuple[float, float]:
-    """What the learning rate of the weights is multiplied by, and the weight decay."""
+    """Return the factor by which the learning rate of the weights is multiplied, and the weight decay."""
     if spec is None:
         return 1.0, 0.0 if kind == "vectors" and not recipe.decay_vectors else recipe.weight_decay
     given = recipe.activation_lr_factor if spec.positive else None

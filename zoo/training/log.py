@@ -16,7 +16,7 @@ from zoo.training.devices import Devices
 
 @dataclass
 class Progress:
-    """Where a run stands; all of it goes into the checkpoint.
+    """Progress of a run; all of it goes into the checkpoint.
 
     Args:
         epoch, step: finished epochs, finished steps of the current one.

@@ -23,7 +23,7 @@ def required(low: float, high: float = float("inf")) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """What is learned from.
+    """Data to learn from.
 
     `batch_size` is the number of images behind one optimiser step, over all processes and accumulated parts together.
     An epoch has `images // batch_size` steps: the remainder of its shuffled order is skipped, so every step is full.
@@ -40,7 +40,7 @@ class DataRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
-    """Which model: a name of `zoo.models`, its norm and act, and further builder arguments in `args`.
+    """Model: a name of `zoo.models`, its norm and act, and further builder arguments in `args`.
 
     `num_classes` 0 means: as many as the data set has.
     """
@@ -54,7 +54,7 @@ class ModelRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerRecipe:
-    """How weights are updated.
+    """Optimiser that updates the weights.
 
     `name` is one of `timm.optim.list_optimizers()` ("momentum" is SGD with plain momentum, "sgd" SGD with Nesterov's);
     `args` goes to its constructor. Activation parameters (all a, b) get `activation_lr_factor` times the learning rate;
@@ -77,7 +77,7 @@ class OptimizerRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleRecipe:
-    """How long, and how the learning rate and the image size move.
+    """Length of training, and the schedules of the learning rate and the image size.
 
     The rate rises linearly from `warmup_lr` to `optimizer.lr` over `warmup_epochs`, then falls towards `min_lr`, which
     only the step after the last would have; it changes at every step. `resolution` is a list of [until_epoch, size]:
@@ -95,7 +95,7 @@ class ScheduleRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationRecipe:
-    """What happens to a training image.
+    """Augmentation of a training image.
 
     `crop` "pad": pad by `padding` and cut the image's own size at random; "resized": a random part (`scale` of the
     area, `ratio` of the sides) resized to `size`; "none": only resized where the size differs. `size` 0: the model's.
@@ -136,7 +136,7 @@ class RegularisationRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeRecipe:
-    """How the same mathematics is executed, and how often it is measured and saved.
+    """Execution of the same mathematics, and the frequency of evaluation and saving.
 
     `fused_attention` false computes attention as two products and a softmax: on a CPU, the backward pass of PyTorch's
     fused kernel takes more time than that form under torch.compile.

@@ -1,4 +1,4 @@
-"""What single fields cannot show: contradictions inside a recipe."""
+"""Contradictions inside a recipe, which single fields cannot show."""
 
 from zoo.training.recipe import Recipe
 

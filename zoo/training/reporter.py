@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar in a terminal, plain lines elsewhere, always on stderr."""
+"""Progress display of a run: a bar in a terminal, plain lines elsewhere, always on stderr."""
 
 import time
 from collections.abc import Callable, Iterator

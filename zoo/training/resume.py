@@ -1,4 +1,4 @@
-"""What a run and the one that goes on from its checkpoint must share: recipe, number of processes, data."""
+"""Agreement of a run with the one that goes on from its checkpoint: recipe, number of processes, data."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

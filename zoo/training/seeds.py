@@ -12,7 +12,7 @@ import torch
 
 
 class Purpose(IntEnum):
-    """What a seed is for; keeps streams of the same epoch and step apart."""
+    """Purpose of a seed; keeps streams of the same epoch and step apart."""
 
     INITIALISE = 0
     ORDER = 1

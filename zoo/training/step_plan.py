@@ -1,4 +1,4 @@
-"""Which image is in which step: the order of an epoch, cut into full batches, shared out among processes."""
+"""Assignment of images to steps: the order of an epoch, cut into full batches, shared out among processes."""
 
 from dataclasses import dataclass
 

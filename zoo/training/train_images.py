@@ -33,7 +33,7 @@ FILES = (RECIPE, SUMMARY, WEIGHTS, LABELS, PREPROCESS)
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a finished run leaves.
+    """Result of a finished run.
 
     Args:
         output: its folder.

@@ -1,4 +1,4 @@
-"""What the two papers compare with, each from its own paper.
+"""Baseline modules that the two papers compare with, each from its own paper.
 
 DyT and Derf replace normalisation layers. The others are drop-in gates: torch's ReLU, GELU, SiLU and Mish, PReLU,
 Pserf, SMU, SMU-1, StarReLU, ACON-C, Meta-ACON, FReLU, DY-ReLU, PWLU and AdaShift. SE stands beside a gate, and IIEU

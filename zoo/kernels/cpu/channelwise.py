@@ -49,7 +49,7 @@ class _Grid(NamedTuple):
         getattr(kernels(), function)(self.dtype, ctypes.byref(arguments), *threads(self.x.numel()))
 
     def table(self, p: Tensor) -> Tensor:
-        """What broadcasts to x and does not vary with the position, as (samples, channels) in float32."""
+        """Return p, which broadcasts to x and does not vary with the position, as (samples, channels) in float32."""
         groups = self.groups
         order = [*groups.samples, *groups.channels]
         rest = [i for i in range(self.x.ndim) if i not in order]

@@ -44,7 +44,7 @@ def vectors() -> str | None:
 
 
 def sources(instructions: str) -> Sources:
-    """What the library is made from: for "AVX512", "AVX2" or "NEON"."""
+    """Return the sources and flags of the library for "AVX512", "AVX2" or "NEON"."""
     flags = (*_COMMON, *_FLAGS[instructions])
     return Sources(
         what="The CPU kernels",
@@ -102,7 +102,7 @@ def load(instructions: str) -> ctypes.CDLL:
 
 
 def threads(size: int) -> tuple[int, int | None]:
-    """How many threads take part for this many elements, and the function that starts them.
+    """Choose the number of threads for this many elements, and the function that starts them.
 
     The threads are torch's: as many as `torch.get_num_threads()` says, from the OpenMP runtime that torch is linked
     with. Where torch has none, as some builds for macOS, the kernels run on one.

@@ -17,7 +17,7 @@ NAMES = tuple(name for name, operator in OPERATORS.items() if operator.scalars)
 
 
 class _Call(NamedTuple):
-    """What a call of the library takes: its numbers for operator and dtype, the tensors and the parameters' values."""
+    """Arguments of a library call: its numbers for operator and dtype, the tensors and the parameters' values."""
 
     operator: int
     dtype: int

@@ -14,7 +14,7 @@ from zoo.kernels.triton.unit_kernels import ADD
 
 @triton.jit
 def place(slots, columns, TILE_C: tl.constexpr):
-    """Which part is this program's: sample, slot among those of its sample, first channel; all in 64 bits."""
+    """Compute this program's part: sample, slot among those of its sample, first channel; all in 64 bits."""
     program = tl.program_id(0)
     slot = program % slots
     column = (program // slots) % columns
@@ -24,7 +24,7 @@ def place(slots, columns, TILE_C: tl.constexpr):
 
 @triton.jit
 def tile(pointer, c, p, by_channel, by_position):
-    """Where the elements of a tile lie, from that of its sample."""
+    """Compute the addresses of a tile's elements from that of its sample."""
     return pointer + p[:, None] * by_position + c[None, :] * by_channel
 
 

@@ -1,4 +1,4 @@
-"""How the programs of FleS's kernels share a tensor: samples times channels times positions, cut into tiles."""
+"""Launch grid of FleS's kernels: samples times channels times positions, cut into tiles."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Grid(NamedTuple):
 
     @property
     def flags(self) -> dict[str, int]:
-        """What is compiled in."""
+        """Compile-time constants of the kernel."""
         return {"TILE_P": self.tile.positions, "TILE_C": self.tile.channels, "num_warps": self.tile.warps, **OPTIONS}
 
     def sums(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every launch of a Triton kernel needs."""
+"""Helpers for every launch of a Triton kernel."""
 
 from contextlib import AbstractContextManager, nullcontext
 

@@ -84,7 +84,7 @@ def _groups(x: Tensor, coefficients: Sequence[Tensor]) -> Split:
 
 
 def _reduced(share: Tensor, x: Tensor, groups: Split, p: Tensor) -> Tensor:
-    """What sums for each sample and channel give for a coefficient of the shape of p."""
+    """Reduce the sums for each sample and channel to the shape and dtype of the coefficient p."""
     shape = [1] * x.ndim
     for axis in groups.channels:
         shape[axis] = x.shape[axis]

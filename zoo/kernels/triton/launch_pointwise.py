@@ -46,7 +46,7 @@ class Call(NamedTuple):
 
     @property
     def flags(self) -> dict[str, bool | int]:
-        """What is compiled in, and how large a program's piece is."""
+        """Compile-time constants of the kernel, and the size of a program's piece."""
         return {
             "STABILISE": self.operator.stabilises,
             "SKIP": _SKIP[self.operator.shortcut],
@@ -65,12 +65,12 @@ class Call(NamedTuple):
 
     @property
     def programs(self) -> int:
-        """How many there are."""
+        """Number of programs."""
         return self.tile.programs(self.x.numel())
 
     @property
     def tile(self) -> tiles.Flat:
-        """What each works on."""
+        """Tile of each program."""
         return tiles.flat(self.x.numel())
 
 

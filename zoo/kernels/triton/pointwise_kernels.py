@@ -20,7 +20,7 @@ GALU_GATE = tl.constexpr(2)
 
 @triton.jit
 def strided(index, n1, n2, n3, s0, s1, s2, s3):
-    """Where element `index` of a strided tensor lies; of the outermost axis no size is needed."""
+    """Compute the offset of element `index` in a strided tensor; of the outermost axis no size is needed."""
     i3 = index % n3
     index = index // n3
     i2 = index % n2
@@ -96,7 +96,7 @@ def stabilised(x, steepness, amplitude, WANTED: tl.constexpr):
 
 @triton.jit
 def weights(slope, t, r):
-    """What an element adds to the sums of a pair: slope · t·(1 + r²) and slope · t³."""
+    """Compute an element's share of the sums of a pair: slope · t·(1 + r²) and slope · t³."""
     return slope * t * (1 + r * r), slope * t * (t * t)
 
 

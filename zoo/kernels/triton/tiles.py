@@ -1,4 +1,4 @@
-"""How large the pieces are that one program of a kernel works on: the one place to tune.
+"""Tile sizes of the kernels, the piece that one program works on: the one place to tune.
 
 A memory-bound kernel is at its best with 16-byte loads and several of them in flight in each thread: 8 to 16 elements
 a thread at these sizes. Small tensors are cut finer, so that every multiprocessor gets a piece.
@@ -21,7 +21,7 @@ class Flat(NamedTuple):
     warps: int
 
     def programs(self, n: int) -> int:
-        """How many programs n elements need."""
+        """Return the number of programs for n elements."""
         return -(-n // (self.block * self.steps))
 
 

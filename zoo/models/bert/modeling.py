@@ -72,7 +72,7 @@ class FlesBertLayer(BertLayer):  # type: ignore[misc]
 
 
 class FlesBertPreTrainedModel(Undecayed, BertPreTrainedModel):  # type: ignore[misc]
-    """What the `fles_bert` models share: their configuration class and the start values of FleS."""
+    """Base class of the `fles_bert` models: their configuration class and the start values of FleS."""
 
     config_class = FlesBertConfig
     config: FlesBertConfig

@@ -1,4 +1,4 @@
-"""Which pictures a card has: what of results.json each shows, how it is drawn, its text for readers."""
+"""Pictures of a card: what of results.json each shows, how it is drawn, its text for readers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

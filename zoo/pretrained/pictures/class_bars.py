@@ -1,4 +1,4 @@
-"""Which classes a model confuses: the confusion matrix of a few classes, or the accuracy of each of many."""
+"""Picture of the classes a model confuses: the confusion matrix of a few, or the accuracy of each of many."""
 
 from collections.abc import Sequence
 from pathlib import Path

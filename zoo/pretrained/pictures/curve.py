@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def curve_scores(tag: PretrainedTag) -> tuple[dict[str, str], str]:
-    """Which entries of a training log a card's curve shows, each with its name, and the title of their axis."""
+    """Choose the entries of a training log for a card's curve, each with its name, and the title of their axis."""
     if not tag.is_text:
         return IMAGE_SCORES, IMAGE_AXIS
     metrics = GLUE.get(tag.dataset).metrics if tag.dataset in GLUE else ()
@@ -89,7 +89,7 @@ def _draw_scores(axes: Any, rows: Rows, scores: Mapping[str, str], color: str, r
 
 
 def _legend(axes: Sequence[Any], runs: int) -> tuple[list[Any], list[str]]:
-    """What needs a name: the runs if there are several, and scores that are told apart by their line."""
+    """Collect the legend's entries: the runs if there are several, and scores that are told apart by their line."""
     handles, labels = axes[1].get_legend_handles_labels()
     if runs > 1 and not labels:
         handles, labels = axes[0].get_legend_handles_labels()

@@ -29,7 +29,7 @@ def draw_stamped(path: Path, data: Any, draw: Callable[[Path], object]) -> None:
 
 
 def check_stamp(path: Path, data: Any) -> bool:
-    """Whether the picture at `path` was drawn from `data`; False where it is missing or is no picture."""
+    """True if the picture at `path` was drawn from `data`; False where it is missing or is no picture."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -1,4 +1,4 @@
-"""What a card says of the learned activations: S and W by stage, and FleS's coefficients by layer."""
+"""Card tables of the learned activations: S and W by stage, and FleS's coefficients by layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _HEAD = (
 
 
 def before(tag: PretrainedTag) -> dict[str, str]:
-    """What SALU and its gates replaced: BatchNorm and ReLU in a convolutional net, LayerNorm and GELU with tokens."""
+    """Name what SALU and gates replaced: BatchNorm and ReLU in a convolutional net, LayerNorm and GELU with tokens."""
     spec = find_spec(tag.model)
     gate = str(tag.model_args.get("act", spec.act)).upper()
     if spec.family == "salunet_t":

@@ -1,4 +1,4 @@
-"""What the Hub reads of a card: the YAML block at the top of README.md, made and validated by huggingface_hub."""
+"""Card metadata for the Hub: the YAML block at the top of README.md, made and validated by huggingface_hub."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a card says of the training: a sentence, the commands that repeat it, and the recipe and run in full."""
+"""Card section on the training: a sentence, the commands that repeat it, and the recipe and run in full."""
 
 from collections.abc import Mapping
 from typing import Any

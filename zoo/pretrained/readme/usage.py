@@ -1,4 +1,4 @@
-"""What a model is, in a sentence and a line of facts, and how it is used: in Python and on the command line."""
+"""Summary of a model, in a sentence and a line of facts, and its use: in Python and on the command line."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ _EXAMPLES: dict[str, str | tuple[str, str]] = {
 
 
 def summary(tag: PretrainedTag) -> str:
-    """Which model, trained on what."""
+    """Name the model and the data it was trained on."""
     trained = "fine-tuned" if tag.is_text else "trained"
     on = f", {trained} on {title_of(tag.dataset)}" if tag.dataset else ""
     named = ("norm", "act", "fles_start", "fles_steepness")
