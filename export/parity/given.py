@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from export.inputs import Feeds
 from export.passes.name_nodes import module_of
 from export.runtime.means import MAX_GAP, gaps
-from zoo.activations import FleS
+from zoo.activations import FleS, kernel
 from zoo.activations.channel_means import positive_mean
 from zoo.activations.fles_network import POSITIVE
 from zoo.numerics.axes import along_positions
@@ -105,7 +105,10 @@ def _watched(model: nn.Module, see: Callable[..., Tensor]) -> Iterator[None]:
     def coefficients(path: str, site: FleS) -> Callable[..., tuple[Tensor, Tensor]]:
         def changed(x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
             axis, over_batch = site.channel_axis % x.ndim, site.variant == "proto"
-            own = positive_mean(x, axis, site.num_features, mask, over_batch)
+            # By its definition, whose sum overflows as a file's does: kernels add in double, and a finite mean would be
+            # held against a file that has none.
+            with kernel("plain"):
+                own = positive_mean(x, axis, site.num_features, mask, over_batch)
             return type(site).coefficients(site, x, mask, see(path, own, x, axis, mask))
 
         return changed

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from export.parity.given import run_torch
 from export.runtime.means import MAX_GAP, NEXT_TO_ZERO, SMALLEST, gaps
+from zoo.activations import FleS
 
 X = np.random.default_rng(0).normal(size=(2, 5, 7, 9)).astype(np.float32)
 
@@ -85,3 +89,19 @@ def test_nothing_is_asked_where_float32_ends():
         found = gaps(np.full((2, 5), np.inf, np.float32), x, 1)
         assert np.isnan(found[0, 0])
         assert np.isposinf(found[1]).all()
+
+
+class Smaller(nn.Module):
+    def forward(self, x):
+        return x * 1e-10
+
+
+def test_behind_a_sum_that_overflowed_no_mean_is_judged():
+    """The reference has no mean there either, though a kernel, which adds in double, would have."""
+    model = nn.Sequential(FleS(64, 1), Smaller(), FleS(64, 1)).eval()
+    x = torch.full((1, 64, 32, 32), 1e36)
+    given = {"0": [torch.full((1, 64), torch.inf)], "2": [torch.full((1, 64), 5.0)]}
+    assert run_torch(model, {"x": x}, given).largest_gap([0])[0] == 0
+    right = {"0": [torch.full((1, 64), 1e26)], "2": given["2"]}
+    gap, path = run_torch(model, {"x": x * 1e-10}, right).largest_gap([0])
+    assert (gap > 0.9, path) == (True, "2")
