@@ -15,7 +15,7 @@ from export.errors import ExportError, ParityError
 from export.job import Job
 from export.lower.to_onnx import lower
 from export.metadata import FileMetadata
-from export.native.library_identity import operators_record
+from export.native.operator_identity import operators_record
 from export.nodes import DOMAIN
 from export.parity.parity_check import check_parity
 from export.parity.parity_report import ParityReport, report_path

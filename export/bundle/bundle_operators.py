@@ -10,7 +10,7 @@ from typing import Any
 from export.edge.operators import BUILD, BUILT_HERE, machine
 from export.native import library
 from export.native.compile_operators import COMMON, SOURCES, units
-from export.native.library_identity import check_operators
+from export.native.operator_identity import check_operators
 
 FOLDER = "operators"
 _PROCESSORS = ("x86_64", "aarch64")

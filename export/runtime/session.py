@@ -16,7 +16,7 @@ from export.edge.feeds import misfit
 from export.errors import ExportError, InputError, OnnxFileError, ProviderError
 from export.metadata import PREFIX
 from export.native import DOMAIN, register
-from export.native.library_identity import check_operators
+from export.native.operator_identity import check_operators
 from export.runtime.arranged_file import arranged_for_this_machine
 from export.runtime.providers import (
     CPU,

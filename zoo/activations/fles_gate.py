@@ -5,16 +5,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.activations.recompute import lean
+from zoo.numerics import constants
 from zoo.numerics.precision import wide_dtype
-
-SMALLEST = 2.0**-64
-"""|κ_ho| below this counts as this [ours], where the sigmoid is 1/2 to the last bit of float32 for |x| < 2³⁹."""
 
 
 def _formula(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
     # silu(h·x)·(v/h) and not v·σ(h·x)·x: with v = h = 1 it is torch's own SiLU to the last bit.
     sign = torch.where(horizontal < 0, -1.0, 1.0).to(horizontal.dtype)
-    steep = torch.where(horizontal.abs() < SMALLEST, sign * SMALLEST, horizontal)
+    steep = torch.where(horizontal.abs() < constants.LEAST_STEEPNESS, sign * constants.LEAST_STEEPNESS, horizontal)
     y = (F.silu(steep * x.to(wide_dtype(x))) * (vertical / steep)).to(x.dtype)
     if x.is_contiguous() or (x.ndim == 4 and x.movedim(1, -1).is_contiguous()):
         return y

@@ -29,3 +29,6 @@ SHIFT_EPS = 1e-6
 
 SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 """2⁻¹²⁶."""
+
+LEAST_STEEPNESS = 2.0**-64
+"""|κ_ho| below this counts as this [ours], where the sigmoid is 1/2 to the last bit of float32 for |x| < 2³⁹."""

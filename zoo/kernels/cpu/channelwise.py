@@ -15,12 +15,10 @@ from zoo.errors import ShapeError
 from zoo.kernels.cpu.compiled import kernels, threads
 from zoo.kernels.cpu.dense import arranged, dense, dtype_number
 from zoo.kernels.strides import Split, Strides, gathered, positions_kept, sizes, split, strides
+from zoo.numerics import constants
 
 _TENSORS = ("x", "grad", "mask", "out", "p", "q", "sums")
 _NUMBERS = ("samples", "channels", "positions", "sample_stride", "channel_stride", "position_stride")
-
-_SMALLEST = 2.0**-64
-"""As in `zoo.activations.fles`: |κ_ho| below this counts as this."""
 
 
 class _Arguments(ctypes.Structure):
@@ -76,7 +74,8 @@ def fles(inputs: Sequence[Tensor]) -> Tensor:
     if not x.numel():
         return y
     h = grid.table(horizontal)
-    steep = torch.where(h.abs() < _SMALLEST, torch.where(h < 0, -_SMALLEST, _SMALLEST), h)
+    least = constants.LEAST_STEEPNESS
+    steep = torch.where(h.abs() < least, torch.where(h < 0, -least, least), h)
     out = _room(y, grid)
     grid.run("salu_zoo_fles", out=out, p=grid.table(vertical), q=steep)
     return y if out is y else y.copy_(out)
