@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -112,6 +113,18 @@ def about(images: ImageDataset, count: int | None = None) -> Report:
 def spread(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and sample standard deviation; None for a single value."""
     return fmean(values), stdev(values) if len(values) > 1 else None
+
+
+def written(values: Sequence[float], digits: int) -> str:
+    """Mean ± sample standard deviation; the mean alone of a single value."""
+    mean, std = spread(values)
+    return f"{mean:.{digits}f}" if std is None else f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
+def seeded(recipe: Recipe, count: int) -> list[Recipe]:
+    """The recipe with `count` seeds, from its own on."""
+    first = recipe.runtime.seed
+    return [replace(recipe, runtime=replace(recipe.runtime, seed=seed)) for seed in range(first, first + count)]
 
 
 def _read(path: Path, study: str) -> Report:

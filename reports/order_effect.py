@@ -10,11 +10,10 @@ class, so that a batch holds one class, and in three orders drawn at random. Eve
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
-from experiment import Report, about, carry_out, conduct, options, spread, start
+from experiment import Report, about, carry_out, conduct, options, seeded, spread, start, written
 from torch import Tensor, nn
 
 from zoo import Preprocess
@@ -36,9 +35,8 @@ def run(recipe: Recipe, given: argparse.Namespace) -> Report:
     """Train with each seed, and measure in both orders."""
     test = load_vision(recipe.data.dataset, recipe.data.eval_split, given.data)
     runs = []
-    for seed in range(given.seeds):
-        own = replace(recipe, runtime=replace(recipe.runtime, seed=seed))
-        folder = given.output / f"seed{seed}"
+    for own in seeded(recipe, given.seeds):
+        folder = given.output / f"seed{own.runtime.seed}"
         runs.append(carry_out(own, given.data, folder, given.device, lambda model: measured(model, test)))
     sentence = verdict([run for run in runs if not run["diverged"]])
     return {
@@ -80,10 +78,7 @@ def verdict(runs: Sequence[Any]) -> str:
     ordered = [run["sorted"][0] for run in runs]
     shuffled = [spread(run["shuffled"])[0] for run in runs]
     gains = [a - b for a, b in zip(ordered, shuffled, strict=True)]
-    texts = []
-    for values in (ordered, shuffled, gains):
-        mean, std = spread(values)
-        texts.append(f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}")
+    texts = [written(values, 2) for values in (ordered, shuffled, gains)]
     return f"Sorted by class {texts[0]} %, shuffled {texts[1]} %, difference {texts[2]} points ({len(runs)} seeds)."
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from experiment import Report, about, carry_out, conduct, options, spread, start
+from experiment import Report, about, carry_out, conduct, options, seeded, spread, start, written
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -97,12 +97,14 @@ def main(argv: Sequence[str] | None = None) -> Report:
 def run(recipe: Recipe, given: argparse.Namespace) -> Report:
     """Train with each stabiliser and each seed."""
     runs = []
-    for seed in range(recipe.runtime.seed, recipe.runtime.seed + given.seeds):
+    for one in seeded(recipe, given.seeds):
         for stabiliser in STABILISERS:
-            model = replace(recipe.model, args={"stabiliser": stabiliser, "epochs": recipe.schedule.epochs})
-            own = replace(recipe, model=model, runtime=replace(recipe.runtime, seed=seed))
+            model = replace(one.model, args={"stabiliser": stabiliser, "epochs": one.schedule.epochs})
+            own = replace(one, model=model)
             torch.compiler.reset()  # the networks share their class, and torch.compile gives up after 8 of a kind
-            found = carry_out(own, given.data, given.output / f"{stabiliser}_seed{seed}", given.device, course, note)
+            found = carry_out(
+                own, given.data, given.output / f"{stabiliser}_seed{one.runtime.seed}", given.device, course, note
+            )
             runs.append({"stabiliser": stabiliser, "watched": [], **found})
     splits = {"train": recipe.data.train_split, "evaluation": recipe.data.eval_split}
     return {
@@ -190,14 +192,8 @@ def judge_points(values: Mapping[str, list[float]]) -> list[dict[str, str]]:
             "; behind SALU {salu early_change} in the first half, {salu late_change} in the second",
         ),
     ]
-    shown = {key: mean_and_deviation(found) for key, found in values.items()}
+    shown = {key: written(found, 3) for key, found in values.items()}
     return [{"claim": claim, "answer": answer, "found": found.format_map(shown)} for claim, answer, found in points]
-
-
-def mean_and_deviation(values: Sequence[float]) -> str:
-    """As the verdict writes them."""
-    mean, std = spread(values)
-    return f"{mean:.3f}" if std is None else f"{mean:.3f} ± {std:.3f}"
 
 
 def below(first: str, second: str, values: Mapping[str, list[float]]) -> str:

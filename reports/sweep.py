@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment import Report, about, carry_out, conduct, options, spread, start
+from experiment import Report, about, carry_out, conduct, options, seeded, spread, start
 
 from zoo.data import load_vision
 from zoo.errors import ConfigurationError
@@ -46,10 +46,10 @@ def run(given: argparse.Namespace) -> Report:
     points = []
     for values in combinations(sweep["grid"]):
         name = "_".join(label(value) for value in values.values()) or "base"
-        recipes = [recipe_of(sweep, values, [*given.set, f"runtime.seed={seed}"]) for seed in range(given.seeds)]
+        folder = given.output / given.sweep.stem
         runs = [
-            carry_out(recipe, given.data, given.output / given.sweep.stem / f"{name}_seed{seed}", given.device)
-            for seed, recipe in enumerate(recipes)
+            carry_out(own, given.data, folder / f"{name}_seed{own.runtime.seed}", given.device)
+            for own in seeded(recipe_of(sweep, values, given.set), given.seeds)
         ]
         points.append({"values": values, "figures": figures(runs), "runs": runs})
     recipe = recipe_of(sweep, {}, given.set)

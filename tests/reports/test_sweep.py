@@ -121,3 +121,10 @@ def test_the_order_effect_end_to_end(tiny_data, tmp_path):
         assert len(run["shuffled"]) == order_effect.SHUFFLES
     assert "difference 0.00 ± 0.00 points (2 seeds)" in report["verdict"]["sentence"]
     assert report["data"]["images"] == len(load_vision("cifar10", "test", tiny_data))
+
+
+def test_seeds_count_from_the_one_that_was_asked_for(file, tiny_data, tmp_path):
+    more = ("--set", "runtime.seed=5")
+    swept = script.main([f"{file}", *arguments(tiny_data, tmp_path / "sweep", *more)])
+    ordered = order_effect.main(arguments(tiny_data, tmp_path / "order", *more))
+    assert {run["seed"] for run in [*swept["points"][0]["runs"], *ordered["runs"]]} == {5}
