@@ -18,9 +18,9 @@ from rich.table import Table
 
 import export
 import zoo
-from zoo._files import write_atomic, write_json
 from zoo.data import ImageDataset, load_vision
 from zoo.evaluation import EvalResult
+from zoo.files import write_atomic, write_json
 
 if TYPE_CHECKING:
     from export.runtime.predictor import OnnxPredictor

@@ -33,38 +33,38 @@ from export.errors import (
 
 if TYPE_CHECKING:
     from export.bench.latency import measure_latency
-    from export.bundle import write_bundle
+    from export.deliver.bundle import write_bundle
+    from export.deliver.triton import write_triton_repository
     from export.inputs import InputSpec, TextInputSpec
     from export.parity.parity_report import ParityReport
-    from export.pipeline import ExportResult, export
+    from export.pipeline.export_model import ExportResult, export
+    from export.pipeline.verify import validate
     from export.quantize.quantization_report import AccuracyReport
     from export.runtime.binding import BoundSession
     from export.runtime.predictor import load_predictor
     from export.runtime.profile import Profile
     from export.runtime.session import open_session
     from export.runtime.tensorrt_cache import warm
-    from export.serve import write_triton_repository
     from export.targets import list_targets
-    from export.verify import validate
 
 # Public name -> the module that defines it.
 _LAZY = {
     "AccuracyReport": "export.quantize.quantization_report",
     "BoundSession": "export.runtime.binding",
-    "ExportResult": "export.pipeline",
+    "ExportResult": "export.pipeline.export_model",
     "InputSpec": "export.inputs",
     "ParityReport": "export.parity.parity_report",
     "Profile": "export.runtime.profile",
     "TextInputSpec": "export.inputs",
-    "export": "export.pipeline",
+    "export": "export.pipeline.export_model",
     "list_targets": "export.targets",
     "load_predictor": "export.runtime.predictor",
     "measure_latency": "export.bench.latency",
     "open_session": "export.runtime.session",
-    "validate": "export.verify",
+    "validate": "export.pipeline.verify",
     "warm": "export.runtime.tensorrt_cache",
-    "write_bundle": "export.bundle",
-    "write_triton_repository": "export.serve",
+    "write_bundle": "export.deliver.bundle",
+    "write_triton_repository": "export.deliver.triton",
 }
 
 __all__ = [

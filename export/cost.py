@@ -35,7 +35,7 @@ def elementwise_cost(graph: ir.Graph) -> Cost:
     """Add up the elementwise nodes of a graph whose values have shapes; a node without any is left out.
 
     Args:
-        graph: with standard operators and operators of `export.nodes`, which count as one node each.
+        graph: with standard operators and operators of `export.operators.nodes`, which count as one node each.
     """
     nodes = moved = 0
     for node in graph:

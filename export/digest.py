@@ -1,6 +1,6 @@
 """The digest of an exported file: what it computes and what it says about itself, so that a change shows.
 
-It is no signature: whoever changes a file can compute it anew. What the file computes is then for `export.verify`.
+It is no signature: whoever changes a file can compute it anew. What the file computes is for `export.validate`.
 """
 
 import hashlib

@@ -31,7 +31,7 @@ class FileMetadata:
         labels: class names in the order of the logits; empty if unknown.
         preprocess: `Preprocess.to_dict()` or `TextPreprocess.to_dict()`, or {"kind": "tokens"} for a text model that
             came without a tokenizer.
-        weights_sha256: digest of the parameters and buffers, see `zoo.pretrained.identity.state_digest`.
+        weights_sha256: digest of the parameters and buffers, see `zoo.weights.identity.state_digest`.
         source_sha256: digest of the weights file the tag pins; empty without a tag.
         license: licence of the weights; empty if unknown.
         target: name of the export target.

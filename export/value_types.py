@@ -8,7 +8,7 @@ from onnx import TensorProto
 
 from export.errors import ChangedFileError
 from export.metadata import FileMetadata
-from export.native.operator_table import DOMAIN
+from export.operators.operator_table import DOMAIN
 from export.targets import ExportTarget, get_target
 
 _FLOATS = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}

@@ -11,17 +11,17 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
+from cards.cases import MODEL, make_tag
 from onnx import TensorProto, helper
-from pretrained.cases import MODEL, make_tag
 from safetensors.torch import load_file, save_file
 from tiny_images import CIFAR10_NAMES
 
 from export.digest import seal
 from export.metadata import FileMetadata
 from zoo import cli
+from zoo.cards.card import write_card
 from zoo.data.preprocess import Preprocess
 from zoo.models import MODELS, build_model
-from zoo.pretrained import write_card
 
 SAMPLE = Path(__file__).resolve().parent.parent / "demo" / "cifar10_sample"
 CARD = f"{MODEL}.cifar10"
@@ -83,7 +83,7 @@ def place(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}))
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for module in ("zoo._files", "zoo.pretrained.adopt"):
+        for module in ("zoo.files", "zoo.adoption.adopt"):
             patch.setattr(importlib.import_module(module), "checkout_root", lambda: folder)
         patch.chdir(folder)
         _fill(folder)

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 import zoo
 from zoo import cli
-from zoo.commands import _output
+from zoo.console import output
 from zoo.errors import ConfigurationError, WeightsMismatchError
 
 HEAVY = {"torch", "torchvision", "timm", "numpy", "onnx", "onnxruntime", "onnxscript", "datasets", "transformers"}
@@ -201,7 +201,7 @@ def test_a_plug_in_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_print_json_puts_json_and_nothing_else_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"name": "é", "path": "[red]", "figures": [1.5, None]}
-    _output.print_json(value)
+    output.print_json(value)
     shown = capsys.readouterr()
     assert json.loads(shown.out) == value
     assert shown.err == ""
@@ -210,8 +210,8 @@ def test_print_json_puts_json_and_nothing_else_on_stdout(capsys: pytest.CaptureF
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_drawn_in_a_terminal_only(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     screen = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
-    monkeypatch.setattr(_output, "console_err", screen)
-    with _output.progress("evaluating", total=4) as advance:
+    monkeypatch.setattr(output, "console_err", screen)
+    with output.progress("evaluating", total=4) as advance:
         for _ in range(4):
             advance(1)
     assert ("evaluating" in screen.file.getvalue()) == terminal

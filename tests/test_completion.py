@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.commands import _names
+from zoo.console import completion
 
 # Answers one question after another, each given as environment variables, and says on stderr which heavy modules
 # that needed.
@@ -41,14 +41,15 @@ def line_of(words: str) -> dict[str, str]:
 
 
 def test_names_without_torch_are_those_of_the_registries():
-    from zoo._files import cards_root
+    from zoo.files import cards_root
     from zoo.finetuning import list_finetune_recipes
-    from zoo.pretrained import list_pretrained, read_tag
     from zoo.training import list_recipes
+    from zoo.weights.locate import list_pretrained
+    from zoo.weights.tag import read_tag
 
-    assert _names.tags() == list_pretrained()
-    assert _names.image_tags() == [n for n in list_pretrained() if not read_tag(cards_root() / n).is_text]
-    assert (_names.recipes(), _names.finetune_recipes()) == (list_recipes(), list_finetune_recipes())
+    assert completion.tags() == list_pretrained()
+    assert completion.image_tags() == [n for n in list_pretrained() if not read_tag(cards_root() / n).is_text]
+    assert (completion.recipes(), completion.finetune_recipes()) == (list_recipes(), list_finetune_recipes())
 
 
 LINES = {

@@ -72,8 +72,9 @@ def test_a_missing_model_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def write_random_card(folder: Path, model: str) -> Path:
+    from zoo.cards.card import write_card
     from zoo.models import build_model
-    from zoo.pretrained import PretrainedTag, write_card
+    from zoo.weights.tag import PretrainedTag
 
     torch.manual_seed(0)
     built = build_model(model)

@@ -6,7 +6,7 @@ import accelerate
 import pytest
 import torch
 
-from zoo._devices import Processes, choose_device, is_main_process, join_processes, leave_processes
+from zoo.devices import Processes, choose_device, is_main_process, join_processes, leave_processes
 from zoo.errors import ConfigurationError
 
 CPU = torch.device("cpu")

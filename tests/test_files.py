@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from zoo._files import check_writable, sha256_of, write_atomic, write_json, write_tensors, write_together
 from zoo.errors import OutputError
+from zoo.files import check_writable, sha256_of, write_atomic, write_json, write_tensors, write_together
 
 
 def full_disk(*args, **kwargs):

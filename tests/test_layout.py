@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,44 +19,50 @@ MAX_FUNCTION_LINES = 40
 # A module imports from its own row and from the rows above it, never from one below.
 LAYERS = {
     "zoo": [
-        {"errors", "_first_edition", "_registry", "_files", "_environment", "_devices", "_memory"},
+        {"errors", "first_edition", "registry", "files", "environment", "devices", "memory"},
         {"native", "numerics"},
         {"kernels"},
         {"activations"},
         {"models"},
         {"data"},
+        {"plots"},
         {"analysis"},
-        {"pretrained"},
+        {"hub"},
+        {"weights"},
+        {"timm"},
+        {"cards"},
+        {"adoption", "publishing"},
         {"conversion"},
         {"evaluation"},
         {"report"},
         {"training"},
         {"finetuning"},
         {"benchmarks"},
+        {"console"},
+        {"catalogue"},
         {"commands"},
         {"cli"},
         {"__main__"},
     ],
     "export": [
-        {"errors", "metadata", "digest", "cost", "_versions", "edge"},
+        {"errors", "metadata", "digest", "cost", "versions", "edge"},
         {"targets"},
+        {"operators"},
         {"native"},
-        {"inputs", "source", "nodes", "random_weights", "shared", "value_types"},
+        {"inputs", "value_types"},
         {"lower"},
         {"passes"},
+        {"layouts"},
         {"runtime"},
         {"parity"},
         {"quantize"},
-        {"bench", "bundle", "web"},
-        {"serve"},
+        {"pipeline"},
+        {"bench"},
         {"deliver"},
-        {"job", "export_plan", "steps", "int8_steps", "steps_16bit", "pipeline", "verify"},
-        {"contenders", "matrix"},
         {"commands"},
     ],
 }
-# The way back up: timm asks the model it registered for pretrained weights.
-EXCEPTIONS = {("zoo/models/timm_bridge.py", "zoo.pretrained.create")}
+MAX_CHAIN = 25
 # What `import zoo` must leave alone: each of these loads where it is used.
 LATE = {"onnx", "onnxruntime", "triton", "transformers", "datasets", "accelerate", "torchmetrics", "matplotlib"}
 # What the modules of the command line may import before a command runs.
@@ -95,6 +102,37 @@ def at_module_level(path: Path) -> Iterator[str]:
     yield from imports(path, ast.Module(body=body, type_ignores=[]))
 
 
+def loaded(path: Path, late: bool) -> set[str]:
+    """The modules of this project that `path` imports: when it is imported itself, or, with `late`, ever."""
+
+    def inside(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
+                continue
+            yield child
+            yield from inside(child)
+
+    def known(name: str) -> str:
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        return name
+
+    found = set()
+    for node in inside(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {known(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            here = module_name(path / "x.py" if path.name == "__init__.py" else path).split(".")[: -node.level or None]
+            source = ".".join([*(here if node.level else []), *([node.module] if node.module else [])])
+            found |= {known(f"{source}.{alias.name}") for alias in node.names}
+    return found - {"", module_name(path)}
+
+
+MODULES = {module_name(path): path for path in files(*PACKAGES)}
+
+
 def row_of(package: str, part: str) -> int | None:
     return next((row for row, parts in enumerate(LAYERS[package]) if part in parts), None)
 
@@ -102,17 +140,44 @@ def row_of(package: str, part: str) -> int | None:
 @pytest.mark.parametrize("path", files(*PACKAGES), ids=label)
 def test_imports_point_upwards_only(path: Path) -> None:
     package, *rest = module_name(path).split(".")
-    if not rest:
-        return  # The package itself re-exports from all its rows.
+    if path.name == "__init__.py":
+        return  # A package's own file gathers, from any row; the test of circles holds for it as well.
     own = row_of(package, rest[0])
     assert own is not None, f"{label(path)}: give {rest[0]!r} a row in LAYERS"
     for name in imports(path):
         root, *parts = name.split(".")
         assert not (package == "zoo" and root == "export"), f"{label(path)} imports {name}; zoo must not know export"
-        if root == package and parts and (label(path), name) not in EXCEPTIONS:
+        if root == package and parts:
             other = row_of(package, parts[0])
             assert other is not None or own >= row_of(package, "commands"), f"{label(path)} imports {name} from the top"
             assert other is None or other <= own, f"{label(path)} imports {name}, which stands below it"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {name: loaded(path, late=True) for name, path in MODULES.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"A circle of imports, those inside functions included: {' <- '.join(error.args[1])}")
+
+
+def test_no_chain_of_imports_is_long() -> None:
+    graph = {name: loaded(path, late=False) for name, path in MODULES.items()}
+    chains: dict[str, list[str]] = {}
+    for name in TopologicalSorter(graph).static_order():
+        chains[name] = [name, *max((chains[other] for other in graph[name]), key=len, default=[])]
+    longest = max(chains.values(), key=len)
+    assert len(longest) <= MAX_CHAIN, " -> ".join(longest)
+
+
+def test_private_modules_stay_in_their_package() -> None:
+    strangers = [
+        f"{name} imports {other}"
+        for name, path in MODULES.items()
+        for other in loaded(path, late=True)
+        if other.rpartition(".")[2].startswith("_") and other.rpartition(".")[0] not in (name, name.rpartition(".")[0])
+    ]
+    assert strangers == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ CORE = (
     "tests/activations/test_modules.py",
     "tests/models/test_build.py",
     "tests/data/test_preprocess.py",
-    "tests/pretrained/test_load.py",
+    "tests/cards/test_load.py",
     "tests/evaluation/test_evaluate.py",
     "tests/export/test_export.py",
     "tests/export/test_predictor.py",

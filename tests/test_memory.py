@@ -5,9 +5,9 @@ import sys
 import pytest
 from fresh_memory import fresh_memory
 
-from zoo import _memory
-from zoo._memory import last_line, peak_resident_bytes, reset_peak, resident_bytes, run_fresh
+from zoo import memory
 from zoo.errors import ConfigurationError
+from zoo.memory import last_line, peak_resident_bytes, reset_peak, resident_bytes, run_fresh
 
 MIB = 2**20
 linux = pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
@@ -27,8 +27,8 @@ def test_the_peak_goes_up_and_can_be_reset():
 
 
 def test_a_system_that_does_not_tell_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(_memory, "_STATUS", tmp_path / "status")
-    monkeypatch.setattr(_memory, "_CLEAR", tmp_path / "none" / "clear")
+    monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(memory, "_CLEAR", tmp_path / "none" / "clear")
     with pytest.raises(ConfigurationError, match=r"Cannot read VmRSS from .*status"):
         resident_bytes()
     (tmp_path / "status").write_text("Name: python\n")

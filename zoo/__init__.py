@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.activations import list_activations
+    from zoo.adoption.adopt import adopt
     from zoo.conversion import convert, load_converted
     from zoo.data.labels import labels_of
     from zoo.data.preprocess import Preprocess
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from zoo.evaluation import evaluate, evaluate_text
     from zoo.finetuning import finetune
     from zoo.models import list_models
-    from zoo.pretrained.adopt import adopt
-    from zoo.pretrained.create import create_model
-    from zoo.pretrained.identity import identity_of
-    from zoo.pretrained.locate import list_pretrained
     from zoo.training import load_recipe, train
+    from zoo.weights.create import create_model
+    from zoo.weights.identity import identity_of
+    from zoo.weights.locate import list_pretrained
 
     __version__: str
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 _LAZY = {
     "Preprocess": "zoo.data.preprocess",
     "ZooError": "zoo.errors",
-    "adopt": "zoo.pretrained.adopt",
+    "adopt": "zoo.adoption.adopt",
     "convert": "zoo.conversion",
-    "create_model": "zoo.pretrained.create",
+    "create_model": "zoo.weights.create",
     "evaluate": "zoo.evaluation",
     "evaluate_text": "zoo.evaluation",
     "finetune": "zoo.finetuning",
-    "identity_of": "zoo.pretrained.identity",
+    "identity_of": "zoo.weights.identity",
     "labels_of": "zoo.data.labels",
     "list_activations": "zoo.activations",
     "list_models": "zoo.models",
-    "list_pretrained": "zoo.pretrained.locate",
+    "list_pretrained": "zoo.weights.locate",
     "load_converted": "zoo.conversion",
     "load_recipe": "zoo.training",
     "train": "zoo.training",
@@ -84,5 +84,5 @@ def __dir__() -> list[str]:
 
 def _version() -> str:
     """The installed distribution's version; "0+unknown" where the source runs without being installed."""
-    found: str | None = importlib.import_module("zoo._environment").version_of("salu-zoo")
+    found: str | None = importlib.import_module("zoo.environment").version_of("salu-zoo")
     return found or "0+unknown"

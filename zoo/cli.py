@@ -16,10 +16,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 import zoo.commands
-from zoo._registry import import_submodules
-from zoo.commands import PLUGIN_GROUP
-from zoo.commands._output import console_err
+from zoo.console import PLUGIN_GROUP
+from zoo.console.output import console_err
 from zoo.errors import ConfigurationError, ZooError
+from zoo.registry import import_submodules
 
 HELP = """
 Normalisation-free networks with SALU, SWALU and GALU: from a name to a trained, measured and deployed model.

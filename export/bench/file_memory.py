@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from export.errors import ExportError
-from zoo._memory import last_line, run_fresh
+from zoo.memory import last_line, run_fresh
 
 _SCRIPT = """
 import sys
 from export.bench.bench_feeds import random_feeds
 from export.runtime.engine import engine_in_file
 from export.runtime.session import run_session
-from zoo._memory import peak_resident_bytes
+from zoo.memory import peak_resident_bytes
 session = engine_in_file(sys.argv[1]).open(sys.argv[1], threads=int(sys.argv[2]), spin=False)
 feeds = random_feeds(session, int(sys.argv[3]))
 for _ in range(3):

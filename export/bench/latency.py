@@ -11,15 +11,15 @@ from torch import nn
 
 from export.errors import ModelMismatchError, OnnxFileError, ParityError
 from export.inputs import Feeds, InputSpec, ModelInput, TextInputSpec
+from export.inputs.source import read_source
 from export.parity.parity_report import ParityReport, report_path
 from export.runtime.engine import engine_in_file
 from export.runtime.predictor import OnnxPredictor, open_predictor
 from export.runtime.session import open_session
-from export.source import read_source
-from zoo._environment import hardware, library_versions
-from zoo._files import sha256_of
 from zoo.benchmarks.turns import alternate, always
+from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
+from zoo.files import sha256_of
 
 USUAL_TOKENS = 128
 """Length of a text, if nobody says."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from export.bench.timed_files import BenchResult
-from zoo._files import write_atomic
+from zoo.files import write_atomic
 
 
 def plot_bench(result: BenchResult, path: str | Path, title: str) -> Path:

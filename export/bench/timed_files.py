@@ -14,8 +14,8 @@ from export.bench.latency import USUAL_TOKENS, Percentiles, passed_report
 from export.errors import OnnxFileError
 from export.runtime.engine import Engine, engine_in_file
 from export.runtime.session import Session, run_session
-from zoo._environment import hardware, library_versions
 from zoo.benchmarks.turns import alternate, always
+from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 
 

@@ -13,7 +13,7 @@ from export.commands.page import page_command
 from export.commands.validate import validate_command
 from export.commands.warm import warm_command
 from export.targets import list_targets
-from zoo.commands._bench_group import USUAL, bench_group
+from zoo.console.bench_group import USUAL, bench_group
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "export": export_command,

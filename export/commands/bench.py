@@ -8,7 +8,7 @@ import typer
 
 from export.commands.options import Threads
 from export.targets import list_targets
-from zoo.commands._names import tags
+from zoo.console.completion import tags
 
 if TYPE_CHECKING:
     from export.bench.timed_files import BenchResult
@@ -52,10 +52,10 @@ def bench_command(
     """
     import tempfile
 
+    from export.bench.contenders import export_contenders, timed_targets
     from export.bench.timed_files import bench_files
-    from export.contenders import export_contenders, timed_targets
-    from zoo._files import check_writable, write_json
-    from zoo.commands._output import console_err, print_json
+    from zoo.console.output import console_err, print_json
+    from zoo.files import check_writable, write_json
 
     for path in (output, plot):
         if path is not None:
@@ -85,7 +85,7 @@ def _print(name: str, result: "BenchResult") -> None:
     from rich import box
     from rich.table import Table
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     what = f"one text of {result.tokens} tokens" if result.tokens else "one image"
     title = f"{name}: {what}, {result.threads} threads, {result.runs} runs each, {result.cpu}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from export.matrix import Cell
+    from export.pipeline.matrix import Cell
 
 LEGEND = (
     "Largest difference of a logit on the samples, relative to the largest logit. ~: run by something else than the "
@@ -22,7 +22,7 @@ def chosen_models(given: Sequence[str] | None, everything: bool, check: bool, mo
         ConfigurationError: `--all` without `--check` or with names, no model at all, or one of `more`, what
             an export alone can do, is given.
     """
-    from export.matrix import all_models
+    from export.pipeline.matrix import all_models
     from zoo.errors import ConfigurationError
 
     if not check:
@@ -55,9 +55,9 @@ def check_models(
         ZooError: as `check_matrix`.
     """
     from export.errors import ParityError
-    from export.matrix import FAILED, check_matrix
-    from zoo._files import check_writable, write_json
-    from zoo.commands._output import console_err, console_out, print_json
+    from export.pipeline.matrix import FAILED, check_matrix
+    from zoo.console.output import console_err, console_out, print_json
+    from zoo.files import check_writable, write_json
 
     if output is not None:
         check_writable(output)
@@ -103,7 +103,7 @@ def matrix_table(cells: Sequence["Cell"]) -> "Table":
 
 
 def _text(cell: "Cell | None") -> str:
-    from export.matrix import FAILED, NOT_MADE, SIMULATED
+    from export.pipeline.matrix import FAILED, NOT_MADE, SIMULATED
 
     if cell is None or cell.status == NOT_MADE:
         return "-"
@@ -114,6 +114,6 @@ def _text(cell: "Cell | None") -> str:
 
 def _notes(cells: Sequence["Cell"]) -> list[str]:
     """Name the stand-in for each simulated target, once for each column."""
-    from export.matrix import SIMULATED
+    from export.pipeline.matrix import SIMULATED
 
     return list(dict.fromkeys(f"{cell.column}: {cell.note}" for cell in cells if cell.status == SIMULATED))

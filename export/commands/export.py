@@ -74,11 +74,11 @@ def export_command(
             as_json=as_json,
         )
         return
-    from export.deliver import Deliveries
-    from export.pipeline import export
+    from export.deliver.deliveries import Deliveries
+    from export.pipeline.export_model import export
     from export.quantize.options import int8_arguments
     from export.targets import get_precision, get_target
-    from zoo.commands._output import console_err
+    from zoo.console.output import console_err
 
     name, place = single("model", model), single("--target", target or ["portable"])
     computes_in = get_precision(get_target(place), precision)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from export.targets import TARGETS
-from zoo.commands._names import tags
+from zoo.console.completion import tags
 from zoo.data.glue import GLUE
-from zoo.data.vision import DATASETS
+from zoo.data.image_dataset import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +98,7 @@ def parity_bar() -> "AbstractContextManager[Callable[[int, int], None]]":
     """A bar for each count, that appears with its first step, when their number is known."""
     from contextlib import ExitStack, contextmanager
 
-    from zoo.commands._output import progress
+    from zoo.console.output import progress
 
     @contextmanager
     def bar() -> "Iterator[Callable[[int, int], None]]":

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from export.parity.parity_report import ParityReport
-    from export.pipeline import ExportResult
+    from export.pipeline.export_model import ExportResult
 
 
 def print_export(result: "ExportResult", written: dict[str, Any], as_json: bool) -> None:
-    """Print the exported file, and what was written beside it; see `export.deliver`."""
-    from export.deliver import delivery_rows
-    from zoo.commands._output import console_out, print_json
+    """Print the exported file, and what was written beside it; see `export.deliver.deliveries`."""
+    from export.deliver.deliveries import delivery_rows
+    from zoo.console.output import console_out, print_json
 
     if as_json:
         print_json(result.to_dict() | written)

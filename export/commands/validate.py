@@ -36,9 +36,9 @@ def validate_command(
 ) -> None:
     """Repeat the parity check of an exported file; the exit status is 1 if it fails."""
     from export.errors import ParityError
-    from export.verify import validate
-    from zoo._files import check_writable
-    from zoo.commands._output import console_out, print_json
+    from export.pipeline.verify import validate
+    from zoo.console.output import console_out, print_json
+    from zoo.files import check_writable
 
     if report_file is not None:
         check_writable(report_file)

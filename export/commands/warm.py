@@ -24,7 +24,7 @@ def warm_command(
     """
     from export.runtime.profile import Profile
     from export.runtime.tensorrt_cache import warm
-    from zoo.commands._output import console_err, console_out, print_json
+    from zoo.console.output import console_err, console_out, print_json
 
     result = warm(
         file,

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from export.errors import LoweringError
 from export.inputs import Feeds
+from export.inputs.source import Source
 from export.lower.lean_attention import traceable
 from export.lower.trace_activations import one_node_each
-from export.source import Source
 from export.targets import ExportTarget
 from zoo.errors import ConfigurationError, ShapeError
 
@@ -35,7 +35,7 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
 
     Returns:
         A graph with the inputs of `source.input`, such as `image` (batch, channels, height, width), and one output
-        `logits` (batch, classes). Every SALU, SWALU and GALU in it is one node; see `export.nodes`.
+        `logits` (batch, classes). Every SALU, SWALU and GALU in it is one node; see `export.operators.nodes`.
 
     Raises:
         ShapeError: the model does not run on an input of the stated size.

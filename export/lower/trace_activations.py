@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.nodes import ATTRIBUTES, DOMAIN, VERSION
+from export.operators.nodes import ATTRIBUTES, DOMAIN, VERSION
 from zoo.activations import GALU, SALU, SWALU, FleS, fles
 from zoo.activations.fles_network import POSITIVE
 from zoo.activations.learned_pair import LearnedPair

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.native.compile_operators import operator_sources
-from export.native.operator_table import DOMAIN, OP_VERSION, OPERATORS, OperatorSpec
+from export.operators.operator_table import DOMAIN, OP_VERSION, OPERATORS, OperatorSpec
 from zoo.errors import NativeError
 from zoo.native import NativeCacheWarning, NativeLibrary, cache_folder
 from zoo.native import library as compiled

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from export.native.operator_table import OP_VERSION
+from export.operators.operator_table import OP_VERSION
 from zoo.native import Sources, processor
 
 SOURCES = Path(__file__).parent / "cpp"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from export.native.compile_operators import operator_sources
-from export.native.operator_table import DOMAIN, OP_VERSION
+from export.operators.operator_table import DOMAIN, OP_VERSION
 from zoo.errors import NativeError
 
 

@@ -13,7 +13,7 @@ from export.parity.shipped import CHANNELS, default_images
 from export.parity.text_probes import enough, extreme_text_probes, text_probes
 from export.parity.text_samples import load_texts
 from zoo.data.glue import GlueSplit
-from zoo.data.vision import ImageDataset
+from zoo.data.image_dataset import ImageDataset
 from zoo.errors import ConfigurationError
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from export.inputs import Feeds
+from export.layouts.means import MAX_GAP, gaps
 from export.passes.name_nodes import module_of
-from export.runtime.means import MAX_GAP, gaps
 from zoo.activations import FleS, kernel
 from zoo.activations.channel_means import positive_mean
 from zoo.activations.fles_network import POSITIVE
@@ -27,7 +27,7 @@ class Ran:
         logits: (n, classes).
         means: what FleS computed with.
         gaps: how far the means given to a module are from those its input can have, (n,) by module path; NaN where that
-            input is not finite. See `export.runtime.means.gaps`.
+            input is not finite. See `export.layouts.means.gaps`.
         same: whether the program that shows the means gives the same logits to the last bit.
     """
 

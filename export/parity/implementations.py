@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from export.inputs import Feeds
+from export.inputs.shared import Shared
 from export.parity.given import Means, Ran, by_module, run_torch
 from export.passes.name_nodes import is_mean
 from export.runtime.engine import Engine
 from export.runtime.session import run_session
-from export.shared import Shared
 
 
 class Sides:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from export.inputs import Feeds, TextInputSpec
 from export.inputs.text_input import IDS, TYPES
+from export.layouts.means import MAX_GAP
 from export.parity.compare_outputs import allowance, compare
 from export.parity.given import Ran
 from export.parity.implementations import Sides
@@ -13,7 +14,6 @@ from export.parity.probes import spaced
 from export.parity.text_probes import pad_id
 from export.parity.text_samples import join
 from export.parity.tolerances import Tolerance
-from export.runtime.means import MAX_GAP
 
 PADDED_BY = (1, 8, 16, 32, 64, 128)
 # As many texts, from the shortest to the longest, are padded to every length.

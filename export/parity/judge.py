@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from export.layouts.means import MAX_GAP
 from export.parity.compare_outputs import OutputComparison, allowance, compare, failures, largest_logits
 from export.parity.given import Ran
 from export.parity.implementations import Sides, largest_inside
 from export.parity.parity_report import ProbeResult
 from export.parity.probes import EXTREME, TEXTS, Probe
 from export.parity.tolerances import Tolerance
-from export.runtime.means import MAX_GAP
 
 
 @dataclass(frozen=True)

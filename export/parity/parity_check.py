@@ -9,9 +9,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from export._versions import version_of
 from export.errors import ExportError
 from export.inputs import TextInputSpec
+from export.inputs.source import Source
 from export.parity.collect import collect
 from export.parity.implementations import Sides
 from export.parity.invariance import Invariance, InvarianceCheck, Trial
@@ -22,8 +22,8 @@ from export.parity.probes import TEXTS, Probe
 from export.parity.tolerances import PADDING, SMALLEST_SCALE, TOLERANCES
 from export.runtime import openvino_session
 from export.runtime.engine import Engine, engine_here
-from export.source import Source
 from export.targets import ExportTarget
+from export.versions import version_of
 
 LIMIT = 64
 """Images or texts of the samples given that are compared."""

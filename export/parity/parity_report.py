@@ -11,7 +11,7 @@ from export.errors import OnnxFileError
 from export.parity.compare_outputs import OutputComparison
 from export.parity.invariance import Invariance
 from export.parity.probes import EXTREME, IMAGES
-from zoo._files import write_atomic
+from zoo.files import write_atomic
 
 SUFFIX = ".parity.json"
 
@@ -28,7 +28,7 @@ class ProbeResult:
         judged: False where `allowed` exceeds `ill_conditioned`, and only NaN and infinity count, and where the
             precision cannot hold what the model computes.
         mean_gap: how far the file's means of FleS, which PyTorch was given, are at most from those that its input can
-            have; see `export.runtime.means.gaps`. 0 if none were given.
+            have; see `export.layouts.means.gaps`. 0 if none were given.
         problems: what was wrong; empty if nothing.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from export.nodes import is_operator
+from export.operators.nodes import is_operator
 
 
 def only_reader(value: ir.Value, reader: ir.Node) -> bool:

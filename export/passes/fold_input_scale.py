@@ -4,9 +4,9 @@ import math
 
 import onnx_ir as ir
 
-from export.nodes import is_operator, make_node, values_of
+from export.operators.nodes import is_operator, make_node, values_of
 from export.passes._rewrite import only_reader, replace
-from export.passes._weights import BIAS, KERNEL, given, is_layer, is_own, multiply
+from export.passes.foldable_weights import BIAS, KERNEL, given, is_layer, is_own, multiply
 from zoo.activations.algebra import Pair, fold_input_scale
 
 

@@ -4,9 +4,9 @@ import math
 
 import onnx_ir as ir
 
-from export.nodes import is_operator, make_node, values_of
+from export.operators.nodes import is_operator, make_node, values_of
 from export.passes._rewrite import replace
-from export.passes._weights import kernels_behind, multiply
+from export.passes.foldable_weights import kernels_behind, multiply
 from zoo.activations.algebra import Pair, compose
 
 

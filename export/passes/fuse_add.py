@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from export.nodes import is_operator, make_node, values_of
+from export.operators.nodes import is_operator, make_node, values_of
 from export.passes._rewrite import only_reader, replace, salu_before
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import onnx_ir as ir
 
-from export.nodes import is_operator
+from export.operators.nodes import is_operator
 
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 # What PyTorch writes where it made a node itself, outside any module.

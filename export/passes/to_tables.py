@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from export.nodes import ATTRIBUTES, DOMAIN, VERSION, is_operator, values_of
+from export.operators.nodes import ATTRIBUTES, DOMAIN, VERSION, is_operator, values_of
 
 TABLE_OPERATORS = {name.removeprefix("Q"): name for name in ATTRIBUTES if name.startswith("Q")}
 """The operators on float32 that have a twin on uint8, and the twins."""

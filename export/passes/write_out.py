@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from export.nodes import DOMAIN, is_operator, values_of
+from export.operators.nodes import DOMAIN, is_operator, values_of
 from export.passes.half_forms import HALF_FORMS
 from zoo.activations.algebra import Pair, compose, geometry
 from zoo.numerics.constants import CUBIC, LIMIT, SCALE

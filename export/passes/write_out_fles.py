@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from export.nodes import DOMAIN, is_operator
+from export.operators.nodes import DOMAIN, is_operator
 
 _LEAST = 2.0**-126
 

@@ -8,9 +8,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from torch import Tensor
 
+from export.layouts.means import shown
 from export.metadata import DIGEST
 from export.quantize.running import open_plain
-from export.runtime.means import shown
 from export.runtime.session import Session, open_session, run_session
 
 STEPS = 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from export.inputs import InputSpec
+from export.inputs.source import Source
 from export.parity.parity_check import Samples, check_parity
 from export.parity.parity_report import ParityReport
 from export.parity.probes import EXTREME
@@ -13,7 +14,6 @@ from export.quantize.exactness import check_exactness
 from export.quantize.measured import Measured, held_against
 from export.quantize.running import logits_of
 from export.runtime.session import open_session
-from export.source import Source
 from export.targets import ExportTarget
 
 EXACT = 8

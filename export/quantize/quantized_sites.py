@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from export.nodes import is_operator
-from export.passes._weights import KERNEL, given, is_layer
+from export.operators.nodes import is_operator
+from export.passes.foldable_weights import KERNEL, given, is_layer
 from export.passes.to_tables import TABLE_OPERATORS
 
 # Standard operators with a kernel on uint8 that ONNX Runtime keeps in its integer layout.

@@ -12,7 +12,7 @@ from torch import Tensor
 from export.errors import OnnxFileError
 from export.metadata import FileMetadata
 from export.runtime.session import Session, run_session
-from zoo._files import sha256_of
+from zoo.files import sha256_of
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export._versions import version_of
 from export.digest import check_unchanged
 from export.edge.engines import openvino_core
 from export.errors import ExportError, OnnxFileError, ProviderError
 from export.runtime.session import check_feeds
+from export.versions import version_of
 
 INSTALL = "pip install openvino"
 DEVICE = "CPU"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from export.errors import InputError, OnnxFileError
 from export.metadata import TEXTS
-from export.runtime.engine import open_for_target
+from export.runtime.open_file import open_for_target
 from export.runtime.opened import OpenFile
 from export.runtime.providers import Providers
 from export.runtime.session import Session, open_session

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import onnxruntime
 
-from export._versions import runtime_distributions
 from export.errors import ProviderError
+from export.versions import runtime_distributions
 
 # Execution providers in order of preference, each a name or (name, options).
 Providers: TypeAlias = str | Sequence[str | tuple[str, Mapping[str, Any]]]

@@ -14,10 +14,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from export.digest import check_unchanged
 from export.edge.feeds import misfit
 from export.errors import ExportError, InputError, OnnxFileError, ProviderError
+from export.layouts.arranged_file import arranged_for_this_machine
 from export.metadata import PREFIX
 from export.native import DOMAIN, register
 from export.native.operator_identity import check_operators
-from export.runtime.arranged_file import arranged_for_this_machine
 from export.runtime.providers import (
     CPU,
     Providers,
@@ -81,7 +81,7 @@ def open_session(
     """Open an ONNX file on exactly the execution providers asked for.
 
     A file with operators of ours (targets `edge_cpu` and `edge_int8`) gets them compiled on first use, see
-    `export.native`; on the CPU it runs in ONNX Runtime's own layouts, see `export.runtime.arranged_file`.
+    `export.native`; on the CPU it runs in ONNX Runtime's own layouts, see `export.layouts.arranged_file`.
 
     Operators a provider does not know still run on the CPU, as ONNX Runtime always does; what is refused is that a
     whole provider is missing without a word.

@@ -17,13 +17,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from export._versions import version_of
 from export.errors import ExportError, OnnxFileError, ProviderError
+from export.runtime.engine import engine_in_file
 from export.runtime.profile import Profile, ProfiledSession, feeds_of
 from export.runtime.providers import CPU, CUDA, TENSORRT
 from export.runtime.session import Session, open_session, run_session
-from zoo._files import sha256_of, write_json
+from export.versions import version_of
 from zoo.errors import OutputError
+from zoo.files import sha256_of, write_json
 from zoo.native import cache_folder
 
 _RECORD = "engine.json"
@@ -133,8 +134,6 @@ def engine_key(file: Path, profile: Profile, device: int) -> EngineKey:
         OnnxFileError: the file is missing or for another target.
         ProviderError: there is no such GPU.
     """
-    from export.runtime.engine import engine_in_file
-
     engine = engine_in_file(file)
     if engine is None or TENSORRT not in dict(engine.providers):
         raise OnnxFileError(f"{file} is missing, or not for TensorRT. Run: zoo export MODEL --target gpu_tensorrt.")

@@ -4,8 +4,8 @@ import sys
 
 from export.errors import TargetError
 from export.targets._export_target import ExportTarget
-from zoo._registry import Registry, import_submodules
 from zoo.errors import UnknownNameError
+from zoo.registry import Registry, import_submodules
 
 __all__ = ["TARGETS", "ExportTarget", "get_precision", "get_target", "list_targets"]
 

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.analysis.nets import batches, tiny_resnet
-from zoo.analysis._drawing import drawing, short_names, svg_of
 from zoo.analysis.findings import look_into
 from zoo.analysis.plot_curves import draw_curves, plot_curves
 from zoo.analysis.plot_dynamics import (
@@ -16,6 +15,7 @@ from zoo.analysis.plot_dynamics import (
 )
 from zoo.analysis.plot_representation import draw_representation, plot_representation
 from zoo.errors import ConfigurationError
+from zoo.plots import drawing, short_names, svg_of
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_nothing_is_no_picture(found, tmp_path):
 
 
 def test_a_drawing_inside_a_page_takes_its_ink_from_the_page():
-    from zoo.analysis._drawing import INK, new_figure
+    from zoo.plots import INK, new_figure
 
     with drawing():
         figure = new_figure(2, 2)

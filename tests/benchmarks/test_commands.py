@@ -11,7 +11,7 @@ from zoo.benchmarks.kernels import DTYPES, OPERATORS
 from zoo.benchmarks.training_memory import StepMemory
 from zoo.cli import build_app
 from zoo.commands import _bench_kernels, _bench_train
-from zoo.commands._bench_group import bench_group
+from zoo.console.bench_group import bench_group
 from zoo.errors import ConfigurationError, OutputError
 from zoo.training.recipe import Precision
 

@@ -13,10 +13,11 @@ from tiny_images import CIFAR10_NAMES, write_cifar10
 from transformers import BertConfig, BertModel
 
 import zoo
-from zoo.commands import _output
+from zoo.cards.card import write_card
+from zoo.console import output
 from zoo.data.preprocess import Preprocess
 from zoo.models import MODELS, build_model
-from zoo.pretrained import PretrainedTag, write_card
+from zoo.weights.tag import PretrainedTag
 
 SILU, GELU = "test_efficientnet", "test_vit"
 
@@ -25,7 +26,7 @@ SILU, GELU = "test_efficientnet", "test_vit"
 def run(tmp_path, monkeypatch, run_zoo):
     """Run `zoo convert` in a folder of its own; returns exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_output.console_out, "_width", 200)
+    monkeypatch.setattr(output.console_out, "_width", 200)
     for name in (SILU, GELU):
         torch.manual_seed(0)
         save_file(timm.create_model(name).state_dict(), tmp_path / f"{name}.safetensors")

@@ -5,7 +5,7 @@ from torch import nn
 
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError, UnknownNameError, WeightsMismatchError
 from zoo.evaluation import EvalResult, evaluate
-from zoo.pretrained import create_model
+from zoo.weights.create import create_model
 
 
 @pytest.fixture(scope="module")

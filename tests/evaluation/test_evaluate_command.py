@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 import zoo.evaluation.runtime as runtime_module
 from evaluation.test_evaluate_text import FileModel as TextFile
 from evaluation.test_subject import FileModel
-from zoo._devices import Processes
 from zoo.commands import evaluate as command
+from zoo.devices import Processes
 from zoo.errors import OutputError, UnknownNameError
 from zoo.evaluation import EvalResult, TextResult
 from zoo.models.text_models import TEXT_MODELS

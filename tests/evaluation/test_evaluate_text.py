@@ -8,11 +8,12 @@ from tiny_images import Linear
 from tiny_texts import LABELS, LENGTH, NAME, SPEC, make_model, preprocess, write_glue, write_sst2, write_tokenizer
 
 import zoo.evaluation.runtime as runtime_module
+from zoo.cards.card import write_card
 from zoo.data.glue import GLUE, load_glue
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError, UnknownNameError, WeightsMismatchError
 from zoo.evaluation import TextResult, evaluate, evaluate_text
 from zoo.models.text_models import TEXT_MODELS
-from zoo.pretrained import PretrainedTag, write_card
+from zoo.weights.tag import PretrainedTag
 
 COUNT = 45
 

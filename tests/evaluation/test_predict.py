@@ -10,7 +10,7 @@ from PIL import Image
 from rich.console import Console
 from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, make_images
 
-from zoo.commands import _output
+from zoo.console import output
 from zoo.errors import ConfigurationError, WeightsMismatchError
 from zoo.evaluation.predict import open_model, predict
 
@@ -95,7 +95,7 @@ def test_a_bad_file_is_named_and_the_others_answered(zoo, folder):
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_bars_fit_the_terminal(zoo, folder, monkeypatch, width):
     screen = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
-    monkeypatch.setattr(_output, "console_out", screen)
+    monkeypatch.setattr(output, "console_out", screen)
     zoo(folder / "00.png", "--model", "m")
     lines = screen.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width

@@ -9,6 +9,7 @@ from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, write_cifar10
 from torch import nn
 
 import zoo.evaluation.runtime as runtime_module
+from zoo.cards.card import write_card
 from zoo.data import Preprocess
 from zoo.errors import ConfigurationError, ShapeError, WeightsNotFoundError
 from zoo.evaluation import evaluate
@@ -16,7 +17,7 @@ from zoo.evaluation.evaluated_model import EvaluationSetting, default_device, op
 from zoo.evaluation.image_evaluation import IMAGES
 from zoo.evaluation.runtime import ModulePredictor
 from zoo.models import MODELS, build_model
-from zoo.pretrained import PretrainedTag, write_card
+from zoo.weights.tag import PretrainedTag
 
 CPU = torch.device("cpu")
 
@@ -152,7 +153,7 @@ def test_a_transformer_at_another_size_is_loaded_once_and_keeps_its_tag(tmp_path
     model = build_model(spec.name, num_classes=2)
     described = PretrainedTag(spec.name, "x", 2, Preprocess.of(model), labels=("cat", "dog"))
     tag = write_card(tmp_path / "card", model.state_dict(), described)
-    create, read = importlib.import_module("zoo.pretrained.create"), []
+    create, read = importlib.import_module("zoo.weights.create"), []
     original = create.read_weights
     monkeypatch.setattr(create, "read_weights", lambda *a: read.append(a) or original(*a))
     with open_subject(tmp_path / "card", EvaluationSetting(CPU, img_size=40), IMAGES) as subject:

@@ -122,4 +122,4 @@ def tiny_by_name(monkeypatch, preprocess):
         model.pretrained_cfg = cfg
         return model
 
-    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+    monkeypatch.setattr("zoo.weights.create.create_model", create_model)

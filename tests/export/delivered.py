@@ -10,7 +10,7 @@ import onnx
 from export.digest import seal
 from export.metadata import PREFIX
 from export.parity.parity_report import ParityReport, report_path
-from zoo._files import sha256_of
+from zoo.files import sha256_of
 
 # A hook that refuses what a machine at the edge does not have, as if it were not installed.
 BLOCK = """

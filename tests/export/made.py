@@ -7,10 +7,10 @@ import onnx
 import torch
 
 from export import InputSpec
-from export.export_plan import make_plan
-from export.job import Job
-from export.shared import Shared
-from export.source import Source, read_source
+from export.inputs.shared import Shared
+from export.inputs.source import Source, read_source
+from export.pipeline.export_plan import make_plan
+from export.pipeline.job import Job
 from export.targets import get_target, list_targets
 
 STANDARD = [

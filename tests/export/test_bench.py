@@ -8,16 +8,17 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from export import ModelMismatchError, ParityError, contenders
+from export import ModelMismatchError, ParityError
+from export.bench import contenders
+from export.bench.contenders import timed_targets
 from export.bench.timed_files import Contender, bench_files
-from export.contenders import timed_targets
 from export.parity.parity_report import report_path
 from export.targets import get_target, list_targets
 from zoo.benchmarks.twins import twin_of
 from zoo.cli import build_app
 from zoo.errors import ConfigurationError, UnknownNameError
 from zoo.models import list_models
-from zoo.pretrained.identity import weights_digest
+from zoo.weights.identity import weights_digest
 
 
 @pytest.fixture

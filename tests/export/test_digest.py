@@ -10,15 +10,15 @@ from tiny_model import SIZE, tiny
 
 import zoo
 from export import OnnxFileError, load_predictor, measure_latency, open_session, validate, write_bundle
-from export.bundle.exported import ExportedFile
+from export.deliver.bundle.exported import ExportedFile
 from export.digest import check_unchanged, graph_digest, seal
 from export.errors import ChangedFileError
 from export.metadata import DIGEST
 from export.parity.parity_report import report_path
 from export.runtime.engine import engine_here
 from export.targets import get_target
-from zoo._files import sha256_of
 from zoo.evaluation.predict import open_model
+from zoo.files import sha256_of
 
 IMAGES = {"image": np.random.default_rng(0).normal(size=(2, *SIZE)).astype(np.float32)}
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 from edge_models import SPEC, Tokens, export_edge, residual, seeded
 
-import export.runtime.arranged_file as machine
+import export.layouts.arranged_file as machine
 from export import export, load_predictor, open_session, validate
 from export.digest import seal
 from export.errors import BlockedLayoutError
+from export.layouts.arranged_file import BlockedLayoutWarning
+from export.layouts.blocked import arrange
 from export.metadata import PREFIX
 from export.native import library
-from export.nodes import is_operator
-from export.runtime.arranged_file import BlockedLayoutWarning
-from export.runtime.blocked import arrange
+from export.operators.nodes import is_operator
 from export.runtime.session import run_session
 from zoo.activations import GALU, SALU, FleS
 from zoo.errors import NativeError

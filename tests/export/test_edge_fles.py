@@ -7,9 +7,9 @@ import onnx_ir as ir
 import pytest
 from edge_models import export_edge, maps_of_fles
 
-from export.nodes import is_operator
-from export.runtime.arranged_file import BlockedLayoutWarning
-from export.runtime.blocked import arrange, block_size
+from export.layouts.arranged_file import BlockedLayoutWarning
+from export.layouts.blocked import arrange, block_size
+from export.operators.nodes import is_operator
 
 
 def test_fles_runs_in_the_blocked_layout(cache, tmp_path):

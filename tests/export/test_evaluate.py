@@ -10,10 +10,10 @@ from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, write_cifar10
 import zoo
 from export import OnnxFileError, export, load_predictor
 from export.digest import seal
-from export.source import read_source
+from export.inputs.source import read_source
 from zoo.errors import ConfigurationError, ShapeError
-from zoo.pretrained import PretrainedTag
-from zoo.pretrained.identity import Origin, set_origin, weights_digest
+from zoo.weights.identity import Origin, set_origin, weights_digest
+from zoo.weights.tag import PretrainedTag
 
 
 @pytest.fixture(scope="module")

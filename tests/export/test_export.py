@@ -13,7 +13,7 @@ from tiny_model import LABELS, SIZE, tiny
 from torch import nn
 
 import export.lower.to_onnx
-import export.steps
+import export.pipeline.steps
 from export import (
     InputSpec,
     LoweringError,
@@ -24,7 +24,7 @@ from export import (
 from export import (
     export as export_model,
 )
-from export.export_plan import make_plan
+from export.pipeline.export_plan import make_plan
 from export.targets import get_target
 from zoo.errors import OutputError
 
@@ -116,9 +116,9 @@ def tamper(exported, monkeypatch):
             change(model)
             return model
 
-        monkeypatch.setattr(export.steps, "lower", lower)
+        monkeypatch.setattr(export.pipeline.steps, "lower", lower)
         # The nodes of a saved file have their names already.
-        monkeypatch.setattr(export.steps, "name_nodes", lambda job: None)
+        monkeypatch.setattr(export.pipeline.steps, "name_nodes", lambda job: None)
 
     return install
 
@@ -187,16 +187,16 @@ def test_constant_batch_in_the_graph_is_refused(tamper, spec, tmp_path):
 
 
 def test_plan_runs_nothing(spec, tmp_path):
-    from export.job import Job
-    from export.source import read_source
+    from export.inputs.source import read_source
+    from export.pipeline.job import Job
 
     job = Job(source=read_source(tiny(), input_spec=spec), target=get_target("portable"), path=tmp_path / "x.onnx")
     assert [step.name for step in make_plan(job).steps] == STEPS
     assert job.graph is None
     with pytest.raises(export.ExportError, match="has not passed parity"):
-        export.steps.write(job)
+        export.pipeline.steps.write(job)
     with pytest.raises(export.ExportError, match="before anything traced"):
-        export.steps.check(job)
+        export.pipeline.steps.check(job)
     assert not list(tmp_path.iterdir())
 
 

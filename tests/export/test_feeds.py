@@ -5,7 +5,7 @@ import pytest
 from tiny_model import SIZE
 
 from export import open_session
-from export.bundle import write_bundle
+from export.deliver.bundle import write_bundle
 from export.edge.errors import EdgeError
 from export.edge.folder import Folder
 from export.errors import InputError

@@ -10,9 +10,9 @@ from tiny_model import LABELS
 from torch import Tensor, nn
 
 from export import InputSpec, export
+from export.inputs.random_weights import stir
 from export.parity.probes import IMAGES
 from export.passes.name_nodes import module_of
-from export.random_weights import stir
 from zoo.activations import FleS
 from zoo.models import MODELS, build_model
 from zoo.models.text_models import TEXT_MODELS, build_text_model

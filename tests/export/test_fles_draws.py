@@ -8,14 +8,14 @@ import pytest
 from torch import nn
 
 import zoo
-from export.export_plan import make_plan
-from export.job import Job
+from export.inputs.random_weights import seeded, stir
+from export.inputs.source import read_source
+from export.layouts.arranged_file import BlockedLayoutWarning
 from export.parity.parity_check import check_parity
 from export.parity.probes import IMAGES, TEXTS
 from export.parity.shipped import default_images
-from export.random_weights import seeded, stir
-from export.runtime.arranged_file import BlockedLayoutWarning
-from export.source import read_source
+from export.pipeline.export_plan import make_plan
+from export.pipeline.job import Job
 from export.targets import get_target
 from zoo.data.glue import load_glue
 

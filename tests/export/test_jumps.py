@@ -16,27 +16,27 @@ from edge_models import SPEC, Tokens, maps_of_fles, seeded
 from onnx_ir.tape import Tape
 from torch import Tensor, nn
 
-import export.runtime.arranged_file as machine
+import export.layouts.arranged_file as machine
 from export import open_session
 from export.digest import seal
-from export.export_plan import make_plan
-from export.job import Job
+from export.inputs.random_weights import stir
+from export.inputs.shared import Shared
+from export.inputs.source import Source, read_source
+from export.layouts.arranged_file import BlockedLayoutWarning
+from export.layouts.blocked import arrange
+from export.layouts.means import MAX_GAP
 from export.native import library
-from export.nodes import is_operator
+from export.operators.nodes import is_operator
 from export.parity import implementations
 from export.parity.given import run_torch
 from export.parity.implementations import Sides
 from export.parity.parity_check import check_parity
 from export.parity.probes import IMAGES
-from export.random_weights import stir
+from export.pipeline.export_plan import make_plan
+from export.pipeline.job import Job
 from export.runtime import openvino_session
-from export.runtime.arranged_file import BlockedLayoutWarning
-from export.runtime.blocked import arrange
 from export.runtime.engine import Engine, engine_here
-from export.runtime.means import MAX_GAP
 from export.runtime.session import run_session
-from export.shared import Shared
-from export.source import Source, read_source
 from export.targets import get_target
 from zoo.activations import FleS
 

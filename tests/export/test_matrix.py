@@ -11,17 +11,17 @@ from tiny_model import LABELS
 from torch import nn
 from typer.testing import CliRunner
 
-import export.matrix as matrix
-import export.steps
+import export.pipeline.matrix as matrix
+import export.pipeline.steps
 from export import ParityError, TargetError, list_targets
 from export.commands import register
 from export.commands.check import matrix_table
-from export.matrix import FAILED, NOT_MADE, PASSED, SIMULATED, Cell, all_models, check_matrix
+from export.pipeline.matrix import FAILED, NOT_MADE, PASSED, SIMULATED, Cell, all_models, check_matrix
 from zoo.activations import SALU, SWALU
 from zoo.errors import ConfigurationError
 from zoo.models import list_models
 from zoo.models.text_models import TEXT_MODELS
-from zoo.pretrained import list_pretrained
+from zoo.weights.locate import list_pretrained
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def model(preprocess):
 
 @pytest.fixture
 def run(monkeypatch, model):
-    monkeypatch.setattr("zoo.pretrained.create.create_model", lambda *_args, **_options: model)
+    monkeypatch.setattr("zoo.weights.create.create_model", lambda *_args, **_options: model)
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, ["export", *map(str, arguments)])
@@ -43,8 +43,8 @@ def run(monkeypatch, model):
 
 def test_a_cell_for_each_target_and_precision(model, monkeypatch):
     traced = []
-    lower = export.steps.lower
-    monkeypatch.setattr(export.steps, "lower", lambda *given: traced.append(1) or lower(*given))
+    lower = export.pipeline.steps.lower
+    monkeypatch.setattr(export.pipeline.steps, "lower", lambda *given: traced.append(1) or lower(*given))
     cells = list(check_matrix([model], ["portable", "gpu_cuda"], threads=1))
     assert [cell.column for cell in cells] == [
         "portable float32", *(f"gpu_cuda {name}" for name in ("float32", "tf32", "float16", "bfloat16"))
@@ -62,13 +62,13 @@ def test_a_cell_for_each_target_and_precision(model, monkeypatch):
 
 
 def test_a_wrong_file_is_a_failed_cell(model, monkeypatch):
-    write_out = export.steps.write_out
+    write_out = export.pipeline.steps.write_out
 
     def wrong(job):
         write_out(job)
         next(node for node in job.graph.graph if node.op_type == "Div").op_type = "Mul"
 
-    monkeypatch.setattr(export.steps, "write_out", wrong)
+    monkeypatch.setattr(export.pipeline.steps, "write_out", wrong)
     (cell,) = check_matrix([model], ["portable"], threads=1)
     assert (cell.status, cell.max_rel) == (FAILED, None)
     assert "does not compute what PyTorch computes" in cell.note
@@ -98,7 +98,7 @@ def test_the_command_prints_a_table_and_keeps_every_cell(run, tmp_path):
 
 
 def test_the_command_fails_with_the_reasons(run, monkeypatch):
-    monkeypatch.setattr(export.steps, "write_out", lambda job: None)
+    monkeypatch.setattr(export.pipeline.steps, "write_out", lambda job: None)
     done = run("tiny", "--check", "--target", "web", "--json")
     assert isinstance(done.exception, ParityError)
     assert "1 of 1 files failed" in str(done.exception)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from export.layouts.means import MAX_GAP, NEXT_TO_ZERO, SMALLEST, gaps
 from export.parity.given import run_torch
-from export.runtime.means import MAX_GAP, NEXT_TO_ZERO, SMALLEST, gaps
 from zoo.activations import FleS
 
 X = np.random.default_rng(0).normal(size=(2, 5, 7, 9)).astype(np.float32)

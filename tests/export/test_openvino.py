@@ -20,12 +20,12 @@ from export import (
 )
 from export.digest import seal
 from export.errors import TargetError
-from export.export_plan import make_plan
-from export.job import Job
+from export.inputs.source import read_source
+from export.pipeline.export_plan import make_plan
+from export.pipeline.job import Job
 from export.runtime import openvino_session as adapter
 from export.runtime.engine import engine_here
 from export.runtime.openvino_session import OpenVinoSession
-from export.source import read_source
 from export.targets import get_target
 
 needs_openvino = pytest.mark.skipif(not adapter.installed(), reason="the package openvino is not installed")

@@ -9,11 +9,11 @@ import torch
 from tiny_model import SIZE, Tiny, tiny
 
 from export import OnnxFileError, ParityReport
+from export.inputs.source import read_source
 from export.parity.compare_outputs import compare
 from export.parity.locate_difference import first_difference
 from export.parity.parity_check import check_parity
 from export.parity.probes import EXTREME, IMAGES
-from export.source import read_source
 from export.targets import get_target
 
 

@@ -14,7 +14,7 @@ from export import OnnxFileError, load_predictor
 from export.digest import seal
 from export.metadata import DIGEST, FileMetadata
 from zoo.errors import ShapeError
-from zoo.pretrained.identity import weights_digest
+from zoo.weights.identity import weights_digest
 
 
 def test_gives_torch_logits_labels_and_preprocessing(exported, preprocess):

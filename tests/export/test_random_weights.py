@@ -2,7 +2,7 @@
 
 import torch
 
-from export.random_weights import stir
+from export.inputs.random_weights import stir
 from zoo.activations import FleS
 from zoo.activations.learned_pair import LearnedPair
 from zoo.models import build_model

@@ -8,10 +8,10 @@ import torch
 from tiny_model import SIZE, Tiny, tiny
 
 import export.lower.to_onnx
-import export.steps
+import export.pipeline.steps
 from export import ExportError, InputSpec, LoweringError, TargetError, list_targets
 from export import export as export_model
-from export.source import read_source
+from export.inputs.source import read_source
 from export.targets import get_target
 from zoo.errors import ConfigurationError, OutputError, ShapeError, UnknownNameError, WeightsMismatchError
 
@@ -46,7 +46,7 @@ def test_infinite_buffer_is_no_bad_weight(spec):
 
 
 def test_unwritable_output_fails_before_the_work(spec, tmp_path, monkeypatch):
-    monkeypatch.setattr(export.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
+    monkeypatch.setattr(export.pipeline.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
     blocker = tmp_path / "file"
     blocker.write_text("not a folder")
     for path in (blocker / "x.onnx", Path("/proc/x.onnx"), tmp_path):
@@ -55,7 +55,7 @@ def test_unwritable_output_fails_before_the_work(spec, tmp_path, monkeypatch):
 
 
 def test_report_that_cannot_be_written_fails_before_the_work(spec, tmp_path, monkeypatch):
-    monkeypatch.setattr(export.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
+    monkeypatch.setattr(export.pipeline.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
     (tmp_path / "x.onnx.parity.json").mkdir()
     with pytest.raises(OutputError, match=r"x.onnx.parity.json: it is a folder"):
         export_model(tiny(), tmp_path / "x.onnx", input_spec=spec)

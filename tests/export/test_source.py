@@ -8,10 +8,10 @@ import torch
 from tiny_model import tiny
 from transformers import BertConfig, BertModel
 
-import export.steps
+import export.pipeline.steps
 from export import InputSpec
-from export.job import Job
-from export.source import read_source
+from export.inputs.source import read_source
+from export.pipeline.job import Job
 from export.targets import get_target
 from zoo.errors import ShapeError
 from zoo.evaluation.evaluated_model import EvaluationSetting, open_subject
@@ -42,7 +42,7 @@ def described(**changes):
 def test_stamped_preprocessing_is_the_one_of_an_evaluation(exported, tmp_path, size, crop_pct):
     source = read_source(described(), img_size=size)
     job = Job(source=source, target=get_target("portable"), path=tmp_path / "x.onnx", graph=ir.load(exported.path))
-    export.steps.stamp(job)
+    export.pipeline.steps.stamp(job)
     stamped = json.loads(job.graph.metadata_props["salu_zoo.preprocess"])
     with open_subject(described(), EvaluationSetting(torch.device("cpu"), img_size=size), IMAGES) as subject:
         assert stamped == subject.preprocess.to_dict()
@@ -65,7 +65,7 @@ def test_a_named_model_is_built_again_only_if_its_size_is_fixed(monkeypatch, fix
         side = img_size or 8
         return described(fixed_input_size=fixed, input_size=(3, side, side))
 
-    monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+    monkeypatch.setattr("zoo.weights.create.create_model", create_model)
     source = read_source("tiny.test", img_size=size)
     assert sizes == built
     assert source.input.size == (3, size or 8, size or 8)

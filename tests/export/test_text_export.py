@@ -12,19 +12,20 @@ from tiny_text_model import CUT, LABELS, POSITIONS, VOCABULARY, some_tokens, tex
 from tiny_texts import NAME, SPEC, make_model, preprocess, write_tokenizer
 
 from export import export, load_predictor
-from export.export_plan import make_plan
-from export.job import Job
+from export.inputs.source import read_source
 from export.metadata import DIGEST, FileMetadata
 from export.parity.compare_outputs import compare
 from export.parity.implementations import Sides
 from export.passes.name_nodes import module_of
+from export.pipeline.export_plan import make_plan
+from export.pipeline.job import Job
 from export.runtime.engine import engine_here
-from export.source import read_source
 from export.targets import get_target
 from zoo.activations import FleS
+from zoo.cards.card import write_card
 from zoo.models.text_models import TEXT_MODELS
-from zoo.pretrained import PretrainedTag, write_card
-from zoo.pretrained.identity import weights_digest
+from zoo.weights.identity import weights_digest
+from zoo.weights.tag import PretrainedTag
 
 NAMES = ["input_ids", "attention_mask", "token_type_ids"]
 

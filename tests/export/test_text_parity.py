@@ -11,15 +11,15 @@ import torch
 from tiny_text_model import CUT, POSITIONS, VOCABULARY, CountsPadding, MixesTexts, Pooled, some_tokens, text_model
 from torch import nn
 
-import export.steps
+import export.pipeline.steps
 from export import ParityError, ParityReport, TextInputSpec
 from export.digest import seal
-from export.export_plan import make_plan
-from export.job import Job
+from export.inputs.source import read_source
 from export.parity.parity_check import check_parity
 from export.parity.probes import EXTREME, TEXTS
+from export.pipeline.export_plan import make_plan
+from export.pipeline.job import Job
 from export.runtime.session import open_session, run_session
-from export.source import read_source
 from export.targets import get_target
 from zoo.activations import FleS
 
@@ -116,7 +116,7 @@ def checked(model: nn.Module, spec: TextInputSpec, file: bytes) -> ParityReport:
 def test_model_that_depends_on_padding_or_company_is_refused(wrong, what):
     job = traced(wrong(), TextInputSpec(POSITIONS, VOCABULARY, text_model().text_preprocess))
     with pytest.raises(ParityError, match=what) as caught:
-        export.steps.parity(job)
+        export.pipeline.steps.parity(job)
     assert "nothing was written" in str(caught.value)
     assert all(not result.problems for result in job.parity.results)
     bad = [entry for entry in job.parity.invariance if entry.problems]
@@ -124,7 +124,7 @@ def test_model_that_depends_on_padding_or_company_is_refused(wrong, what):
     assert len(job.parity.failures()) == len(bad)
     assert job.parity.summary().startswith(f"{len(bad)} of ")
     with pytest.raises(export.ExportError, match="has not passed parity"):
-        export.steps.write(job)
+        export.pipeline.steps.write(job)
 
 
 class Gated(Pooled):

@@ -10,16 +10,16 @@ from tiny_model import tiny
 from tiny_text_model import CUT, POSITIONS, VOCABULARY, Pooled, some_tokens, text_model
 from tiny_texts import preprocess, write_glue, write_sst2
 
-import export.steps
+import export.pipeline.steps
 from export import LoweringError, TextInputSpec
 from export import export as export_model
+from export.inputs.source import read_source
 from export.inputs.text_input import IDS, MASK
 from export.lower.to_onnx import lower
 from export.parity.probes import batch_sizes
 from export.parity.sentences import PAIRS, SENTENCES, shipped_texts
 from export.parity.text_probes import enough, extreme_text_probes, text_probes
 from export.parity.text_samples import join, load_texts
-from export.source import read_source
 from export.targets import get_target
 from zoo.data.glue import load_glue
 from zoo.data.vision import load_vision
@@ -30,7 +30,7 @@ SPEC = TextInputSpec(POSITIONS, VOCABULARY, preprocess(CUT))
 
 @pytest.fixture
 def untraced(monkeypatch):
-    monkeypatch.setattr(export.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
+    monkeypatch.setattr(export.pipeline.steps, "lower", lambda *_: pytest.fail("the model was traced first"))
 
 
 def test_shipped_texts_are_many_and_of_all_lengths():

@@ -9,7 +9,7 @@ from tiny_model import tiny
 from export import validate
 from export.digest import seal
 from export.errors import ChangedFileError
-from export.source import read_source
+from export.inputs.source import read_source
 from export.targets import get_target, list_targets
 from export.value_types import graph_precision, stored_in
 

@@ -15,7 +15,7 @@ from zoo.finetuning import finetune, load_finetune_recipe
 SCRIPT = """
 import sys
 from finetuning.conftest import SIZES
-from zoo._devices import leave_processes
+from zoo.devices import leave_processes
 from zoo.finetuning import finetune, load_finetune_recipe
 from zoo.models.text_models import TEXT_MODELS, TextSpec
 

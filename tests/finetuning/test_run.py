@@ -109,7 +109,7 @@ def test_cuda_is_not_replaced_by_another_device(recipe_file, glue, tmp_path, mon
 
 def test_a_batch_must_be_divisible_among_processes(recipe_file):
     from zoo.finetuning.finetuning_checks import check_devices
-    from zoo.training.devices import Devices
+    from zoo.training.processes import Devices
 
     recipe = load_finetune_recipe(recipe_file)
     check_devices(recipe, Devices(torch.device("cpu"), 0, 4))

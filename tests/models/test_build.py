@@ -7,9 +7,9 @@ import pytest
 import torch
 from timm.models import FeatureListNet
 
-from zoo._registry import Registry
 from zoo.errors import ConfigurationError, DuplicateNameError, ShapeError, UnknownNameError
 from zoo.models import MODELS, NORMS, build_model
+from zoo.registry import Registry
 
 from .cases import REPRESENTATIVES, images, small_model
 

@@ -12,12 +12,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 import zoo
-from zoo._files import cards_root
+from zoo import timm as zoo_timm
 from zoo.errors import ConfigurationError
-from zoo.models import MODELS, build_model, timm_bridge
+from zoo.files import cards_root
+from zoo.models import MODELS, build_model
 from zoo.models.model_spec import CIFAR_MEAN
-from zoo.pretrained import list_pretrained
-from zoo.pretrained.identity import Identity
+from zoo.weights.identity import Identity
+from zoo.weights.locate import list_pretrained
 
 from .cases import images
 
@@ -31,7 +32,7 @@ def test_timm_lists_every_model() -> None:
 def test_registering_again_adds_nothing_and_warns_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert timm_bridge.register_all() == []
+        assert zoo_timm.register_all() == []
 
 
 def test_timm_builds_what_the_zoo_builds() -> None:
@@ -96,11 +97,11 @@ def test_a_card_on_the_hub_is_named_by_its_commit_and_a_damaged_one_is_left_out(
     values = json.loads((CARD / "config.json").read_text())
     values["salu_zoo"] |= {"repo": "org/pool", "revision": "0" * 40}
     (folder / "config.json").write_text(json.dumps(values))
-    cfg = timm_bridge._published(folder)
+    cfg = zoo_timm._published(folder)
     assert cfg is not None
     assert (cfg.file, cfg.hf_hub_id, cfg.hf_hub_filename) == (None, f"org/pool@{'0' * 40}", "model.safetensors")
     (folder / "config.json").write_text("{")
-    assert timm_bridge._published(folder) is None
+    assert zoo_timm._published(folder) is None
 
 
 @pytest.mark.parametrize(

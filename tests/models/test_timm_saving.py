@@ -8,7 +8,7 @@ import torch
 
 from zoo.errors import WeightsMismatchError
 from zoo.models import build_model
-from zoo.pretrained import read_tag
+from zoo.weights.tag import read_tag
 
 from .cases import ALL, REPRESENTATIVES, images, small_size
 

@@ -5,12 +5,12 @@ import json
 import pytest
 import torch
 
-from zoo._files import sha256_of
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsMismatchError
+from zoo.files import sha256_of
 from zoo.models import build_model
-from zoo.pretrained.load import save_weights
 from zoo.report.analysed_model import open_subject
+from zoo.weights.load import save_weights
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from zoo.errors import RecipeError
-from zoo.training.devices import Devices
+from zoo.training.processes import Devices
 from zoo.training.step_plan import evaluation_chunks, make_plan
 
 from .tiny import tiny_recipe

@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from zoo._environment import library_versions
+from zoo.cards.runs import training_record
 from zoo.data._table import TableRows
+from zoo.environment import library_versions
 from zoo.errors import ConfigurationError, DataNotFoundError, OutputError, RecipeError, UnknownNameError
 from zoo.models import build_model
-from zoo.pretrained import training_record
 from zoo.training import DivergedError, load_recipe, train
 from zoo.training import image_loaders as images_module
 from zoo.training import train_images as run_module

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from zoo import cli
 from zoo.commands import train as command
-from zoo.pretrained import create_model
-from zoo.pretrained.identity import identity_of
 from zoo.training import list_recipes
+from zoo.weights.create import create_model
+from zoo.weights.identity import identity_of
 
 from .tiny import MODEL, TEXT
 

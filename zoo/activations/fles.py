@@ -29,7 +29,6 @@ import torch
 from torch import Tensor, nn
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from zoo._first_edition import refuse_first_edition
 from zoo.activations.channel_gate import ChannelGate, require_count
 from zoo.activations.dispatch import Kernel
 from zoo.activations.fles_gate import gate, plain, shifted
@@ -46,6 +45,7 @@ from zoo.activations.fles_start import Start, checked_steepness, initial_values
 from zoo.activations.recompute import overridable
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec
 from zoo.errors import ConfigurationError, suggestion
+from zoo.first_edition import refuse_first_edition
 from zoo.numerics.precision import floating
 
 GELU_STEEPNESS = 1.702

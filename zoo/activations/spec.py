@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from zoo._registry import Registry
+from zoo.registry import Registry
 
 Role = Literal["stabiliser", "gate", "norm", "attention", "filter"]
 """stabiliser: stands where a normalisation layer stood; gate: replaces ReLU or GELU; norm: a rival stabiliser;

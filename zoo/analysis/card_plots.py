@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.analysis._drawing import write_png
 from zoo.analysis.coefficients import LayerCoefficients
+from zoo.plots import write_png
 
 
 def plot_coefficients(layers: Sequence[LayerCoefficients], path: str | Path, title: str = "") -> Path:

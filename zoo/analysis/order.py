@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.analysis._mode import evaluating
+from zoo.data.image_dataset import ImageDataset
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import ImageDataset, load_vision
+from zoo.data.vision import load_vision
 from zoo.errors import ConfigurationError
 
 

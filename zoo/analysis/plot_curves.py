@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from zoo.activations import fles, galu, salu, swalu
-from zoo.analysis._drawing import depth_colors, drawing, new_figure, short_names, write_png
 from zoo.analysis.coefficients import LayerCoefficients
 from zoo.analysis.geometry import KINDS, LayerGeometry
 from zoo.analysis.signals import LayerSignal
 from zoo.analysis.stages import stage_of
 from zoo.errors import ConfigurationError
+from zoo.plots import depth_colors, drawing, new_figure, short_names, write_png
 
 COLUMNS = 4
 MOST_NAMES = 5

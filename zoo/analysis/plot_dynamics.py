@@ -8,7 +8,16 @@ from typing import Any
 import torch
 
 from zoo.activations.algebra import variance_map
-from zoo.analysis._drawing import (
+from zoo.analysis.geometry import LayerGeometry
+from zoo.analysis.lipschitz import LayerBound
+from zoo.analysis.plot_curves import MOST_NAMES as MOST_CURVES
+from zoo.analysis.plot_geometry import bands, name_layers
+from zoo.analysis.propagation import Arrival
+from zoo.analysis.signals import LayerSignal
+from zoo.analysis.stages import DOWNSAMPLING
+from zoo.analysis.variance_map import VarianceMap
+from zoo.errors import ConfigurationError
+from zoo.plots import (
     BASELINE_COLOR,
     GATE_COLOR,
     SALU_COLOR,
@@ -21,15 +30,6 @@ from zoo.analysis._drawing import (
     stage_bands,
     write_png,
 )
-from zoo.analysis.geometry import LayerGeometry
-from zoo.analysis.lipschitz import LayerBound
-from zoo.analysis.plot_curves import MOST_NAMES as MOST_CURVES
-from zoo.analysis.plot_geometry import bands, name_layers
-from zoo.analysis.propagation import Arrival
-from zoo.analysis.signals import LayerSignal
-from zoo.analysis.stages import DOWNSAMPLING
-from zoo.analysis.variance_map import VarianceMap
-from zoo.errors import ConfigurationError
 
 
 def plot_bounds(bounds: Sequence[LayerBound], path: str | Path, title: str = "") -> Path:

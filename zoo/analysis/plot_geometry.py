@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.activations import GALU, SALU, SWALU
-from zoo.analysis._drawing import GATE_COLOR, SALU_COLOR, drawing, log_axis, new_figure, stage_bands, write_png
 from zoo.analysis.geometry import LayerGeometry
 from zoo.analysis.stages import DOWNSAMPLING
 from zoo.errors import ConfigurationError
+from zoo.plots import GATE_COLOR, SALU_COLOR, drawing, log_axis, new_figure, stage_bands, write_png
 
 MOST_NAMES = 60
 """With more layers than this their names would overlap; then they are numbered."""

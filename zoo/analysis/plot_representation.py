@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.analysis._drawing import BASELINE_COLOR, SALU_COLOR, drawing, new_figure, write_png
 from zoo.analysis.representation import StageRepresentation
 from zoo.errors import ConfigurationError
+from zoo.plots import BASELINE_COLOR, SALU_COLOR, drawing, new_figure, write_png
 
 Found = Mapping[str, Sequence[StageRepresentation]]
 _PANELS = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from zoo._devices import choose_device
-from zoo._environment import hardware, library_versions
+from zoo.devices import choose_device
+from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 
 

@@ -26,10 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo import activations
-from zoo._registry import Registry
 from zoo.activations import SALU, SWALU, FleS
 from zoo.numerics.operators import OPERATORS as FUSED_OPERATORS
 from zoo.numerics.operators import FusedOperator
+from zoo.registry import Registry
 
 
 @dataclass(frozen=True)

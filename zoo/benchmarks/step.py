@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from zoo.activations import activation_parameters, kernel, project_parameters
 from zoo.activations.dispatch import Kernel
 from zoo.errors import DivergedError
-from zoo.models import build_model
+from zoo.models.build import build_model
 from zoo.training.optimise import build_optimizer
 from zoo.training.recipe import OptimizerRecipe, Precision
 from zoo.training.train_images import unfuse_attention

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from zoo._memory import last_line, peak_resident_bytes, reset_peak, resident_bytes, run_fresh
 from zoo.activations.dispatch import Kernel
 from zoo.benchmarks.step import Learner, StepSetting
 from zoo.errors import BenchmarkError
+from zoo.memory import last_line, peak_resident_bytes, reset_peak, resident_bytes, run_fresh
 
 WARMUP = 2
 """Steps before the measured one: they make the optimiser's state, load code and compile."""

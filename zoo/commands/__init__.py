@@ -4,5 +4,3 @@ A module here has `register(app: typer.Typer) -> None` and imports nothing heavy
 that `zoo --help` and shell completion answer at once. Another package adds commands through the entry-point group
 `zoo.commands`, whose entries name a function of the same signature; `export` does.
 """
-
-PLUGIN_GROUP = "zoo.commands"

@@ -75,8 +75,8 @@ def kernels_command(
     The figure is the bytes an operator must read and write, by the time it takes, as a part of what a copy reaches in
     the same run. Every kernel is first compared with the definition in float64.
     """
-    from zoo._files import check_writable
     from zoo.benchmarks.kernels import bench_kernels
+    from zoo.files import check_writable
 
     if output is not None:
         check_writable(output)

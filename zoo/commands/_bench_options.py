@@ -22,15 +22,15 @@ NOT_MEASURED = "not measured"
 
 def announce(what: str) -> None:
     """Say on stderr what is timed next."""
-    from zoo.commands._output import console_err
+    from zoo.console.output import console_err
 
     console_err.print(f"timing {what} ...", markup=False, highlight=False)
 
 
 def deliver(found: dict[str, Any], table: "Table", output: Path | None, as_json: bool) -> None:
     """Print a result, then write it: one that cannot be written is not lost."""
-    from zoo._files import write_json
-    from zoo.commands._output import console_out, print_json
+    from zoo.console.output import console_out, print_json
+    from zoo.files import write_json
 
     print_json(found) if as_json else console_out.print(table)
     if output is not None:

@@ -68,8 +68,8 @@ def train_command(
     The twin is the same backbone with BatchNorm and ReLU, for tokens with LayerNorm and GELU. A step is forward, loss,
     backward and SGD with momentum on random images that stay on the device. The ratio has a 95 % interval.
     """
-    from zoo._files import check_writable
     from zoo.benchmarks.training_speed import bench_train
+    from zoo.files import check_writable
 
     if output is not None:
         check_writable(output)

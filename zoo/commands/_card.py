@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zoo.pretrained import PretrainedTag
+    from zoo.weights.tag import PretrainedTag
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ def complete_card(folder: Path, added: Additions) -> Path:
     Raises:
         ZooError: a file is no result of this card; a baseline is none; see `zoo.pretrained.refresh_card`.
     """
-    from zoo.pretrained import read_tag, refresh_card
-    from zoo.pretrained.baseline import baseline
+    from zoo.cards.baseline import baseline
+    from zoo.cards.card import refresh_card
+    from zoo.weights.tag import read_tag
 
     tag = read_tag(folder)
     results = copy.deepcopy(dict(tag.results))
@@ -54,8 +55,8 @@ def _evaluation(file: Path, tag: "PretrainedTag") -> dict[str, Any]:
     """A stored result, checked to be of this card's weights or of a file exported from them."""
     from zoo.errors import ConfigurationError
     from zoo.evaluation import EvalResult, TextResult
-    from zoo.pretrained.identity import check_result
-    from zoo.pretrained.tag import read_json
+    from zoo.weights.identity import check_result
+    from zoo.weights.tag import read_json
 
     values = read_json(file)
     if not isinstance(values, Mapping):
@@ -67,7 +68,7 @@ def _evaluation(file: Path, tag: "PretrainedTag") -> dict[str, Any]:
 
 def _portable(result: dict[str, Any], tag: "PretrainedTag") -> dict[str, Any]:
     """The result without this machine's folders: weights by their name, a file by its own, data by two folders."""
-    from zoo.pretrained.results import portable
+    from zoo.cards.results import portable
 
     name = Path(result["model"]).name if result["model"].endswith(".onnx") else tag.name
     if result["command"]:
@@ -124,7 +125,7 @@ def _command(tag: "PretrainedTag", recipe: Mapping[str, Any], training: Mapping[
 
 def _changed(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe with changed fields, named with dots; a field changed to None goes."""
-    from zoo.pretrained.markdown import flat
+    from zoo.cards.markdown import flat
 
     fields = {**dict(flat(recipe)), **changes}
     made: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from zoo.pretrained.adopt import Adopted
+    from zoo.adoption.adopt import Adopted
 
 
 File = Annotated[
@@ -95,9 +95,9 @@ def adopt_file(
 
     A text model comes as the folder that `zoo finetune` or transformers wrote; the card stays readable for both.
     """
+    from zoo.adoption.adopt import adopt
     from zoo.commands._card import Additions, complete_card
     from zoo.data.preprocess import Preprocess
-    from zoo.pretrained.adopt import adopt
 
     given = {"norm": norm, "act": act, "img_size": img_size}
     options: dict[str, Any] = {
@@ -116,7 +116,7 @@ def adopt_file(
 def _report(done: "Adopted", json_output: bool) -> None:
     from rich.markup import escape
 
-    from zoo.commands._output import console_err, console_out, print_json
+    from zoo.console.output import console_err, console_out, print_json
 
     if json_output:
         values = {"folder": str(done.folder), "config": done.tag.to_dict(), "wrapper": done.wrapper}
@@ -138,7 +138,7 @@ def _report(done: "Adopted", json_output: bool) -> None:
 
 def _name_of(done: "Adopted") -> str:
     """Return the name that commands know the card by: its own where they find it by that, else its folder."""
-    from zoo._files import cards_root
+    from zoo.files import cards_root
 
     return done.tag.name if done.folder == cards_root() / done.tag.name else str(done.folder)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.commands._names import image_tags
-from zoo.data.vision import DATASETS
+from zoo.console.completion import image_tags
+from zoo.data.image_dataset import DATASETS
 
 if TYPE_CHECKING:
     from zoo.report import Analysis
@@ -75,8 +75,8 @@ def analyze_command(
     """
     from rich.markup import escape
 
-    from zoo._files import check_writable
-    from zoo.commands._output import console_err, print_json
+    from zoo.console.output import console_err, print_json
+    from zoo.files import check_writable
     from zoo.report import analyze, write_report
     from zoo.report.report_files import JSON_FILE
 
@@ -104,7 +104,7 @@ def _folder_name(model: str) -> str:
 def _print(found: "Analysis", layers: bool) -> None:
     from rich.markup import escape
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
     from zoo.report.sections import sections
 
     subject, images = found.subject, found.images
@@ -127,7 +127,7 @@ def _print_table(table: "Table") -> None:
     from rich.markup import escape
     from rich.table import Table as Grid
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     console_out.print(escape(table.caption), style="italic", highlight=False)
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
@@ -142,7 +142,7 @@ def _print_table(table: "Table") -> None:
 def _print_files(folder: Path, written: list[Path]) -> None:
     from rich.markup import escape
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     console_out.print(f"\nWritten to {escape(str(folder))}: ", end="", highlight=False, soft_wrap=True)
     console_out.print(", ".join(escape(file.name) for file in written), highlight=False, soft_wrap=True)

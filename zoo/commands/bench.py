@@ -2,9 +2,9 @@
 
 import typer
 
-from zoo.commands._bench_group import bench_group
 from zoo.commands._bench_kernels import kernels_command
 from zoo.commands._bench_train import train_command
+from zoo.console.bench_group import bench_group
 
 
 def register(app: typer.Typer) -> None:

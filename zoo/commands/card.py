@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.commands._names import tags
+from zoo.console.completion import tags
 
 if TYPE_CHECKING:
     from zoo.commands._card import Additions
@@ -43,9 +43,9 @@ def card_command(
     New figures go in the same way: zoo evaluate MODEL.TAG --dataset cifar10 --output result.json, then
     zoo card MODEL.TAG --evaluation result.json.
     """
-    from zoo._files import cards_root
     from zoo.commands._card import Additions
-    from zoo.pretrained.locate import list_pretrained
+    from zoo.files import cards_root
+    from zoo.weights.locate import list_pretrained
 
     added = Additions(tuple(evaluation or ()), tuple(baseline or ()), tuple(note or ()))
     chosen = [Path(name) if Path(name).is_dir() else cards_root() / _known(name) for name in cards or ()]
@@ -55,7 +55,7 @@ def card_command(
 
 
 def _known(name: str) -> str:
-    from zoo.pretrained.locate import resolve
+    from zoo.weights.locate import resolve
 
     return resolve(name).name
 
@@ -63,10 +63,10 @@ def _known(name: str) -> str:
 def _run(folders: list[Path], check: bool, added: "Additions", json_output: bool) -> None:
     from rich.markup import escape
 
+    from zoo.cards.readme import check_card
     from zoo.commands._card import complete_card
-    from zoo.commands._output import console_out, print_json
+    from zoo.console.output import console_out, print_json
     from zoo.errors import WeightsMismatchError
-    from zoo.pretrained import check_card
 
     rows: list[dict[str, Any]] = []
     for folder in folders:

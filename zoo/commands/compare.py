@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo._files import check_writable, write_json
+from zoo.files import check_writable, write_json
 
 if TYPE_CHECKING:
     from zoo.evaluation.run_comparison import Comparison
@@ -25,7 +25,7 @@ def compare_command(runs: Runs, output: Output = None, as_json: AsJson = False) 
 
     The scores are those each run measured at its end, in percent.
     """
-    from zoo.commands._output import print_json
+    from zoo.console.output import print_json
     from zoo.evaluation.run_comparison import compare_runs
 
     if output is not None:
@@ -41,7 +41,7 @@ def _print(found: "Comparison") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in (*found.varied, "metric", "runs", "mean", "std"):

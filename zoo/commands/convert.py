@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.commands._names import tags
+from zoo.console.completion import tags
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,8 +115,8 @@ def _measure(before: "nn.Module", after: "nn.Module", dataset: str, asked: dict[
     """Both models on the same images: their results, and how far their logits are apart."""
     import torch
 
-    from zoo._devices import choose_device
-    from zoo.commands._output import progress
+    from zoo.console.output import progress
+    from zoo.devices import choose_device
     from zoo.evaluation import evaluate
 
     place = choose_device(asked["device"])
@@ -144,7 +144,7 @@ def _measure(before: "nn.Module", after: "nn.Module", dataset: str, asked: dict[
 def _print(output: Path, report: "Report", measured: dict[str, Any] | None, as_json: bool) -> None:
     from rich.markup import escape
 
-    from zoo.commands._output import console_err, console_out, print_json
+    from zoo.console.output import console_err, console_out, print_json
 
     if as_json:
         print_json({"folder": str(output), "report": report.to_dict(), "measured": measured})
@@ -169,7 +169,7 @@ def _print_sites(report: "Report") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     title = f"{report.model}: {len(report.sites)} sites to {report.to}"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
@@ -184,7 +184,7 @@ def _print_sites(report: "Report") -> None:
 
 
 def _print_measured(measured: dict[str, Any]) -> None:
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     before, after = measured["before"], measured["after"]
     console_out.print(

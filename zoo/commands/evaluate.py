@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo._devices import is_main_process, leave_processes
-from zoo._files import check_writable, write_json
-from zoo.commands._names import tags
-from zoo.commands._output import console_out, print_json, progress
+from zoo.console.completion import tags
+from zoo.console.output import console_out, print_json, progress
 from zoo.data.glue import GLUE, METRICS
-from zoo.data.vision import DATASETS
+from zoo.data.image_dataset import DATASETS
+from zoo.devices import is_main_process, leave_processes
+from zoo.files import check_writable, write_json
 
 if TYPE_CHECKING:
     from zoo.evaluation import EvalResult, Evaluation, TextResult

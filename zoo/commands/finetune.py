@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.commands._names import finetune_recipes
+from zoo.console.completion import finetune_recipes
 from zoo.data.glue import GLUE
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def finetune_command(
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo finetune --list` shows them.", param_hint="RECIPE")
-    from zoo._devices import leave_processes
+    from zoo.devices import leave_processes
     from zoo.finetuning import finetune, load_finetune_recipe
 
     short = {"data.task": task, "model.act": act, "runtime.seed": seed, "model.start": start}
@@ -71,7 +71,7 @@ def _report(result: "FinetuneResult", as_json: bool) -> None:
 
     from rich.markup import escape
 
-    from zoo.commands._output import console_out, print_json
+    from zoo.console.output import console_out, print_json
 
     recipe = result.summary["recipe"]
     command = shlex.join(
@@ -90,7 +90,7 @@ def _report(result: "FinetuneResult", as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from zoo.commands._output import console_out, print_json
+    from zoo.console.output import console_out, print_json
     from zoo.finetuning import list_finetune_recipes, load_finetune_recipe
 
     recipes = {name: load_finetune_recipe(name) for name in list_finetune_recipes()}

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.commands._names import tags
+from zoo.console.completion import tags
 
 Name = Annotated[
     str,
@@ -40,8 +40,8 @@ def info_command(name: Name, json_output: AsJson = False) -> None:
     Of a model: parameters, multiply-adds, input, what stands at its normalisation and activation sites, its weights.
     Of weights also their figures, recipe, file and licence, and what to type next.
     """
-    from zoo.commands._about import about
-    from zoo.commands._output import print_json, progress
+    from zoo.catalogue.description import about
+    from zoo.console.output import print_json, progress
 
     with progress("looking it up", None):
         facts = about(name)
@@ -55,7 +55,7 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     console_out.print(f"[bold]{escape(facts['name'])}[/bold]  ({facts['kind']})", highlight=False)
     if facts.get("description"):
@@ -103,7 +103,7 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _training(values: dict[str, Any]) -> str:
-    from zoo.pretrained.readme.training import duration
+    from zoo.cards.readme.training import duration
 
     told = [f"{values['epochs']} epochs" if "epochs" in values else ""]
     told += [duration(values["seconds"]) if "seconds" in values else "", values.get("device", "")]
@@ -121,7 +121,7 @@ def _print_figures(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     if not rows:
         return
@@ -144,7 +144,7 @@ def _print_figures(rows: list[dict[str, Any]]) -> None:
 def _print_weights(facts: dict[str, Any]) -> None:
     from rich.markup import escape
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     if facts["kind"] != "model":
         return

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.commands._kinds import KINDS, Row
-from zoo.commands._names import tags
+from zoo.catalogue.listing import KINDS, Row
+from zoo.console.completion import tags
 
 
 def _words() -> list[str]:
@@ -35,7 +35,7 @@ def list_names(what: What = None, json_output: AsJson = False) -> None:
 
     zoo list weights, zoo list 'salunet*', zoo list models '*cifar'. `zoo info NAME` says more of one.
     """
-    from zoo.commands._output import print_json
+    from zoo.console.output import print_json
 
     kinds = [word for word in what or () if word in KINDS]
     patterns = [word for word in what or () if word not in KINDS and word != "all"]
@@ -83,7 +83,7 @@ def _print_table(title: str, rows: list[Row]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     if not rows:
         console_out.print(

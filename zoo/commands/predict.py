@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.commands._names import image_tags
+from zoo.console.completion import image_tags
 
 if TYPE_CHECKING:
     from zoo.evaluation.predict import Prediction
@@ -57,7 +57,7 @@ def predict_command(
         )
     files = _expand(images)
 
-    from zoo.commands._output import console_err, print_json, progress
+    from zoo.console.output import console_err, print_json, progress
     from zoo.evaluation.predict import open_model, predict
 
     with open_model(model, device) as subject:
@@ -109,7 +109,7 @@ def _expand(given: Sequence[str]) -> list[Path]:
 
 
 def _print(found: "Iterable[Prediction]") -> None:
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     for prediction in found:
         if console_out.is_terminal:
@@ -124,7 +124,7 @@ def _print_bars(prediction: "Prediction") -> None:
     """A line a class: name, bar, probability; as wide as the terminal, up to a limit."""
     from rich.text import Text
 
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     width, height = prediction.size or (0, 0)
     console_out.print(Text(f"{prediction.file}  ", style="bold") + Text(f"{width}x{height} px", style="dim"))
@@ -144,7 +144,7 @@ def _print_bars(prediction: "Prediction") -> None:
 
 def _bar(share: float, room: int) -> tuple[str, str]:
     """A bar of `room` cells, in eighths of a cell where the terminal can show them."""
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     if not console_out.encoding.lower().startswith("utf"):
         full = "#" * round(share * room)

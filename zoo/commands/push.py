@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.commands._names import tags
+from zoo.console.completion import tags
 
 if TYPE_CHECKING:
-    from zoo.pretrained.publish_plan import Pushed, PushPlan
+    from zoo.publishing.publish_plan import Pushed, PushPlan
 
 Card = Annotated[
     str,
@@ -56,8 +56,8 @@ def push_card(
     """
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
-    from zoo.commands._output import console_err, print_json
-    from zoo.pretrained.publish import plan_push, push
+    from zoo.console.output import console_err, print_json
+    from zoo.publishing.publish import plan_push, push
 
     if not console_err.is_terminal:
         disable_progress_bars()  # they would fill a log file
@@ -74,7 +74,7 @@ def push_card(
 
 
 def _print(lines: list[str]) -> None:
-    from zoo.commands._output import console_out
+    from zoo.console.output import console_out
 
     console_out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
@@ -95,7 +95,7 @@ def _planned(plan: "PushPlan") -> list[str]:
 def _dry(plan: "PushPlan") -> list[str]:
     from huggingface_hub import get_token
 
-    from zoo.pretrained.hub_errors import LOGIN
+    from zoo.hub.hub_errors import LOGIN
 
     size = sum(file.size_bytes for file in plan.changes)
     parts = [f"upload {len(plan.changes)} of {len(plan.files)} files ({size:,} bytes)"] if plan.changes else []

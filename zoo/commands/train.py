@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.commands._names import recipes
+from zoo.console.completion import recipes
 
 if TYPE_CHECKING:
     from zoo.training import TrainResult
@@ -46,7 +46,7 @@ def train_command(
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo train --list` shows them.", param_hint="RECIPE")
-    from zoo._devices import leave_processes
+    from zoo.devices import leave_processes
     from zoo.training import load_recipe, train
 
     chosen = load_recipe(recipe, _overrides(sets or [], epochs, compiled, workers))
@@ -70,7 +70,7 @@ def _overrides(sets: list[str], epochs: int | None, compiled: bool | None, worke
 def _report(result: "TrainResult", as_json: bool) -> None:
     from rich.markup import escape
 
-    from zoo.commands._output import console_out, print_json
+    from zoo.console.output import console_out, print_json
 
     command = _adoption(result)
     if as_json:
@@ -106,7 +106,7 @@ def _adoption(result: "TrainResult") -> str:
 
 
 def _list(as_json: bool) -> None:
-    from zoo.commands._output import console_out, print_json
+    from zoo.console.output import console_out, print_json
     from zoo.training import list_recipes, load_recipe
 
     recipes = {name: load_recipe(name) for name in list_recipes()}

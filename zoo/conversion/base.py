@@ -9,11 +9,11 @@ import timm
 from torch import nn
 
 from zoo.errors import ConfigurationError, UnknownNameError, WeightsCorruptError, WeightsNotFoundError, ZooError
-from zoo.models import list_models
-from zoo.pretrained.create import create_model
-from zoo.pretrained.fetch import HUB_PREFIX
-from zoo.pretrained.identity import identity_of
-from zoo.pretrained.load import load_weights, read_weights
+from zoo.hub.fetch import HUB_PREFIX
+from zoo.models.build import list_models
+from zoo.weights.create import create_model
+from zoo.weights.identity import identity_of
+from zoo.weights.load import load_weights, read_weights
 
 Base = dict[str, Any]
 """{"kind": "zoo" or "timm", "name", "arguments"}, or {"kind": "transformers", "class", "config"}."""

@@ -9,15 +9,15 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from zoo._devices import torch_defaults
-from zoo._environment import library_versions
-from zoo._files import check_writable, write_together
 from zoo.conversion.base import Base, build_base
 from zoo.conversion.bert import MODEL_TYPE
 from zoo.conversion.conversion_report import Report
 from zoo.conversion.replay import rebuild
+from zoo.devices import torch_defaults
+from zoo.environment import library_versions
 from zoo.errors import OutputError, WeightsCorruptError, WeightsNotFoundError
-from zoo.pretrained.load import check_finite, load_weights, read_weights
+from zoo.files import check_writable, write_together
+from zoo.weights.load import check_finite, load_weights, read_weights
 
 WEIGHTS, RECORD = "model.safetensors", "conversion.json"
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")

@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
+from zoo.data.image_dataset import DatasetSpec, ImageDataset
 from zoo.data.labels import check_standard_order, wordnet_names
-from zoo.data.vision import DatasetSpec, ImageDataset
 from zoo.errors import DataNotFoundError
 
 # Folders of these names alone are splits, not classes.

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from zoo._files import sha256_of
 from zoo.errors import DataNotFoundError
+from zoo.files import sha256_of
 
 _HUB_ADVICE = (
     "Name a local copy with --data FOLDER, or check the connection, HF_HUB_OFFLINE and, if the dataset is gated, your "

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data._parquet import ParquetTable, require_columns, table_from_files, table_from_hub
+from zoo.data.image_dataset import DatasetSpec, ImageDataset
 from zoo.data.labels import check_standard_order
-from zoo.data.vision import DatasetSpec, ImageDataset
 from zoo.errors import DataNotFoundError
 
 if TYPE_CHECKING:

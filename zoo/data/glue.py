@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from zoo._registry import Registry
 from zoo.data._parquet import ParquetTable, existing_folder, require_columns, table_from_files, table_from_hub
 from zoo.errors import DataNotFoundError, UnknownNameError
+from zoo.registry import Registry
 
 HUB_ID = "nyu-mll/glue"
 METRICS = {

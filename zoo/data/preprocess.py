@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from zoo._devices import torch_defaults
+from zoo.devices import torch_defaults
 from zoo.errors import ConfigurationError, ShapeError
 
 if TYPE_CHECKING:

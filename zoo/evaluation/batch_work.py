@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 
-from zoo._environment import hardware, library_versions
+from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError, ShapeError, WeightsMismatchError
 from zoo.evaluation.task import Progress
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo._devices import choose_device, join_processes, torch_defaults
+from zoo.data.image_dataset import DATASETS, ImageDataset
 from zoo.data.labels import check_same_order
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import DATASETS, ImageDataset, load_vision
+from zoo.data.vision import load_vision
+from zoo.devices import choose_device, join_processes, torch_defaults
 from zoo.errors import ConfigurationError
 from zoo.evaluation import batch_work
 from zoo.evaluation.classification import Classification

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from zoo._devices import choose_device, join_processes, torch_defaults
 from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
 from zoo.data.labels import check_same_order
 from zoo.data.tokenize import TextPreprocess
+from zoo.devices import choose_device, join_processes, torch_defaults
 from zoo.errors import ConfigurationError
 from zoo.evaluation import batch_work
 from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting, default_device, open_subject

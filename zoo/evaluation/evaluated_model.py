@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from zoo._files import sha256_of
 from zoo.data.labels import labels_of
 from zoo.errors import ConfigurationError
 from zoo.evaluation.runtime import PRECISIONS, ModulePredictor, eval_mode, open_file, reader_of
 from zoo.evaluation.task import Predictor
+from zoo.files import sha256_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from zoo.pretrained import PretrainedTag
+    from zoo.weights.tag import PretrainedTag
 
 Input = TypeVar("Input")
 
@@ -150,7 +150,7 @@ def _from_module(
 
 
 def _identified(subject: EvaluatedModel[Input], module: "nn.Module") -> EvaluatedModel[Input]:
-    from zoo.pretrained.identity import identity_of
+    from zoo.weights.identity import identity_of
 
     found = identity_of(module)
     tag = found.tag

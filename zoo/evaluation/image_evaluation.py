@@ -7,12 +7,13 @@ from zoo.data.preprocess import Preprocess, config_of, resized
 from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
 from zoo.evaluation.evaluated_model import EvaluationSetting
-from zoo.models import MODELS, check_input
+from zoo.models.inputs import check_input
+from zoo.models.model_spec import MODELS
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from zoo.pretrained import PretrainedTag
+    from zoo.weights.tag import PretrainedTag
 
 
 class ImageKind:
@@ -20,8 +21,8 @@ class ImageKind:
 
     def created(self, model: str | Path, setting: EvaluationSetting[Preprocess]) -> "tuple[nn.Module, PretrainedTag]":
         """A model by name; one with positions for a single image size is built for the size asked for."""
-        from zoo.pretrained.create import create_model, find_tag
-        from zoo.pretrained.fetch import pinned
+        from zoo.weights.create import create_model, find_tag
+        from zoo.weights.locate import pinned
 
         tag, size = find_tag(model), setting.img_size
         if not isinstance(tag.preprocess, Preprocess):

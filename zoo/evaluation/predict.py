@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zoo._devices import choose_device
 from zoo.data.photo import Photo, open_photo
 from zoo.data.preprocess import Preprocess
+from zoo.devices import choose_device
 from zoo.errors import ConfigurationError, ZooError
 from zoo.evaluation import batch_work
 from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting, default_device, open_subject

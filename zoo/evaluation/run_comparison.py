@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from zoo.cards.markdown import flat
+from zoo.cards.results import SUMMARY_FILE, without_place
 from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.pretrained.markdown import flat
-from zoo.pretrained.results import SUMMARY_FILE, without_place
-from zoo.pretrained.tag import read_json
+from zoo.weights.tag import read_json
 
 SEED = "runtime.seed"
 # Words about a recipe, not part of it; and how often a run saves or looks at itself.

@@ -11,7 +11,7 @@ from zoo.evaluation.evaluated_model import EvaluationSetting
 if TYPE_CHECKING:
     from torch import nn
 
-    from zoo.pretrained import PretrainedTag
+    from zoo.weights.tag import PretrainedTag
 
 
 class TextKind:
@@ -21,8 +21,8 @@ class TextKind:
         self, model: str | Path, setting: EvaluationSetting[TextPreprocess]
     ) -> "tuple[nn.Module, PretrainedTag]":
         """A model by name."""
-        from zoo.pretrained.create import create_model, find_tag
-        from zoo.pretrained.fetch import pinned
+        from zoo.weights.create import create_model, find_tag
+        from zoo.weights.locate import pinned
 
         tag = find_tag(model)
         if isinstance(tag.preprocess, Preprocess):

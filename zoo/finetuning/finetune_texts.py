@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from zoo._environment import hardware, library_versions
-from zoo._files import write_json
 from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
+from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
+from zoo.files import write_json
 from zoo.finetuning.finetuning_checks import check_devices, look_into
 from zoo.finetuning.finetuning_recipe import FinetuneRecipe, load_finetune_recipe
 from zoo.finetuning.resume_finetuning import Checkpoint, identify, remove
 from zoo.finetuning.save import RECIPE, SUMMARY, remove_leftovers, save_model, writing
 from zoo.finetuning.start import start_model
 from zoo.finetuning.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
-from zoo.training.devices import Devices, find_devices
+from zoo.training.processes import Devices, find_devices
 from zoo.training.reporter import Reporter
 from zoo.training.resume import check_same
 from zoo.training.seeds import seed_everything

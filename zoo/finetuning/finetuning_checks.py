@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from zoo._files import check_writable
 from zoo.errors import ConfigurationError, OutputError, RecipeError
+from zoo.files import check_writable
 from zoo.finetuning.finetuning_recipe import FinetuneRecipe
 from zoo.finetuning.resume_finetuning import Checkpoint, checkpoints, find
 from zoo.finetuning.save import RECIPE, SUMMARY, WEIGHTS
-from zoo.training.devices import Devices
+from zoo.training.processes import Devices
 
 
 def check_devices(recipe: FinetuneRecipe, devices: Devices) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo._files import write_json
 from zoo.data.glue import GlueSplit
+from zoo.files import write_json
 from zoo.finetuning.finetuning_recipe import FinetuneRecipe
-from zoo.pretrained.tag import read_json
+from zoo.weights.tag import read_json
 
 MARK = "run.json"
 _FOLDER = re.compile(r"checkpoint-(\d+)")

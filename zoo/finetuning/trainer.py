@@ -24,7 +24,7 @@ from zoo.evaluation.glue_metrics import official_metrics
 from zoo.finetuning.finetuning_groups import build_optimizer
 from zoo.finetuning.finetuning_recipe import FinetuneRecipe
 from zoo.finetuning.resume_finetuning import mark
-from zoo.training.devices import Devices
+from zoo.training.processes import Devices
 from zoo.training.reporter import Reporter
 
 

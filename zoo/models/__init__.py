@@ -2,12 +2,12 @@
 
 import sys
 
-from zoo._registry import import_submodules
 from zoo.models.build import build_model, list_models
 from zoo.models.inputs import check_input, fit_positions
 from zoo.models.model_spec import MODELS, ModelSpec
 from zoo.models.parts import NORMS
-from zoo.models.timm_bridge import register_all
+from zoo.registry import import_submodules
+from zoo.timm import register_all
 
 import_submodules(sys.modules[__name__])
 register_all()

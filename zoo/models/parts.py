@@ -13,13 +13,13 @@ from timm.layers import GroupNorm1, LayerNorm, LayerNorm2d
 from timm.models import register_notrace_module
 from torch import nn
 
-from zoo._registry import Registry
 from zoo.activations import ACTIVATIONS, SALU, make_gate
 from zoo.activations.gates import gate_spec
 from zoo.activations.rivals.derf import Derf
 from zoo.activations.rivals.dyt import DyT
 from zoo.errors import ConfigurationError
 from zoo.models.activation_layout import Vacancy, fill
+from zoo.registry import Registry
 
 Start = tuple[float, float]
 Factory = Callable[..., nn.Module]

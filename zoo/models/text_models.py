@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo._registry import Registry
 from zoo.errors import ConfigurationError, WeightsMismatchError, suggestion
+from zoo.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +77,7 @@ def classifier(act: str, fields: Mapping[str, Any], asked: str) -> "nn.Module":
     """
     from transformers import BertConfig, BertForSequenceClassification
 
-    from zoo._first_edition import FIRST_EDITION
+    from zoo.first_edition import FIRST_EDITION
     from zoo.models.bert import FlesBertConfig, FlesBertForSequenceClassification
 
     if act not in TEXT_ACTS:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo._files import sha256_of
 from zoo.errors import NativeError
+from zoo.files import sha256_of
 from zoo.native.compiler import Compiler, compile_library, find_compiler
 from zoo.native.sources import Sources
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.data.image_dataset import DATASETS, ImageDataset
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import DATASETS, ImageDataset, load_vision
+from zoo.data.vision import load_vision
 from zoo.errors import ConfigurationError
 
 MOST_KEPT = 2**29

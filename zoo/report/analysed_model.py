@@ -6,15 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo._files import sha256_of
+from zoo.cards.runs import TrainedRun, find_run
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, ShapeError
-from zoo.models import MODELS, build_model
-from zoo.models.build import find_spec
-from zoo.models.model_spec import ModelSpec
-from zoo.pretrained.create import create_model, find_tag
-from zoo.pretrained.load import load_weights, read_weights
-from zoo.pretrained.runs import TrainedRun, find_run
+from zoo.files import sha256_of
+from zoo.models.build import build_model, find_spec
+from zoo.models.model_spec import MODELS, ModelSpec
+from zoo.weights.create import create_model, find_tag
+from zoo.weights.load import load_weights, read_weights
 
 FRESH = "fresh"
 _FRESH_KEYS = ("norm", "act", "seed", "classes")

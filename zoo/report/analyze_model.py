@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo._devices import choose_device
-from zoo._environment import hardware, library_versions
 from zoo.analysis.findings import Findings, look_into
+from zoo.devices import choose_device
+from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 from zoo.report.analysed_images import ImageSample, batches_of, choose_dataset, open_images
 from zoo.report.analysed_model import AnalysedModel, check_same_input, open_subject

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo._files import Fill, write_together
-from zoo.analysis._drawing import drawing, save_png, svg_of
+from zoo.files import Fill, write_together
+from zoo.plots import drawing, save_png, svg_of
 from zoo.report.analyze_model import Analysis
 from zoo.report.html_page import render_page
 from zoo.report.sections import sections

@@ -27,7 +27,7 @@ class ReportPicture:
     Args:
         file: its name as a PNG.
         caption: what is drawn how.
-        draw: makes the figure; called inside `zoo.analysis._drawing.drawing`.
+        draw: makes the figure; called inside `zoo.plots.drawing`.
     """
 
     file: str

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._files import write_tensors
 from zoo.activations.scalar_owner import fits_as_scalar
 from zoo.errors import WeightsCorruptError, WeightsMismatchError
+from zoo.files import write_tensors
 
 FORMAT = 2
 _HEADER = "state"

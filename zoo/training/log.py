@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._files import write_atomic
 from zoo.errors import OutputError
-from zoo.training.devices import Devices
+from zoo.files import write_atomic
+from zoo.training.processes import Devices
 
 
 @dataclass

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from zoo.activations import activation_parameters, project_parameters
 from zoo.errors import DivergedError
 from zoo.training.checkpoint import pack_optimizer, prefixed, save_checkpoint, select, unpack_optimizer
-from zoo.training.devices import Devices
 from zoo.training.image_loaders import TrainingImages
 from zoo.training.log import Meter, Progress, append_row, rewind
 from zoo.training.measure import exchanged, measure
 from zoo.training.objective import Objective
 from zoo.training.optimise import Clipper, Float32, build_optimizer, build_scheduler
+from zoo.training.processes import Devices
 from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter
 from zoo.training.seeds import Purpose, derive

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.data.vision import ImageDataset
+from zoo.data.image_dataset import ImageDataset
 from zoo.errors import RecipeError
 from zoo.training.recipe import Recipe, flat
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import RecipeError
-from zoo.training.devices import Devices
+from zoo.training.processes import Devices
 from zoo.training.recipe import Recipe
 from zoo.training.seeds import Purpose, derive, generator
 

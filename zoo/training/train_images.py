@@ -8,18 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo._environment import hardware, library_versions
-from zoo._files import check_writable, write_json, write_tensors
+from zoo.data.image_dataset import ImageDataset
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import ImageDataset, load_vision
+from zoo.data.vision import load_vision
+from zoo.environment import hardware, library_versions
 from zoo.errors import OutputError, RecipeError
-from zoo.models import build_model
+from zoo.files import check_writable, write_json, write_tensors
+from zoo.models.build import build_model
 from zoo.training.checkpoint import load_checkpoint
-from zoo.training.devices import Devices, find_devices
 from zoo.training.image_loaders import PilImages, TensorImages, TrainingImages
 from zoo.training.log import read_rows
 from zoo.training.loop import CHECKPOINT, LOG, StepHook, Trainer
 from zoo.training.parse import load_recipe
+from zoo.training.processes import Devices, find_devices
 from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter, counting
 from zoo.training.resume import check_same, identify

@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.bundle import write_bundle
+from export.deliver.bundle import write_bundle
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from delivered import retargeted, run_program
 from tiny_model import LABELS
 
 from export import OnnxFileError, ParityReport
-from export.bundle import write_bundle
-from export.bundle.new_folder import listing
+from export.deliver.bundle import write_bundle
+from export.deliver.bundle.new_folder import listing
 from export.parity.parity_report import report_path
 from zoo.errors import OutputError
 
@@ -143,7 +143,7 @@ def test_writers_at_the_same_time(exported, tmp_path):
 
 @pytest.mark.slow
 def test_processes_at_the_same_time(exported, tmp_path):
-    code = f"from export.bundle import write_bundle; write_bundle({str(exported.path)!r}, {str(tmp_path / 'b')!r})"
+    code = f"from export import write_bundle; write_bundle({str(exported.path)!r}, {str(tmp_path / 'b')!r})"
     running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(2)]
     messages = [process.communicate(timeout=120)[1].decode() for process in running]
     assert [process.returncode for process in running] == [0, 0], messages

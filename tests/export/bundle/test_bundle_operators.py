@@ -12,7 +12,7 @@ from delivered import run_program
 from PIL import Image
 
 from export import load_predictor
-from export.bundle.bundle_operators import needed_glibc
+from export.deliver.bundle.bundle_operators import needed_glibc
 from export.edge import operators
 from export.edge.errors import EdgeError
 from export.edge.operators import find_operators, machine

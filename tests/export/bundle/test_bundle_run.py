@@ -10,8 +10,8 @@ from delivered import AT_THE_EDGE, BLOCK, retargeted, run_program
 from PIL import Image
 
 from export import load_predictor
-from export.bundle import write_bundle
-from export.bundle.bundle_engines import HINTS
+from export.deliver.bundle import write_bundle
+from export.deliver.bundle.bundle_engines import HINTS
 from export.runtime import openvino_session
 from export.runtime.engine import engine_here
 from export.targets import TARGETS, list_targets

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.tape import Tape
 
-from export.nodes import ATTRIBUTES, DOMAIN, VERSION
+from export.operators.nodes import ATTRIBUTES, DOMAIN, VERSION
 from export.passes.write_out import WriteOut
 from export.runtime.session import open_session, run_session
 

@@ -6,7 +6,7 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from export.nodes import DOMAIN
+from export.operators.nodes import DOMAIN
 from zoo.activations import galu, salu, swalu
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.nodes import values_of
+from export.operators.nodes import values_of
 from export.passes.fuse_add import FuseAdd
 
 from .graphs import Builder, inputs, names

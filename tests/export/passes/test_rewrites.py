@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.nodes import values_of
+from export.operators.nodes import values_of
 from export.passes.fold_input_scale import FoldInputScale
 from export.passes.fold_output_scale import FoldOutputScale
 from export.passes.fold_pair_scale import FoldPairScale

@@ -8,11 +8,11 @@ import torch
 from onnx_ir.tape import Tape
 
 from export import InputSpec
+from export.inputs.source import read_source
 from export.lower.to_onnx import lower
-from export.nodes import DOMAIN, VERSION
+from export.operators.nodes import DOMAIN, VERSION
 from export.passes.write_out_fles import WriteOutFles
 from export.runtime.session import open_session, run_session
-from export.source import read_source
 from export.targets import get_target
 from zoo.activations import FleS, fles
 from zoo.activations.channel_means import positive_mean

@@ -88,7 +88,7 @@ def run_export(monkeypatch):
 
     def run(model, path, *arguments):
         model.pretrained_cfg = {"architecture": "small", "label_names": ()} | PREPROCESS.to_dict()
-        monkeypatch.setattr("zoo.pretrained.create.create_model", lambda *_, **__: model)
+        monkeypatch.setattr("zoo.weights.create.create_model", lambda *_, **__: model)
         app = typer.Typer()
         register(app)
         command = ["export", "small", "--target", "edge_int8", "--output", path, "--threads", 1, *arguments]

@@ -9,13 +9,13 @@ import torch
 from small_net import small
 from torch import nn
 
-import export.runtime.arranged_file as machine
-import export.runtime.integer as integer
+import export.layouts.arranged_file as machine
+import export.layouts.integer as integer
 from export import export, load_predictor, open_session, validate
 from export.errors import BlockedLayoutError
+from export.layouts.arranged_file import BlockedLayoutWarning
 from export.parity.parity_report import ParityReport
 from export.quantize.quantization_report import AccuracyReport, accuracy_path
-from export.runtime.arranged_file import BlockedLayoutWarning
 from export.runtime.session import run_session
 
 

@@ -3,7 +3,7 @@
 import pytest
 from small_net import small
 
-import export.pipeline
+import export.pipeline.export_model
 from export.errors import CalibrationError
 from zoo.errors import ConfigurationError
 
@@ -17,7 +17,7 @@ def asked(monkeypatch, made):
         seen.update(arguments)
         return made
 
-    monkeypatch.setattr(export.pipeline, "export", record)
+    monkeypatch.setattr(export.pipeline.export_model, "export", record)
     return seen
 
 

@@ -12,9 +12,9 @@ from small_net import small
 from export import ModelMismatchError, export, open_session, validate
 from export.digest import load_to_change, seal
 from export.errors import ChangedFileError, ExportError
+from export.inputs.random_weights import stir
+from export.inputs.source import read_source
 from export.parity.collect import collect
-from export.random_weights import stir
-from export.source import read_source
 
 MOVED = 1e-4
 """What moves a logit by more must be found without the digest."""

@@ -11,8 +11,11 @@ from small_net import LABELS, SIZE, small
 import export.quantize.exactness as exactness
 from export import InputSpec, open_session
 from export.errors import CalibrationError
+from export.inputs.source import read_source
+from export.layouts.means import shown
+from export.layouts.optimised import optimised
 from export.lower.to_onnx import lower
-from export.nodes import make_node
+from export.operators.nodes import make_node
 from export.passes.fuse_add import FuseAdd
 from export.passes.fuse_pair import FusePair
 from export.passes.merge_salu import MergeSalu
@@ -23,10 +26,7 @@ from export.quantize.quantized_sites import find_sites
 from export.quantize.ranges import PERCENTILES, _ends, measure
 from export.quantize.running import signal_to_noise_db
 from export.quantize.sensitivity import rank
-from export.runtime.means import shown
-from export.runtime.optimised import optimised
 from export.runtime.session import run_session
-from export.source import read_source
 from export.targets import get_target
 from zoo.errors import ConfigurationError, ShapeError
 

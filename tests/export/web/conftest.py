@@ -12,10 +12,10 @@ from web_browser import find_browser, run_steps
 from web_images import pictures, preprocesses
 
 from export import export
+from export.deliver.web import find_ort_web, write_page
+from export.deliver.web.record import tall_first
 from export.digest import seal
 from export.errors import WebRuntimeError
-from export.web import find_ort_web, write_page
-from export.web.record import tall_first
 
 # Read while tests are collected: later a fixture may have put an empty cache in place of the user's.
 _CACHE = os.environ.get("SALU_ZOO_CACHE")

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
+from export.deliver.web import find_ort_web, ort_web
 from export.errors import WebRuntimeError
-from export.web import find_ort_web, ort_web
 from zoo.errors import OutputError
 
 FILES = {"ort.wasm.min.mjs": b"export default 1;", "ort-wasm-simd-threaded.wasm": b"\0asm"}

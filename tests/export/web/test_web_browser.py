@@ -11,9 +11,9 @@ from web_browser import ISOLATED, run_steps, value_of
 from web_images import pictures, preprocesses
 
 from export import export
+from export.deliver.web import write_page
+from export.deliver.web.web_tolerances import MAX_REL
 from export.runtime.predictor import load_predictor
-from export.web import write_page
-from export.web.web_tolerances import MAX_REL
 
 
 def floats(text: str) -> np.ndarray:

@@ -12,17 +12,17 @@ from PIL import Image
 from tiny_model import LABELS, tiny
 from typer.testing import CliRunner
 
-import export.web
-import export.web.browser_page
+import export.deliver.web
+import export.deliver.web.browser_page
 from export.commands import register
+from export.deliver.web import OrtWeb, write_page
+from export.deliver.web.browser_page import ASSETS
+from export.deliver.web.ort_web import FILES
+from export.deliver.web.record import steady_picture
 from export.digest import seal
 from export.errors import WebPageError
 from export.metadata import PREFIX
 from export.parity.shipped import shipped_images
-from export.web import OrtWeb, write_page
-from export.web.browser_page import ASSETS
-from export.web.ort_web import FILES
-from export.web.record import steady_picture
 from zoo.errors import DataNotFoundError, OutputError
 
 RUNTIME = OrtWeb({name: name.encode() for name in FILES})
@@ -77,7 +77,7 @@ def test_the_record_describes_the_model(written, exported, preprocess):
 
 
 def test_published_weights_bring_their_card(exported, tmp_path, monkeypatch):
-    from zoo.pretrained.locate import resolve
+    from zoo.weights.locate import resolve
 
     tag = resolve("salunet_c18_cifar.cifar10")
     own = {"model": tag.model, "tag": tag.tag}
@@ -210,7 +210,7 @@ class TestCommands:
         """Run a command; the runtime is at hand."""
         import typer
 
-        monkeypatch.setattr(export.web.browser_page, "find_ort_web", lambda path=None: RUNTIME)
+        monkeypatch.setattr(export.deliver.web.browser_page, "find_ort_web", lambda path=None: RUNTIME)
         app = typer.Typer()
         register(app)
         return lambda *args: CliRunner().invoke(app, [str(arg) for arg in args])
@@ -228,7 +228,7 @@ class TestCommands:
             model.pretrained_cfg = {"architecture": "tiny"} | preprocess.to_dict()
             return model
 
-        monkeypatch.setattr("zoo.pretrained.create.create_model", create_model)
+        monkeypatch.setattr("zoo.weights.create.create_model", create_model)
         file, page = tmp_path / "tiny.onnx", tmp_path / "page"
         done = run("export", "tiny", "--target", "web", "-o", file, "--page", page, "--threads", 1, "--json")
         assert done.exit_code == 0, done.output

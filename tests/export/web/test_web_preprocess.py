@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from web_images import pictures, preprocesses
 
-from export.web.record import tall_first
+from export.deliver.web.record import tall_first
 
 SCRIPT = """
 import { readFileSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ def test_equals_python_to_the_bit(name, tmp_path):
     configs = [p.to_dict() | {"tall_first": tall_first()} for p in preprocesses()]
     (tmp_path / "case.json").write_text(json.dumps({"width": image.width, "height": image.height, "configs": configs}))
     (tmp_path / "pixels").write_bytes(image.convert("RGBA").tobytes())
-    code = (files("export.web") / "assets/preprocess.js").read_text("utf-8")
+    code = (files("export.deliver.web") / "assets/preprocess.js").read_text("utf-8")
     (tmp_path / "preprocess.mjs").write_text(code, "utf-8")
     (tmp_path / "run.mjs").write_text(SCRIPT, "utf-8")
     done = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -4,8 +4,8 @@ from typing import Any
 
 from transformers import BertConfig
 
-from zoo._first_edition import FIRST_EDITION
 from zoo.errors import WeightsMismatchError
+from zoo.first_edition import FIRST_EDITION
 
 
 class FlesBertConfig(BertConfig):

@@ -21,9 +21,9 @@ from transformers import (
 )
 from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
 
-from zoo._first_edition import refuse_first_edition
 from zoo.activations import FleS
 from zoo.errors import ConfigurationError, ShapeError
+from zoo.first_edition import refuse_first_edition
 from zoo.models.bert.configuration import FlesBertConfig
 from zoo.models.decay import Undecayed
 

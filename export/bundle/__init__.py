@@ -1,5 +1,0 @@
-"""An exported file as a folder that runs without PyTorch, without the zoo and without `export`."""
-
-from export.bundle.bundle_writer import write_bundle
-
-__all__ = ["write_bundle"]

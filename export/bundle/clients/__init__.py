@@ -1,1 +1,0 @@
-"""The shortest program for each engine, to be read and taken further; `export.bundle` copies one into a folder."""

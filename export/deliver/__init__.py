@@ -1,0 +1,1 @@
+"""Folders around an exported file: for machines without PyTorch, for Triton, for browsers."""

@@ -1,0 +1,93 @@
+"""The folders `zoo export` writes beside the file: for a machine without PyTorch, for Triton, and for a browser."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Folders to write once the file is there.
+
+    Args:
+        bundle: a folder for `export.deliver.bundle.write_bundle`, or None.
+        serve: a repository for `export.deliver.triton.write_triton_repository`, or None.
+        serve_root: the repository's path as the server sees it; None takes that of `serve`.
+        page: a folder for `export.deliver.web.write_page`, or None.
+        target: of the file, which a page is particular about.
+    """
+
+    bundle: Path | None = None
+    serve: Path | None = None
+    serve_root: Path | None = None
+    page: Path | None = None
+    target: str = "portable"
+
+    def check(self) -> None:
+        """Fail before minutes of work, not after them.
+
+        Raises:
+            OutputError: a folder cannot be written.
+            ExportError: Triton's schema is not installed, or a page cannot be made: another target, no runtime for it.
+            ConfigurationError: `serve_root` without `serve`, or no absolute path.
+        """
+        if self.bundle is not None or self.serve is not None:
+            from export.deliver.bundle.new_folder import check_folder
+            from export.edge.folder import RECORD
+
+            for folder, holding in ((self.bundle, RECORD), (self.serve, "")):
+                if folder is not None:
+                    check_folder(folder, holding)
+        if self.serve is not None:
+            from export.deliver.triton.schema import need_schema
+
+            need_schema()
+        if self.page is not None:
+            from export.deliver.web import check_page
+
+            check_page(self.page, self.target)
+        self._settings()
+
+    def write(self, file: Path) -> dict[str, Any]:
+        """Write them from an exported file; what was written, ready for JSON.
+
+        Raises:
+            ZooError: as `write_bundle`, `write_triton_repository` and `write_page`.
+        """
+        written: dict[str, Any] = {}
+        if self.bundle is not None:
+            from export.deliver.bundle import write_bundle
+
+            written["bundle"] = str(write_bundle(file, self.bundle))
+        if self.serve is not None:
+            from export.deliver.triton import write_triton_repository
+
+            served = write_triton_repository(file, self.serve, settings=self._settings())
+            written["served"] = asdict(served) | {"path": str(served.path)}
+        if self.page is not None:
+            from export.deliver.web import write_page
+
+            written["page"] = write_page(file, self.page).to_dict()
+        return written
+
+    def _settings(self) -> Any:
+        from export.deliver.triton.settings import ServeSettings
+        from zoo.errors import ConfigurationError
+
+        if self.serve_root is not None and self.serve is None:
+            raise ConfigurationError("--serve-root says where the server sees the repository of --serve; give both.")
+        return ServeSettings(root=str(self.serve_root or ""))
+
+
+def delivery_rows(written: dict[str, Any]) -> list[tuple[str, str]]:
+    """Format the result of `Deliveries.write` as rows of a table."""
+    rows = [("bundle", f"{written['bundle']}: python run.py")] if "bundle" in written else []
+    if "served" in written:
+        served = written["served"]
+        state = "added" if served["added"] else "was there already"
+        rows.append(("Triton", f"{served['path']}, version {served['version']} {state}"))
+    if "page" in written:
+        page = written["page"]
+        size = f"{page['files']} files, {page['size_bytes'] / 1e6:.1f} MB"
+        rows.append(("page", f"{page['folder']}, {size}: python -m http.server -d {page['folder']}"))
+    return rows

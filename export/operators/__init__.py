@@ -1,0 +1,1 @@
+"""This project's ONNX operators, seen from Python: their nodes, attributes and types."""

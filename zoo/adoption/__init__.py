@@ -1,0 +1,1 @@
+"""Foreign checkpoints and finished runs become cards of this zoo."""

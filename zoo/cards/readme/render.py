@@ -1,0 +1,134 @@
+"""From config.json and results.json to README.md, and the check that the one still says what the others do."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cards.datasets import facts_of
+from zoo.cards.papers import FLES_NOTICE, citation, has_fles, is_salunet
+from zoo.cards.pictures import KINDS, check_stamp, pictures_of
+from zoo.cards.readme.activation_tables import before, coefficients_part, geometry_table
+from zoo.cards.readme.frontmatter import front_matter
+from zoo.cards.readme.result_tables import classes_sentence, figures_table, how_measured
+from zoo.cards.readme.training import training_part
+from zoo.cards.readme.usage import commands, example, fact_line, summary, transformers_example
+from zoo.cards.results import check_results
+from zoo.errors import WeightsMismatchError
+from zoo.models.build import find_spec
+from zoo.weights.identity import check_whose
+from zoo.weights.tag import PretrainedTag, read_tag
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+README_FILE = "README.md"
+TEMPLATE = Path(__file__).with_name("card.md.jinja")
+
+
+def render_card(folder: str | Path) -> str:
+    """The README.md that belongs to what `folder` stores in config.json and results.json.
+
+    Args:
+        folder: a card's folder.
+
+    Raises:
+        WeightsNotFoundError: there is no config.json.
+        WeightsCorruptError: a file is not JSON.
+        WeightsMismatchError: config.json is not that of a card.
+        ConfigurationError: results.json does not have its form.
+    """
+    tag = read_tag(folder)
+    weights = Path(folder) / tag.file
+    return render_tag(tag, weights.stat().st_size if weights.is_file() else None)
+
+
+def render_tag(tag: PretrainedTag, size_bytes: int | None = None, on_hub: bool = False) -> str:
+    """The README.md of a tag with its results.
+
+    Args:
+        tag: see `PretrainedTag`.
+        size_bytes: of the weights file, if known.
+        on_hub: as it reads in its own repository, `tag.repo`, where the model is called `hf-hub:ORG/NAME`.
+
+    Raises:
+        ConfigurationError: the results do not have their form.
+    """
+    check_results(tag.results, tag.is_text)
+    return _template().render(_facts(tag, size_bytes, on_hub))
+
+
+def check_card(folder: str | Path) -> None:
+    """Check that a card's README.md and pictures show what its stored results say.
+
+    Raises:
+        WeightsMismatchError: one of them is missing, differs or cannot be read; or weights or evaluations are not
+            of the weights the card pins.
+    """
+    from huggingface_hub import ModelCard
+    from yaml import YAMLError  # type: ignore[import-untyped]
+
+    place = Path(folder)
+    readme, tag = place / README_FILE, read_tag(place)
+    check_whose(tag, place)
+    wanted = ModelCard(render_card(place))
+    # Parsed, because the way YAML is laid out may change with the library that writes it.
+    found, wrong = None, ""
+    try:
+        found = ModelCard(readme.read_text(encoding="utf-8")) if readme.is_file() else None
+    except (ValueError, YAMLError) as error:
+        wrong = f"The metadata at the top of {readme} cannot be read: {' '.join(str(error).split()).rstrip('.')}"
+    if not wrong and (found is None or found.text != wanted.text or found.data.to_dict() != wanted.data.to_dict()):
+        state = "is missing" if found is None else "differs from the stored config.json and results.json"
+        wrong = f"{readme} {state}"
+    for picture in pictures_of(tag).values():
+        if not wrong and not check_stamp(place / picture.file, picture.data):
+            wrong = f"{place / picture.file} is missing or was not drawn from the stored results.json"
+    if wrong:
+        raise WeightsMismatchError(f"{wrong}. A card is rendered, not edited: `zoo card {place}` writes it anew.")
+
+
+def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str, Any]:
+    """Everything the template shows."""
+    return {
+        "tag": tag,
+        "spec": find_spec(tag.model),
+        "salunet": is_salunet(tag) and (tag.model_args.get("norm") or "salu") == "salu",
+        "fles": has_fles(tag),
+        "samples": "texts" if tag.is_text else "images",
+        "front_matter": front_matter(tag),
+        "summary": summary(tag),
+        "before": before(tag),
+        "facts": fact_line(tag, size_bytes),
+        "figures": figures_table(tag),
+        "on_hub": on_hub,
+        "example": _called(example(tag), tag, on_hub),
+        "transformers_example": _called(transformers_example(tag), tag, on_hub) if tag.is_text else "",
+        "commands": _called(commands(tag), tag, on_hub),
+        "classes": classes_sentence(tag),
+        "measured": how_measured(tag.results, "texts" if tag.is_text else "images"),
+        "pictures": dict.fromkeys(KINDS) | pictures_of(tag),
+        "training": training_part(tag),
+        "fles_notice": FLES_NOTICE,
+        "geometry": geometry_table(tag),
+        "coefficients": coefficients_part(tag),
+        "data": facts_of(tag.dataset),
+        "notes": tag.results.get("notes", []),
+        "citation": citation(tag),
+    }
+
+
+def _called(code: str, tag: PretrainedTag, on_hub: bool) -> str:
+    """An example, with the model under the name it has where the card is read."""
+    if not on_hub:
+        return code
+    return code.replace(f"model_cards/{tag.name}", str(tag.repo)).replace(tag.name, f"hf-hub:{tag.repo}")
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    # The page is Markdown, and what is put into it is our own: nothing to escape for HTML.
+    space = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    environment = Environment(undefined=StrictUndefined, autoescape=False, **space)  # type: ignore[arg-type]
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))

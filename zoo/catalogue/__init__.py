@@ -1,0 +1,1 @@
+"""Facts about what there is, for `zoo list` and `zoo info`."""

@@ -1,0 +1,170 @@
+"""Writing files so that nobody ever sees half of one, and telling files apart by their hash."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import OutputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Fill = Callable[[Path], object]
+
+
+def checkout_root() -> Path | None:
+    """Root of the source checkout this package runs from, or None for an installed copy."""
+    root = Path(__file__).resolve().parents[1]
+    return root if (root / "pyproject.toml").is_file() else None
+
+
+def cards_root() -> Path:
+    """The folder of all cards: `model_cards/` of a checkout; in an installed copy, the cards without weights."""
+    return (checkout_root() or Path(__file__).resolve().parent / "weights") / "model_cards"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_writable(path: str | Path) -> None:
+    """Fail before long work if `path` could not be written after it.
+
+    Raises:
+        OutputError: `path` is a folder, or its folder cannot be written.
+    """
+    target = Path(path).absolute()
+    if target.is_dir():
+        raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
+    folder = next(parent for parent in target.parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _refused(target, error) from error
+
+
+def write_atomic(path: str | Path, write: Fill) -> Path:
+    """Let `write` fill a temporary file beside `path`, then rename it into place.
+
+    Returns:
+        The absolute path written.
+
+    Raises:
+        OutputError: the folder is missing, read-only or full, or `path` is a folder. Whatever stood at `path` stays.
+    """
+    write_together({path: write})
+    return Path(path).absolute()
+
+
+def write_together(files: Mapping[str | Path, Fill]) -> None:
+    """Write several files that belong together: all of them, or none and whatever stood there stays.
+
+    Every file is filled beside its place first; then all are renamed, and put back if one rename fails. Of several
+    writers at once the files of one end up there, not some of each.
+
+    Raises:
+        OutputError: as for `write_atomic`.
+    """
+    temporaries: dict[Path, Path] = {}
+    try:
+        for path, fill in files.items():
+            target = Path(path).absolute()
+            temporaries[target] = _temporary(target)
+            _run(fill, temporaries[target], target)
+        with _alone({target.parent for target in temporaries} if len(temporaries) > 1 else ()):
+            _put_in_place(temporaries)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> Path:
+    """Write `value` as indented JSON, atomically; see `write_atomic`."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return write_atomic(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_tensors(path: str | Path, tensors: "Mapping[str, Tensor]", metadata: dict[str, str]) -> Path:
+    """Write CPU tensors as safetensors, atomically; see `write_atomic`.
+
+    The bytes are made in memory, because safetensors' own writer leaves a stray file when it is killed.
+    """
+    from safetensors.torch import save
+
+    content = save(dict(tensors), metadata=metadata)
+    return write_atomic(path, lambda file: file.write_bytes(content))
+
+
+def _temporary(target: Path) -> Path:
+    if target.is_dir():
+        raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
+    except OSError as error:
+        raise _refused(target, error) from error
+    os.close(handle)
+    return Path(name)
+
+
+def _run(fill: Fill, temporary: Path, target: Path) -> None:
+    try:
+        fill(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _refused(target, error) from error
+
+
+@contextmanager
+def _alone(folders: Iterable[Path]) -> Iterator[None]:
+    """Keep other writers out of these folders; where the system has no such lock, nobody waits."""
+    with ExitStack() as held:
+        for folder in sorted(folders):
+            with suppress(ImportError, OSError):
+                import fcntl
+
+                handle = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _put_in_place(temporaries: Mapping[Path, Path]) -> None:
+    """Rename each temporary file to its target; on failure bring back what stood at the targets done so far."""
+    kept: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        if len(temporaries) > 1:  # copied before anything is renamed: a full disk shows while nothing has changed
+            for target, temporary in temporaries.items():
+                if target.exists():
+                    kept[target] = temporary.with_name(f"{temporary.name}.kept")
+                    shutil.copy2(target, kept[target])
+        for target, temporary in temporaries.items():
+            temporary.replace(target)
+            placed.append(target)
+    except OSError as error:
+        for done in placed:
+            if done in kept:
+                os.replace(kept[done], done)  # noqa: PTH105 must work while Path.replace is what fails
+            else:
+                done.unlink(missing_ok=True)
+        raise _refused(target, error) from error
+    finally:
+        for copy in kept.values():
+            copy.unlink(missing_ok=True)
+
+
+def _refused(target: Path, error: OSError) -> OutputError:
+    return OutputError(f"Cannot write {target}: {error.strerror or error}. Choose a folder you may write to.")

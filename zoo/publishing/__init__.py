@@ -1,0 +1,1 @@
+"""Cards to repositories of the Hugging Face Hub."""
