@@ -124,7 +124,9 @@ def loaded(path: Path, late: bool) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {known(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            here = module_name(path / "x.py" if path.name == "__init__.py" else path).split(".")[: -node.level or None]
+            here = module_name(path.parent / "x.py" if path.name == "__init__.py" else path).split(".")[
+                : -node.level or None
+            ]
             source = ".".join([*(here if node.level else []), *([node.module] if node.module else [])])
             found |= {known(f"{source}.{alias.name}") for alias in node.names}
     return found - {"", module_name(path)}
