@@ -42,8 +42,8 @@ def line_of(words: str) -> dict[str, str]:
 
 def test_names_without_torch_are_those_of_the_registries():
     from zoo.files import cards_root
-    from zoo.finetuning import list_finetune_recipes
     from zoo.training import list_recipes
+    from zoo.training.texts.finetuning_recipe import list_finetune_recipes
     from zoo.weights.locate import list_pretrained
     from zoo.weights.tag import read_tag
 

@@ -36,7 +36,6 @@ LAYERS = {
         {"evaluation"},
         {"report"},
         {"training"},
-        {"finetuning"},
         {"benchmarks"},
         {"console"},
         {"catalogue"},

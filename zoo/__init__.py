@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from zoo.data.preprocess import Preprocess
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate, evaluate_text
-    from zoo.finetuning import finetune
     from zoo.models import list_models
     from zoo.training import load_recipe, train
+    from zoo.training.texts.finetune_texts import finetune
     from zoo.weights.create import create_model
     from zoo.weights.identity import identity_of
     from zoo.weights.locate import list_pretrained
@@ -37,7 +37,7 @@ _LAZY = {
     "create_model": "zoo.weights.create",
     "evaluate": "zoo.evaluation",
     "evaluate_text": "zoo.evaluation",
-    "finetune": "zoo.finetuning",
+    "finetune": "zoo.training.texts.finetune_texts",
     "identity_of": "zoo.weights.identity",
     "labels_of": "zoo.data.labels",
     "list_activations": "zoo.activations",

@@ -69,7 +69,7 @@ def recipe_file(tmp_path: Path, start: Path, tiny_row: str) -> Path:
     """The shipped recipe with the tiny model in place of MiniLM."""
     import tomllib
 
-    from zoo.finetuning import finetuning_recipe
+    from zoo.training.texts import finetuning_recipe
 
     shipped = tomllib.loads((Path(finetuning_recipe.__file__).parent / "recipes/glue.toml").read_text("utf-8"))
     shipped["model"] |= {"name": tiny_row, "start": str(start)}

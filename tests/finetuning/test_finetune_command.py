@@ -72,7 +72,7 @@ def test_an_undefined_metric_is_said(capsys):
 
     from torch import nn
 
-    from zoo.finetuning import FinetuneResult
+    from zoo.training.texts.finetune_texts import FinetuneResult
 
     recipe = {"model": {"name": "fles_tiny"}, "data": {"task": "stsb"}}
     summary = {"recipe": recipe, "metrics": ["pearson"], "results": {}, "unmeasured": "No correlation.", "seconds": 60}

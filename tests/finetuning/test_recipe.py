@@ -1,8 +1,8 @@
 import pytest
 
 from zoo.errors import RecipeError
-from zoo.finetuning import list_finetune_recipes, load_finetune_recipe
 from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS
+from zoo.training.texts.finetuning_recipe import list_finetune_recipes, load_finetune_recipe
 
 
 @pytest.mark.parametrize("name", list_finetune_recipes())

@@ -7,7 +7,7 @@ import torch
 from transformers import Trainer
 
 from zoo.errors import OutputError, RecipeError
-from zoo.finetuning import resume_finetuning
+from zoo.training.texts import resume_finetuning
 
 from .conftest import write_glue
 from .test_run import run

@@ -10,7 +10,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from zoo.activations import FleS
 from zoo.activations.fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, RecipeError
-from zoo.finetuning import finetune, load_finetune_recipe
+from zoo.training.texts.finetune_texts import finetune
+from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
 
 def run(recipe_file, glue, output, *overrides, **kwargs):
@@ -108,8 +109,8 @@ def test_cuda_is_not_replaced_by_another_device(recipe_file, glue, tmp_path, mon
 
 
 def test_a_batch_must_be_divisible_among_processes(recipe_file):
-    from zoo.finetuning.finetuning_checks import check_devices
     from zoo.training.processes import Devices
+    from zoo.training.texts.finetuning_checks import check_devices
 
     recipe = load_finetune_recipe(recipe_file)
     check_devices(recipe, Devices(torch.device("cpu"), 0, 4))

@@ -7,8 +7,8 @@ from transformers import AutoModel
 from zoo.activations import FleS
 from zoo.activations.fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
-from zoo.finetuning.finetuning_recipe import TextModel
-from zoo.finetuning.start import start_model
+from zoo.training.texts.finetuning_recipe import TextModel
+from zoo.training.texts.start import start_model
 
 from .conftest import save_start
 

@@ -7,9 +7,8 @@ from transformers import BertConfig
 
 from zoo.data.glue import GLUE, load_glue
 from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.finetuning import load_finetune_recipe
-from zoo.finetuning.finetuning_recipe import TextModel
-from zoo.finetuning.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
+from zoo.training.texts.finetuning_recipe import TextModel, load_finetune_recipe
+from zoo.training.texts.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
 
 from .conftest import save_start
 

@@ -4,8 +4,8 @@ import pytest
 from transformers import Trainer, TrainingArguments
 
 from zoo.activations import parameter_specs
-from zoo.finetuning.trainer import FlesTrainer
 from zoo.models.text_models import build_text_model
+from zoo.training.texts.trainer import FlesTrainer
 
 
 @pytest.mark.parametrize(("kind", "act"), [(FlesTrainer, "fles"), (Trainer, "fles"), (Trainer, "fles_adas")])

@@ -83,7 +83,7 @@ def test_nothing_of_this_machine_is_in_the_report(finished, tiny_data):
 
 
 def test_a_killed_experiment_goes_on_to_the_same_numbers(finished, tiny_data, tmp_path, monkeypatch):
-    from zoo.training.loop import Trainer
+    from zoo.training.images.loop import Trainer
 
     step, steps = Trainer._step, 0
 

@@ -6,8 +6,8 @@ from PIL import Image
 from zoo.data.preprocess import Preprocess
 from zoo.errors import RecipeError
 from zoo.models import build_model
-from zoo.training.augment import crop_and_flip, cutout, padded_windows, pil_transform, resize_batch
-from zoo.training.objective import Objective
+from zoo.training.images.augment import crop_and_flip, cutout, padded_windows, pil_transform, resize_batch
+from zoo.training.images.objective import Objective
 
 from .tiny import MODEL, tiny_recipe
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from zoo.data.preprocess import Preprocess
 from zoo.errors import RecipeError
-from zoo.training.image_loaders import PilImages, TensorImages
-from zoo.training.step_plan import Part
+from zoo.training.images.image_loaders import PilImages, TensorImages
+from zoo.training.images.step_plan import Part
 
 from .tiny import tiny_recipe
 

@@ -8,7 +8,7 @@ from zoo.errors import RecipeError
 from zoo.models import build_model
 from zoo.training import groups as groups_module
 from zoo.training.groups import parameter_groups
-from zoo.training.optimise import Clipper, build_optimizer, build_scheduler
+from zoo.training.images.optimise import Clipper, build_optimizer, build_scheduler
 
 from .tiny import MODEL, tiny_recipe
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from zoo.errors import RecipeError
+from zoo.training.images.step_plan import evaluation_chunks, make_plan
 from zoo.training.processes import Devices
-from zoo.training.step_plan import evaluation_chunks, make_plan
 
 from .tiny import tiny_recipe
 

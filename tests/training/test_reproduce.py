@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.finetuning import load_finetune_recipe
 from zoo.training import list_recipes, load_recipe
 from zoo.training.reproduce import reproduce
+from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
 CARDS = Path(__file__).resolve().parents[2] / "model_cards"
 

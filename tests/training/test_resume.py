@@ -16,9 +16,9 @@ from torch import nn
 from zoo.activations import SALU, SWALU
 from zoo.errors import OutputError, RecipeError, WeightsCorruptError, WeightsMismatchError
 from zoo.training import train
-from zoo.training.checkpoint import load_checkpoint, pack_optimizer, save_checkpoint, unpack_optimizer
-from zoo.training.log import append_row, read_rows, rewind
-from zoo.training.optimise import build_optimizer
+from zoo.training.images.checkpoint import load_checkpoint, pack_optimizer, save_checkpoint, unpack_optimizer
+from zoo.training.images.log import append_row, read_rows, rewind
+from zoo.training.images.optimise import build_optimizer
 from zoo.training.recipe import OptimizerRecipe
 
 from .tiny import tiny_recipe, write_data

@@ -14,9 +14,9 @@ from zoo.environment import library_versions
 from zoo.errors import ConfigurationError, DataNotFoundError, OutputError, RecipeError, UnknownNameError
 from zoo.models import build_model
 from zoo.training import DivergedError, load_recipe, train
-from zoo.training import image_loaders as images_module
-from zoo.training import train_images as run_module
-from zoo.training.measure import exchanged
+from zoo.training.images import image_loaders as images_module
+from zoo.training.images import train_images as run_module
+from zoo.training.images.measure import exchanged
 
 from .tiny import MODEL, tiny_recipe
 
@@ -246,7 +246,7 @@ def test_decoding_is_shown(tiny_data, tmp_path, monkeypatch):
 
 
 def test_attention_in_its_plain_form_is_the_same_function():
-    from zoo.training.train_images import unfuse_attention
+    from zoo.training.images.train_images import unfuse_attention
 
     model = build_model("salunet_t_cifar").eval()
     image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -13,9 +13,9 @@ from zoo.activations import activation_parameters, kernel, project_parameters
 from zoo.activations.dispatch import Kernel
 from zoo.errors import DivergedError
 from zoo.models.build import build_model
-from zoo.training.optimise import build_optimizer
+from zoo.training.images.optimise import build_optimizer
+from zoo.training.images.train_images import unfuse_attention
 from zoo.training.recipe import OptimizerRecipe, Precision
-from zoo.training.train_images import unfuse_attention
 
 OPTIMIZER = OptimizerRecipe(name="momentum", lr=1e-4, weight_decay=5e-4)
 """SGD with momentum; the rate is so low that random labels teach nothing in the steps of a benchmark."""

@@ -125,8 +125,8 @@ def _recipe_names() -> list[str]:
 
 def _recipe(name: str) -> Row:
     from zoo.console.completion import recipes
-    from zoo.finetuning import load_finetune_recipe
     from zoo.training import load_recipe
+    from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
     program = "train" if name in recipes() else "finetune"
     recipe: Any = load_recipe(name) if program == "train" else load_finetune_recipe(name)

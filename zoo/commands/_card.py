@@ -115,7 +115,7 @@ def _command(tag: "PretrainedTag", recipe: Mapping[str, Any], training: Mapping[
 
     if not tag.is_text:
         return reproduce(tag.recipe, recipe)
-    from zoo.finetuning import load_finetune_recipe
+    from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
     # A folder on the machine that ran it says nothing elsewhere; the Hub's name of the same weights does.
     start = {"start": training["base_model"]} if training.get("base_model") else {}

@@ -9,7 +9,7 @@ from zoo.console.completion import finetune_recipes
 from zoo.data.glue import GLUE
 
 if TYPE_CHECKING:
-    from zoo.finetuning import FinetuneResult
+    from zoo.training.texts.finetune_texts import FinetuneResult
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,8 @@ def finetune_command(
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo finetune --list` shows them.", param_hint="RECIPE")
     from zoo.devices import leave_processes
-    from zoo.finetuning import finetune, load_finetune_recipe
+    from zoo.training.texts.finetune_texts import finetune
+    from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
     short = {"data.task": task, "model.act": act, "runtime.seed": seed, "model.start": start}
     overrides = [*(sets or []), *(f"{key}={value}" for key, value in short.items() if value is not None)]
@@ -91,7 +92,7 @@ def _report(result: "FinetuneResult", as_json: bool) -> None:
 
 def _list(as_json: bool) -> None:
     from zoo.console.output import console_out, print_json
-    from zoo.finetuning import list_finetune_recipes, load_finetune_recipe
+    from zoo.training.texts.finetuning_recipe import list_finetune_recipes, load_finetune_recipe
 
     recipes = {name: load_finetune_recipe(name) for name in list_finetune_recipes()}
     if as_json:

@@ -28,4 +28,4 @@ def recipes() -> list[str]:
 
 def finetune_recipes() -> list[str]:
     """Recipes of `zoo finetune`."""
-    return sorted(file.stem for file in (_PACKAGE / "finetuning" / "recipes").glob("*.toml"))
+    return sorted(file.stem for file in (_PACKAGE / "training" / "texts" / "recipes").glob("*.toml"))

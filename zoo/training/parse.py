@@ -10,8 +10,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from zoo.errors import RecipeError, suggestion
+from zoo.training.images.recipe_checks import check_recipe
 from zoo.training.recipe import Recipe
-from zoo.training.recipe_checks import check_recipe
 
 _FOLDER = Path(__file__).parent / "recipes"
 Kind = TypeVar("Kind")

@@ -11,10 +11,10 @@ from torch import Tensor
 from zoo.data.loading import ModelInputs, Samples, load_batches
 from zoo.data.preprocess import Preprocess, convert_image
 from zoo.errors import RecipeError
-from zoo.training.augment import crop_and_flip, padded_windows, pil_transform
+from zoo.training.images.augment import crop_and_flip, padded_windows, pil_transform
+from zoo.training.images.step_plan import Part
 from zoo.training.recipe import Recipe
 from zoo.training.seeds import Purpose, derive, generator, seed_everything
-from zoo.training.step_plan import Part
 
 Batch = tuple[Tensor, Tensor]
 # TrainingImages decoded between two reports of progress.

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.training.augment import cutout, erase_rectangles, resize_batch
+from zoo.training.images.augment import cutout, erase_rectangles, resize_batch
 from zoo.training.recipe import Recipe
 from zoo.training.seeds import generator, seed_everything
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from zoo.activations import parameter_specs
-from zoo.finetuning.finetuning_recipe import TextOptimizer
+from zoo.training.texts.finetuning_recipe import TextOptimizer
 
 
 def build_optimizer(model: nn.Module, recipe: TextOptimizer) -> torch.optim.Optimizer:

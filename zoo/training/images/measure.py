@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.training.image_loaders import TrainingImages
+from zoo.training.images.image_loaders import TrainingImages
+from zoo.training.images.step_plan import evaluation_chunks
 from zoo.training.processes import Devices
-from zoo.training.step_plan import evaluation_chunks
 
 Forward = Callable[[Tensor], Tensor]
 

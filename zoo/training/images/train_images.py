@@ -15,10 +15,10 @@ from zoo.environment import hardware, library_versions
 from zoo.errors import OutputError, RecipeError
 from zoo.files import check_writable, write_json, write_tensors
 from zoo.models.build import build_model
-from zoo.training.checkpoint import load_checkpoint
-from zoo.training.image_loaders import PilImages, TensorImages, TrainingImages
-from zoo.training.log import read_rows
-from zoo.training.loop import CHECKPOINT, LOG, StepHook, Trainer
+from zoo.training.images.checkpoint import load_checkpoint
+from zoo.training.images.image_loaders import PilImages, TensorImages, TrainingImages
+from zoo.training.images.log import read_rows
+from zoo.training.images.loop import CHECKPOINT, LOG, StepHook, Trainer
 from zoo.training.parse import load_recipe
 from zoo.training.processes import Devices, find_devices
 from zoo.training.recipe import Recipe

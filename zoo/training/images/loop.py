@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from zoo.activations import activation_parameters, project_parameters
 from zoo.errors import DivergedError
-from zoo.training.checkpoint import pack_optimizer, prefixed, save_checkpoint, select, unpack_optimizer
-from zoo.training.image_loaders import TrainingImages
-from zoo.training.log import Meter, Progress, append_row, rewind
-from zoo.training.measure import exchanged, measure
-from zoo.training.objective import Objective
-from zoo.training.optimise import Clipper, Float32, build_optimizer, build_scheduler
+from zoo.training.images.checkpoint import pack_optimizer, prefixed, save_checkpoint, select, unpack_optimizer
+from zoo.training.images.image_loaders import TrainingImages
+from zoo.training.images.log import Meter, Progress, append_row, rewind
+from zoo.training.images.measure import exchanged, measure
+from zoo.training.images.objective import Objective
+from zoo.training.images.optimise import Clipper, Float32, build_optimizer, build_scheduler
+from zoo.training.images.step_plan import Part, make_plan
 from zoo.training.processes import Devices
 from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter
 from zoo.training.seeds import Purpose, derive
-from zoo.training.step_plan import Part, make_plan
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 StepHook = Callable[[Progress], None]

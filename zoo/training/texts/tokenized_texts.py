@@ -4,7 +4,7 @@ from typing import Any
 
 from zoo.data.glue import GlueTask
 from zoo.errors import ConfigurationError, DataNotFoundError, WeightsNotFoundError
-from zoo.finetuning.finetuning_recipe import FinetuneRecipe, TextData, TextModel
+from zoo.training.texts.finetuning_recipe import FinetuneRecipe, TextData, TextModel
 
 
 def open_tokenizer(recipe: TextModel) -> Any:

@@ -15,16 +15,16 @@ from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
 from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 from zoo.files import write_json
-from zoo.finetuning.finetuning_checks import check_devices, look_into
-from zoo.finetuning.finetuning_recipe import FinetuneRecipe, load_finetune_recipe
-from zoo.finetuning.resume_finetuning import Checkpoint, identify, remove
-from zoo.finetuning.save import RECIPE, SUMMARY, remove_leftovers, save_model, writing
-from zoo.finetuning.start import start_model
-from zoo.finetuning.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
 from zoo.training.processes import Devices, find_devices
 from zoo.training.reporter import Reporter
 from zoo.training.resume import check_same
 from zoo.training.seeds import seed_everything
+from zoo.training.texts.finetuning_checks import check_devices, look_into
+from zoo.training.texts.finetuning_recipe import FinetuneRecipe, load_finetune_recipe
+from zoo.training.texts.resume_finetuning import Checkpoint, identify, remove
+from zoo.training.texts.save import RECIPE, SUMMARY, remove_leftovers, save_model, writing
+from zoo.training.texts.start import start_model
+from zoo.training.texts.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -143,7 +143,7 @@ def _no_bars() -> Iterator[None]:
 
 def _prepare(job: _Job, splits: Mapping[str, GlueSplit]) -> "Trainer":
     """Everything that can be refused, and the Trainer, which makes the folder."""
-    from zoo.finetuning.trainer import make_trainer
+    from zoo.training.texts.trainer import make_trainer
 
     recipe, task = job.recipe, job.task
     seed_everything(recipe.runtime.seed)
@@ -165,7 +165,7 @@ def _name_labels(model: nn.Module, task: GlueTask) -> None:
 
 
 def _train(job: _Job, trainer: "Trainer", clock: Callable[[], float]) -> None:
-    from zoo.finetuning.trainer import Watch
+    from zoo.training.texts.trainer import Watch
 
     job.devices.wait()  # until every process has looked into the folder
     if job.devices.main:

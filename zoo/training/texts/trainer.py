@@ -21,11 +21,11 @@ from transformers import (
 from zoo.data.glue import GlueTask
 from zoo.errors import ConfigurationError, DivergedError
 from zoo.evaluation.glue_metrics import official_metrics
-from zoo.finetuning.finetuning_groups import build_optimizer
-from zoo.finetuning.finetuning_recipe import FinetuneRecipe
-from zoo.finetuning.resume_finetuning import mark
 from zoo.training.processes import Devices
 from zoo.training.reporter import Reporter
+from zoo.training.texts.finetuning_groups import build_optimizer
+from zoo.training.texts.finetuning_recipe import FinetuneRecipe
+from zoo.training.texts.resume_finetuning import mark
 
 
 class FlesTrainer(Trainer):  # type: ignore[misc]

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.activations.fles import GELU_STEEPNESS
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
-from zoo.finetuning.finetuning_recipe import TextModel
 from zoo.models.text_models import TEXT_MODELS, build_text_model, classifier
+from zoo.training.texts.finetuning_recipe import TextModel
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo.data.glue import GlueSplit
 from zoo.files import write_json
-from zoo.finetuning.finetuning_recipe import FinetuneRecipe
+from zoo.training.texts.finetuning_recipe import FinetuneRecipe
 from zoo.weights.tag import read_json
 
 MARK = "run.json"

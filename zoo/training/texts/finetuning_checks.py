@@ -4,10 +4,10 @@ from pathlib import Path
 
 from zoo.errors import ConfigurationError, OutputError, RecipeError
 from zoo.files import check_writable
-from zoo.finetuning.finetuning_recipe import FinetuneRecipe
-from zoo.finetuning.resume_finetuning import Checkpoint, checkpoints, find
-from zoo.finetuning.save import RECIPE, SUMMARY, WEIGHTS
 from zoo.training.processes import Devices
+from zoo.training.texts.finetuning_recipe import FinetuneRecipe
+from zoo.training.texts.resume_finetuning import Checkpoint, checkpoints, find
+from zoo.training.texts.save import RECIPE, SUMMARY, WEIGHTS
 
 
 def check_devices(recipe: FinetuneRecipe, devices: Devices) -> None:

@@ -1,0 +1,1 @@
+"""Training of image classifiers: data, augmentation, loop, checkpoints."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of text encoders by transformers' Trainer."""
