@@ -33,6 +33,7 @@ LAYERS = {
         {"cards"},
         {"adoption", "publishing"},
         {"conversion"},
+        {"names"},
         {"evaluation"},
         {"report"},
         {"training"},

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from zoo.errors import ZooError
     from zoo.evaluation import evaluate, evaluate_text
     from zoo.models import list_models
-    from zoo.training import load_recipe, train
-    from zoo.training.texts.finetune_texts import finetune
+    from zoo.names import load_model
+    from zoo.training import finetune, load_recipe, train
     from zoo.weights.create import create_model
     from zoo.weights.identity import identity_of
     from zoo.weights.locate import list_pretrained
@@ -37,13 +37,14 @@ _LAZY = {
     "create_model": "zoo.weights.create",
     "evaluate": "zoo.evaluation",
     "evaluate_text": "zoo.evaluation",
-    "finetune": "zoo.training.texts.finetune_texts",
+    "finetune": "zoo.training",
     "identity_of": "zoo.weights.identity",
     "labels_of": "zoo.data.labels",
     "list_activations": "zoo.activations",
     "list_models": "zoo.models",
     "list_pretrained": "zoo.weights.locate",
     "load_converted": "zoo.conversion",
+    "load_model": "zoo.names",
     "load_recipe": "zoo.training",
     "train": "zoo.training",
 }
@@ -63,6 +64,7 @@ __all__ = [
     "list_models",
     "list_pretrained",
     "load_converted",
+    "load_model",
     "load_recipe",
     "train",
 ]

@@ -12,6 +12,7 @@ from export.inputs import ModelInput, input_of
 from export.inputs.shared import Shared
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, WeightsMismatchError
+from zoo.names import open_model
 from zoo.weights.identity import identity_of, weights_digest
 
 
@@ -50,7 +51,7 @@ def read_source(
     """Load or copy a model and check its weights; the caller's module is left as it was.
 
     Args:
-        model: a name, folder or file for `zoo.create_model`, or any module.
+        model: any name of a model (see `zoo.names`), or any module.
         input_spec: its input; None asks the model itself.
         pretrained: for a name, load its published weights.
         img_size: another height and width than the model's own.
@@ -61,11 +62,15 @@ def read_source(
         ShapeError: a module takes images of its own size only.
         WeightsMismatchError: a weight is NaN or infinite.
         ExportError: the module cannot be copied.
-        ZooError: whatever `zoo.create_model` raises.
+        ZooError: as `zoo.names.open_model`.
     """
     if input_spec is not None and img_size is not None:
         raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
-    created = _uncompiled(model) if isinstance(model, nn.Module) else _created(model, pretrained, img_size)
+    created = (
+        _uncompiled(model)
+        if isinstance(model, nn.Module)
+        else open_model(model, pretrained=pretrained, img_size=img_size).model
+    )
     spec = input_spec or input_of(created, img_size)
     copied = _prepare(created)
     identity = identity_of(copied)
@@ -81,17 +86,6 @@ def read_source(
         weights_sha256=weights_digest(copied),
         changed_since=identity.changed_since,
     )
-
-
-def _created(name: str | Path, pretrained: bool, img_size: int | None) -> nn.Module:
-    """A model by name; one with positions for a single image size is built for the size asked for."""
-    from zoo.weights.create import create_model
-
-    created: nn.Module = create_model(name, pretrained)
-    cfg = config_of(created)
-    if img_size is not None and cfg.get("fixed_input_size") and tuple(cfg["input_size"][1:]) != (img_size, img_size):
-        created = create_model(name, pretrained, img_size=img_size)
-    return created
 
 
 def _uncompiled(model: nn.Module) -> nn.Module:

@@ -9,8 +9,9 @@ from transformers import AutoModelForSequenceClassification, BertConfig, BertFor
 
 import zoo
 from zoo.conversion import Report, rebuild, save_converted
-from zoo.conversion.base import build_base, open_base
+from zoo.conversion.base import build_base
 from zoo.errors import ConfigurationError, OutputError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
+from zoo.names import open_model
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40}
 TIMM = {"kind": "timm", "name": "test_efficientnet", "arguments": {}}
@@ -78,7 +79,8 @@ def test_fles_bert_loads_both_ways(tmp_path):
     base = BertForSequenceClassification(BertConfig(**SIZES, hidden_act="silu", num_labels=3)).eval()
     base.save_pretrained(tmp_path / "base")
     (tmp_path / "base" / "vocab.txt").write_text("[PAD]\n[UNK]\n")
-    opened, record = open_base(str(tmp_path / "base"))
+    named = open_model(str(tmp_path / "base"))
+    opened, record = named.model, named.base
     model, report = zoo.convert(opened)
     save_converted(tmp_path / "new", model, report, record, tokenizer=tmp_path / "base")
     ids = torch.randint(1, 50, (2, 6))
@@ -96,7 +98,8 @@ def test_fles_bert_loads_both_ways(tmp_path):
 def test_other_transformers_models(tmp_path):
     """With tied weights, and no config.json that would load as something else."""
     BertForMaskedLM(BertConfig(**SIZES)).save_pretrained(tmp_path / "base")
-    opened, record = open_base(str(tmp_path / "base"))
+    named = open_model(str(tmp_path / "base"))
+    opened, record = named.model, named.base
     model, report = zoo.convert(opened, "swalu")
     save_converted(tmp_path / "new", scrambled(model), report, record)
     assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["conversion.json", "model.safetensors"]
@@ -107,7 +110,8 @@ def test_other_transformers_models(tmp_path):
 
 
 def test_a_model_of_the_zoo(tmp_path):
-    model, base = open_base("salunet_t_cifar")
+    named = open_model("salunet_t_cifar", pretrained=None)
+    model, base = named.model, named.base
     converted, report = zoo.convert(model, of="galu", steepness=1.7)
     save_converted(tmp_path, converted, report, base)
     again, _ = zoo.load_converted(tmp_path)

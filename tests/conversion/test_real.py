@@ -3,15 +3,17 @@
 import torch
 
 import zoo
-from zoo.conversion.base import open_base
 from zoo.data import Preprocess, load_vision
+from zoo.names import open_model
 
 COUNT = 8
 
 
 def test_efficientnet_lite0(shared_dir):
     """ReLU6 everywhere: the start chosen for it keeps more than SiLU's, and SALU for BatchNorm keeps nothing."""
-    model, _ = open_base("tf_efficientnet_lite0", shared_dir / "data/weights/tf_efficientnet_lite0.safetensors")
+    model = open_model(
+        "tf_efficientnet_lite0", weights=shared_dir / "data/weights/tf_efficientnet_lite0.safetensors"
+    ).model
     preprocess = Preprocess.of(model)
     images = load_vision("imagenet-1k", data=shared_dir / "data/imagenet_sample")
     chosen = [images[i * len(images) // COUNT] for i in range(COUNT)]

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -122,4 +123,4 @@ def tiny_by_name(monkeypatch, preprocess):
         model.pretrained_cfg = cfg
         return model
 
-    monkeypatch.setattr("zoo.weights.create.create_model", create_model)
+    monkeypatch.setattr("export.inputs.source.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))

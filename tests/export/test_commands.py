@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -99,7 +100,7 @@ def run_text(monkeypatch):
     def create_model(name, pretrained=None, **_):
         return text_model()
 
-    monkeypatch.setattr("zoo.weights.create.create_model", create_model)
+    monkeypatch.setattr("export.inputs.source.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])

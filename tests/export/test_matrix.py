@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -36,6 +37,7 @@ def model(preprocess):
 @pytest.fixture
 def run(monkeypatch, model):
     monkeypatch.setattr("zoo.weights.create.create_model", lambda *_args, **_options: model)
+    monkeypatch.setattr("export.inputs.source.open_model", lambda *_args, **_options: SimpleNamespace(model=model))
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, ["export", *map(str, arguments)])

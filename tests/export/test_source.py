@@ -54,23 +54,6 @@ def test_module_of_one_size_is_refused_at_another():
         read_source(described(fixed_input_size=True), img_size=12)
 
 
-@pytest.mark.parametrize(
-    ("fixed", "size", "built"), [(False, 12, [None]), (True, 12, [None, 12]), (True, 8, [None]), (True, None, [None])]
-)
-def test_a_named_model_is_built_again_only_if_its_size_is_fixed(monkeypatch, fixed, size, built):
-    sizes = []
-
-    def create_model(name, pretrained=None, img_size=None):
-        sizes.append(img_size)
-        side = img_size or 8
-        return described(fixed_input_size=fixed, input_size=(3, side, side))
-
-    monkeypatch.setattr("zoo.weights.create.create_model", create_model)
-    source = read_source("tiny.test", img_size=size)
-    assert sizes == built
-    assert source.input.size == (3, size or 8, size or 8)
-
-
 def test_a_compiled_model_is_the_one_it_was_made_from():
     model = described()
     source, plain = read_source(torch.compile(model)), read_source(model)

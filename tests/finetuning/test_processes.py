@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from zoo.training.texts.finetune_texts import finetune
+from zoo.training.texts.finetune_texts import finetune_texts as finetune
 from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
 SCRIPT = """
 import sys
 from finetuning.conftest import SIZES
 from zoo.devices import leave_processes
-from zoo.training.texts.finetune_texts import finetune
+from zoo.training.texts.finetune_texts import finetune_texts as finetune
 from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 from zoo.models.text_models import TEXT_MODELS, TextSpec
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from zoo.activations import FleS
 from zoo.activations.fles_start import inverse_softplus
 from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, RecipeError
-from zoo.training.texts.finetune_texts import finetune
+from zoo.training.texts.finetune_texts import finetune_texts as finetune
 from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
 

@@ -125,9 +125,38 @@ def find_run(path: str | Path) -> TrainedRun | None:
     Raises:
         ZooError: as `open_run` does, for a run that is not finished.
     """
+    folder = find_run_folder(path)
+    return None if folder is None else open_run(folder)
+
+
+def find_run_folder(path: str | Path) -> Path | None:
+    """The folder of a run on images, finished or not, of which `path` is the folder or the weights file, or None."""
     place = Path(path)
     folder = place.parent if place.name == WEIGHTS_FILE and place.is_file() else place
-    return open_run(folder) if (folder / LOG_FILE).is_file() else None
+    return folder if (folder / LOG_FILE).is_file() else None
+
+
+def run_base(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record that builds a finished run's network, and what describes its input and classes under timm's keys.
+
+    Raises:
+        WeightsNotFoundError: the run is not finished.
+        WeightsCorruptError: its summary cannot be read.
+    """
+    file = folder / SUMMARY_FILE
+    if not file.is_file():
+        raise WeightsNotFoundError(
+            f"{folder} holds a run that is not finished: {SUMMARY_FILE} is missing. Go on with the command that began "
+            "it and --resume."
+        )
+    summary = read_json(file)
+    data, model = summary["data"], summary["recipe"]["model"]
+    labels = data.get("labels") or []
+    classes = data.get("num_classes") or model.get("num_classes") or len(labels)
+    parts = {key: model[key] for key in ("norm", "act") if model.get(key)}
+    arguments = {**parts, **(model.get("args") or {}), "num_classes": classes}
+    described = {**data["preprocess"], "label_names": tuple(labels), "num_classes": classes}
+    return summary.get("base") or {"kind": "zoo", "name": model["name"], "arguments": arguments}, described
 
 
 def finetuned_as(folder: str | Path) -> tuple[str, str]:

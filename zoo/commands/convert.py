@@ -78,11 +78,11 @@ def convert_command(
     model must be trained. Load the folder with zoo.load_converted(DIR).
     """
     from zoo.conversion import convert, save_converted
-    from zoo.conversion.base import open_base
     from zoo.conversion.converted_folder import check_output
     from zoo.conversion.target import Target
     from zoo.data import DATASETS
     from zoo.errors import ConfigurationError
+    from zoo.names import open_model
 
     unused = [f"--{name}" for name, value in (("data", data), ("split", split), ("limit", limit)) if value is not None]
     if dataset is None and unused:
@@ -92,7 +92,8 @@ def convert_command(
     if dataset is not None:
         DATASETS.get(dataset)
     check_output(output, force=force)
-    before, base = open_base(model, weights)
+    opened = open_model(model, pretrained=None, weights=weights)
+    before, base = opened.model, opened.base
     after, report = convert(
         before,
         to,
@@ -106,7 +107,7 @@ def convert_command(
     )
     asked = {"data": data, "split": split, "limit": limit, "batch_size": batch_size, "device": device}
     measured = None if dataset is None else _measure(before, after, dataset, asked)
-    tokenizer = model if base["kind"] == "transformers" else None
+    tokenizer = opened.folder if opened.kind == "transformers" else None
     save_converted(output, after, report, base, tokenizer=tokenizer, force=force, measured=measured)
     _print(output, report, measured, as_json)
 

@@ -1,15 +1,51 @@
-"""`zoo finetune`: a text encoder on a GLUE task."""
+"""`zoo finetune`: a model learns the classes of one's own images, or a text encoder a task of GLUE."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.console.completion import finetune_recipes
+from zoo.console.completion import finetune_names
 from zoo.data.glue import GLUE
 
 if TYPE_CHECKING:
+    from zoo.training import TrainResult
     from zoo.training.texts.finetune_texts import FinetuneResult
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL|RECIPE",
+        help="Images: any name of a model, such as salunet_c18_cifar.cifar10, timm/resnet18, a converted or run "
+        "folder. Texts: the recipe glue. Or a .toml file.",
+        show_default=False,
+        autocompletion=finetune_names,
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Images: one folder per class, with or without train/ and val/ above. Default: the Hub."),
+]
+Output = Annotated[Path | None, typer.Option(help="Folder of the run. Default: one below runs/.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="How often every image or text is seen.")]
+Rate = Annotated[float | None, typer.Option("--lr", help="Learning rate of the last layers.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Images or texts behind one step.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the split, the order and everything random.")]
+Freeze = Annotated[str | None, typer.Option(help="Images: backbone trains the classifier alone; none trains all.")]
+Size = Annotated[int | None, typer.Option(min=1, help="Images: side in pixels. Default: the model's own.")]
+Patience = Annotated[int | None, typer.Option(min=1, help="Images: stop after so many epochs without gain.")]
+Dataset = Annotated[str | None, typer.Option(help="Images: a known dataset, or ORG/NAME of the Hub.")]
+Task = Annotated[str | None, typer.Option(help="Texts: the GLUE task.", autocompletion=GLUE.names)]
+Act = Annotated[str | None, typer.Option(help="Texts: fles, gelu, silu, ... in the encoder.")]
+Start = Annotated[str | None, typer.Option(help="Texts: folder or Hub repository of the pretrained BERT.")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field: --set optimizer.layer_decay=1")
+]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best available.")]
+Events = Annotated[bool, typer.Option("--tensorboard", help="Images: write events for TensorBoard into the run.")]
+ListAll = Annotated[bool, typer.Option("--list", help="List the shipped recipes and stop.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -18,56 +54,93 @@ def register(app: typer.Typer) -> None:
 
 
 def finetune_command(
-    recipe: Annotated[
-        str | None,
-        typer.Argument(help="A shipped recipe, or a .toml file.", show_default=False, autocompletion=finetune_recipes),
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="GLUE task; short for --set data.task=TASK.", autocompletion=GLUE.names)
-    ] = None,
-    act: Annotated[str | None, typer.Option(help="fles, gelu, silu, ...; short for --set model.act=ACT.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Short for --set runtime.seed=N.")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Folder or Hub repository of the pretrained BERT, instead of the recipe's.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="Local folder of GLUE; without it: from the Hub.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/RECIPE_TASK_ACT_SEED.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field: --set schedule.epochs=3")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best available.")] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="List the shipped recipes and stop.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
+    model: Model = None,
+    data: Data = None,
+    output: Output = None,
+    resume: Resume = False,
+    epochs: Epochs = None,
+    lr: Rate = None,
+    batch_size: Batch = None,
+    seed: Seed = None,
+    freeze: Freeze = None,
+    img_size: Size = None,
+    patience: Patience = None,
+    dataset: Dataset = None,
+    task: Task = None,
+    act: Act = None,
+    start: Start = None,
+    sets: Sets = None,
+    device: Device = None,
+    tensorboard: Events = False,
+    list_all: ListAll = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Fine-tune a text encoder on a GLUE task by a recipe; the same command with --resume goes on after a kill.
+    """Teach a model your classes; the same command with --resume goes on after a kill.
 
-    The folder it leaves can be loaded by transformers (after `import zoo.models.bert`). `zoo adopt` makes a card of it:
-    the command to do so is printed at the end.
+    zoo finetune salunet_c18_cifar.cifar10 --data photos/
 
-    Several processes: `torchrun --nproc-per-node 8 -m zoo finetune RECIPE`.
+    The run's folder is a name of the model from then on: zoo evaluate, predict and export take it. Texts:
+    zoo finetune glue --task rte. Several processes: torchrun --nproc-per-node 8 -m zoo finetune ...
     """
     if list_all:
         _list(as_json)
         return
-    if recipe is None:
-        raise typer.BadParameter("name a recipe; `zoo finetune --list` shows them.", param_hint="RECIPE")
+    if model is None:
+        raise typer.BadParameter("name a model, or a recipe; `zoo finetune --list` shows them.", param_hint="MODEL")
     from zoo.devices import leave_processes
-    from zoo.training.texts.finetune_texts import finetune
-    from zoo.training.texts.finetuning_recipe import load_finetune_recipe
+    from zoo.training import TrainResult, finetune
 
-    short = {"data.task": task, "model.act": act, "runtime.seed": seed, "model.start": start}
-    overrides = [*(sets or []), *(f"{key}={value}" for key, value in short.items() if value is not None)]
-    chosen = load_finetune_recipe(recipe, overrides)
+    fields: dict[str, Any] = {
+        "epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed, "freeze": freeze, "img_size": img_size,
+        "patience": patience, "dataset": dataset, "task": task, "act": act, "start": start,
+    }  # fmt: skip
     try:
-        result = finetune(chosen, data=data, output=output, resume=resume, device=device)
+        result = finetune(
+            model, data, output=output, resume=resume, device=device, tensorboard=tensorboard, settings=sets or (),
+            **fields,
+        )  # fmt: skip
     finally:
         leave_processes()
-    if result.main:
-        _report(result, as_json)
+    if not result.main:
+        return
+    if isinstance(result, TrainResult):
+        _report_images(result, data, as_json)
+    else:
+        _report_texts(result, as_json)
 
 
-def _report(result: "FinetuneResult", as_json: bool) -> None:
+def _report_images(result: "TrainResult", data: Path | None, as_json: bool) -> None:
+    """Figures, and the commands that come next, which take the run's folder as it is."""
+    import shlex
+    from os.path import relpath
+
+    from zoo.console.output import console_out, print_json
+
+    folder = min(relpath(result.output), str(result.output), key=len)
+    folder = folder if "/" in folder else f"./{folder}"
+    summary, where = result.summary, [] if data is None else ["--data", str(data)]
+    images = ["--dataset", summary["data"]["dataset"], *where]
+    steps = [
+        ["zoo", "evaluate", folder, *images],
+        ["zoo", "export", folder, "--target", "edge_cpu", "--output", f"{Path(folder).name}.onnx"],
+    ]
+    commands = [shlex.join(step) for step in steps if step[1] != "evaluate" or summary["data"]["eval_split"]]
+    if as_json:
+        print_json({"output": str(result.output), "weights": str(result.weights), "next": commands} | summary)
+        return
+    best, classes = summary["best_top1"], summary["data"]["num_classes"]
+    console_out.print(
+        f"Top-1 {best:.2f} % of {summary['data']['eval_images']} images held back, {classes} classes, "
+        f"after {summary['wall_clock_s'] / 60:.1f} min",
+        highlight=False,
+    )
+    console_out.print(f"The model: {folder}", highlight=False, markup=False, soft_wrap=True)
+    console_out.print("Next:", highlight=False)
+    for command in commands:
+        console_out.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _report_texts(result: "FinetuneResult", as_json: bool) -> None:
     import shlex
 
     from rich.markup import escape
@@ -86,15 +159,18 @@ def _report(result: "FinetuneResult", as_json: bool) -> None:
     shown = shown or f"Not measured: {escape(result.summary['unmeasured'])}"
     console_out.print(f"{shown}  after {result.summary['seconds'] / 60:.1f} min", highlight=False)
     console_out.print(f"Weights: {escape(str(result.output))}", highlight=False, soft_wrap=True)
-    console_out.print("To evaluate and export them by name, make a card of them:", highlight=False)
+    console_out.print("zoo evaluate and zoo export take that folder. To make a card of it:", highlight=False)
     console_out.print(escape(command), highlight=False, soft_wrap=True)
 
 
 def _list(as_json: bool) -> None:
     from zoo.console.output import console_out, print_json
+    from zoo.training import list_recipes, load_recipe
+    from zoo.training.finetuning import IMAGES
     from zoo.training.texts.finetuning_recipe import list_finetune_recipes, load_finetune_recipe
 
-    recipes = {name: load_finetune_recipe(name) for name in list_finetune_recipes()}
+    recipes: dict[str, Any] = {name: load_finetune_recipe(name) for name in list_finetune_recipes()}
+    recipes |= {name: load_recipe(name, ["model.name=MODEL"]) for name in list_recipes() if name == IMAGES}
     if as_json:
         print_json({name: recipe.to_dict() for name, recipe in recipes.items()})
         return

@@ -29,3 +29,8 @@ def recipes() -> list[str]:
 def finetune_recipes() -> list[str]:
     """Recipes of `zoo finetune`."""
     return sorted(file.stem for file in (_PACKAGE / "training" / "texts" / "recipes").glob("*.toml"))
+
+
+def finetune_names() -> list[str]:
+    """What `zoo finetune` takes that can be listed: weights for images, and recipes for texts."""
+    return [*image_tags(), *finetune_recipes()]

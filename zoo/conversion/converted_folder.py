@@ -12,7 +12,8 @@ from torch import nn
 from zoo.conversion.base import Base, build_base
 from zoo.conversion.bert import MODEL_TYPE
 from zoo.conversion.conversion_report import Report
-from zoo.conversion.replay import rebuild
+from zoo.data.labels import labels_of
+from zoo.data.preprocess import Preprocess, config_of
 from zoo.devices import torch_defaults
 from zoo.environment import library_versions
 from zoo.errors import OutputError, WeightsCorruptError, WeightsNotFoundError
@@ -77,7 +78,14 @@ def save_converted(
     if report.model_type == MODEL_TYPE:
         files |= _for_transformers(target, model, tokenizer)
     digest = hashlib.sha256(content).hexdigest()
-    record = {"base": base, "report": report.to_dict(), "sha256": digest, "versions": library_versions(), **facts}
+    record = {
+        "base": base,
+        "report": report.to_dict(),
+        "sha256": digest,
+        "pretrained_cfg": _described(model),
+        "versions": library_versions(),
+        **facts,
+    }
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     write_together({**files, target / RECORD: lambda file: file.write_text(text, "utf-8")})
     return target
@@ -98,13 +106,32 @@ def load_converted(folder: str | Path) -> tuple[nn.Module, Report]:
     source = Path(folder)
     record = _read_record(source)
     state = read_weights(source / WEIGHTS, record["sha256"])
-    report = Report.from_dict(record["report"])
-    model = rebuild(build_base(record["base"]), report)
+    model, report = build_base(converted_base(source)), Report.from_dict(record["report"])
     dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
     if len(dtypes) == 1:
         model.to(dtypes.pop())
     load_weights(model, state, str(source / WEIGHTS))
+    if described := record.get("pretrained_cfg"):
+        model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     return model.train(), report
+
+
+def converted_base(folder: Path) -> Base:
+    """The record that builds the network of a converted folder with fresh weights.
+
+    Raises:
+        ZooError: as `load_converted`.
+    """
+    record = _read_record(folder)
+    return {"kind": "converted", "base": record["base"], "report": record["report"]}
+
+
+def _described(model: nn.Module) -> dict[str, Any]:
+    """Preprocessing and class names of a model for images, under timm's keys; {} for others."""
+    if not getattr(model, "pretrained_cfg", None):
+        return {}
+    names = {"label_names": list(labels_of(model)), "num_classes": config_of(model).get("num_classes")}
+    return {**Preprocess.of(model).to_dict(), **names}
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

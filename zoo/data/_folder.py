@@ -12,7 +12,7 @@ from zoo.data.labels import check_standard_order, wordnet_names
 from zoo.errors import DataNotFoundError
 
 # Folders of these names alone are splits, not classes.
-_SPLIT_NAMES = {"train", "val", "valid", "validation", "test"}
+SPLIT_NAMES = {"train", "val", "valid", "validation", "test"}
 
 
 def from_image_folder(spec: DatasetSpec, split: str | None, folder: Path) -> ImageDataset:
@@ -64,7 +64,7 @@ def _split_folder(spec: DatasetSpec, split: str | None, folder: Path) -> tuple[P
             return folder / name, wanted
     divided = [name for names in spec.splits.values() for name in names if (folder / name).is_dir()]
     found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    if split is None and not divided and found and set(found) <= _SPLIT_NAMES:
+    if split is None and not divided and found and set(found) <= SPLIT_NAMES:
         raise DataNotFoundError(
             f"Asked for {spec.name} in {folder}, whose folders are splits: {', '.join(found)}. Choose one with --split."
         )

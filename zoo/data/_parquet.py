@@ -78,7 +78,7 @@ def table_from_files(spec: TableSpec, split: str, folder: Path, files: Sequence[
     Raises:
         DataNotFoundError: no file of that split, or several folders with one; an unreadable or missing file.
     """
-    chosen = [file for file in files if _belongs(file, split, spec)]
+    chosen = [file for file in files if belongs(file, split, spec)]
     places = sorted({str(file.parent.relative_to(folder)) for file in chosen})
     if len(places) != 1:
         listed = ", ".join(str(file.relative_to(folder)) for file in files[:8]) + (", ..." if len(files) > 8 else "")
@@ -99,7 +99,7 @@ def table_from_hub(spec: TableSpec, split: str) -> ParquetTable:
         DataNotFoundError: neither holds it, the Hub cannot be reached, or the dataset is gated.
     """
     folder = _fetch(spec, split)
-    files = [file for file in find_parquet(spec, folder) if _belongs(file, split, spec)]
+    files = [file for file in find_parquet(spec, folder) if belongs(file, split, spec)]
     if not files:
         raise DataNotFoundError(
             f"Split {split!r} of {spec.name} is neither in the Hub's cache nor in its repository {spec.hub_id} at "
@@ -170,7 +170,8 @@ def _check_shards(files: Sequence[Path]) -> None:
             )
 
 
-def _belongs(file: Path, split: str, spec: TableSpec) -> bool:
+def belongs(file: Path, split: str, spec: TableSpec) -> bool:
+    """Whether a parquet file is of a split, by its name or its folder's."""
     names = spec.splits.get(split, (split,))
     return file.parent.name in names or any(re.match(rf"{re.escape(n)}(?![a-z0-9])", file.name) for n in names)
 

@@ -22,6 +22,11 @@ class TableRows:
     def __len__(self) -> int:
         return len(self.table)
 
+    @property
+    def targets(self) -> list[int]:
+        """Class numbers of all rows."""
+        return list(self.table[self.label_column])
+
     def __getitem__(self, index: int) -> "tuple[Image, int]":
         row = self.table[index]
         return row[self.image_column], row[self.label_column]
@@ -49,7 +54,8 @@ def _dataset(spec: DatasetSpec, split: str, table: ParquetTable) -> ImageDataset
     """Check columns and labels, then wrap the table."""
     import datasets
 
-    image, label = spec.image_column, spec.label_column
+    image = _column(table, spec.image_column, datasets.Image)
+    label = _column(table, spec.label_column, datasets.ClassLabel)
     require_columns(spec, table, (image, label))
     rows = table.rows.select_columns([image, label])
     if not isinstance(rows.features[image], datasets.Image):
@@ -65,6 +71,14 @@ def _dataset(spec: DatasetSpec, split: str, table: ParquetTable) -> ImageDataset
         )
     check_standard_order(spec.name, labels)
     return ImageDataset(spec.name, split, TableRows(rows, image, label), labels, count, table.describe)
+
+
+def _column(table: ParquetTable, usual: str, kind: type) -> str:
+    """The usual column; where it is missing, the only one of that kind."""
+    if usual in table.rows.column_names:
+        return usual
+    found = [name for name, feature in table.rows.features.items() if isinstance(feature, kind)]
+    return found[0] if len(found) == 1 else usual
 
 
 def _order(number: int | None) -> int:

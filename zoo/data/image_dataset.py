@@ -63,6 +63,15 @@ for _spec in (
     DATASETS.add(_spec.name, _spec)
 
 
+def dataset_spec(name: str) -> DatasetSpec:
+    """A known dataset, or ORG/NAME of the Hub, whose columns and classes are then taken from its files.
+
+    Raises:
+        UnknownNameError: neither.
+    """
+    return DatasetSpec(name, name) if name not in DATASETS and name.count("/") == 1 else DATASETS.get(name)
+
+
 class Rows(Protocol):
     """Anything that gives image and class number by position."""
 
@@ -102,6 +111,11 @@ class ImageDataset:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def class_numbers(self) -> list[int] | None:
+        """Class numbers of all rows if they are known without decoding an image; else None."""
+        targets: Any = getattr(self._rows, "targets", None)
+        return None if targets is None else [int(target) for target in targets]
 
     def __getitem__(self, index: int) -> "tuple[Image, int]":
         try:

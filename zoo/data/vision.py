@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zoo.data.image_dataset import DATASETS, ImageDataset
+from zoo.data.image_dataset import ImageDataset, dataset_spec
 from zoo.errors import DataNotFoundError, UnknownNameError
 
 
@@ -10,7 +10,7 @@ def load_vision(name: str, split: str | None = None, data: str | Path | None = N
     """Open one split of a dataset.
 
     Args:
-        name: a name in `DATASETS`.
+        name: a name in `DATASETS`, or ORG/NAME of a dataset of the Hub.
         split: which part; None takes the dataset's own default for evaluation.
         data: a local folder that holds parquet files as the Hub repository does (at any of its levels), or one folder
             of images per class (with or without a folder per split above). None fetches from the Hub, into its cache;
@@ -26,7 +26,7 @@ def load_vision(name: str, split: str | None = None, data: str | Path | None = N
     from zoo.data import _folder, _table
     from zoo.data._parquet import existing_folder, find_parquet
 
-    spec = DATASETS.get(name)
+    spec = dataset_spec(name)
     if split is not None and spec.splits and split not in spec.splits:
         raise UnknownNameError(f"split of {name}", split, spec.splits)
     if data is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.data.image_dataset import DATASETS, ImageDataset
+from zoo.data.image_dataset import ImageDataset, dataset_spec
 from zoo.data.labels import check_same_order
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
@@ -49,7 +49,7 @@ def evaluate(
 
     Args:
         model: `model.tag` or folder (see `zoo.create_model`), FILE.onnx, a module, or a predictor.
-        dataset: a name in `zoo.data.DATASETS`.
+        dataset: a name in `zoo.data.DATASETS`, or ORG/NAME of a dataset of the Hub.
         data: local folder of the dataset; None fetches from the Hub.
         split: part of the dataset; None takes its default for evaluation.
         batch_size: images per batch.
@@ -68,7 +68,7 @@ def evaluate(
         ZooError: one of its kinds for each thing that can be wrong: an unknown name, missing data or weights, an input
             size or number of classes that does not fit, labels in another order, scores that are not finite.
     """
-    DATASETS.get(dataset)
+    dataset_spec(dataset)
     batch_work.check_numbers(batch_size=batch_size, img_size=img_size, limit=limit, workers=workers)
     place = choose_device(default_device(model) if device is None else device)
     processes = join_processes(place)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from zoo.weights.tag import PretrainedTag
 
 Input = TypeVar("Input")
 
@@ -68,10 +67,6 @@ class EvaluationSetting(Generic[Input]):
 class ModelKind(Protocol[Input]):
     """Kind of a model by its input, images or texts, and what follows from it."""
 
-    def created(self, model: str | Path, setting: EvaluationSetting[Input]) -> "tuple[nn.Module, PretrainedTag]":
-        """A model by name, with the tag of its weights."""
-        ...
-
     def of_module(self, module: "nn.Module", name: str, setting: EvaluationSetting[Input]) -> Input:
         """The preprocessing a module is to be run with."""
         ...
@@ -88,7 +83,7 @@ def open_subject(
     """Prepare a model for evaluation and, on leaving, put a given module's training flags back.
 
     Args:
-        model: a name or folder for `zoo.create_model`, a file that an entry point of the group `zoo.predictors` reads
+        model: any name of a model (see `zoo.names`), a file that an entry point of the group `zoo.predictors` reads
             (by suffix), a module, or a predictor.
         setting: how to run it.
         kind: `zoo.evaluation.image_evaluation.IMAGES` or `zoo.evaluation.text_evaluation.TEXTS`.
@@ -108,10 +103,13 @@ def open_subject(
             yield _identified(_from_module(model, type(model).__name__, setting, kind), model)
         return
     if reader is None and isinstance(model, str | Path):
-        module, tag = kind.created(model, setting)
+        from zoo.names import open_model
+
+        named = open_model(model, img_size=setting.img_size)
+        module = named.model.float() if setting.precision == "float32" else named.model
         subject = _from_module(module.to(setting.device).eval(), str(model), setting, kind)
         # These are the weights it was made from, also where its positions were resampled.
-        yield replace(subject, tag=tag.name, sha256=tag.sha256)
+        yield replace(subject, tag=named.tag.name if named.tag else None, sha256=named.sha256)
         return
     if setting.precision != "float32":
         raise ConfigurationError(

@@ -1,6 +1,5 @@
 """Models that take texts, as subjects of an evaluation."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.preprocess import Preprocess
@@ -11,23 +10,9 @@ from zoo.evaluation.evaluated_model import EvaluationSetting
 if TYPE_CHECKING:
     from torch import nn
 
-    from zoo.weights.tag import PretrainedTag
-
 
 class TextKind:
     """The `Kind` of models that take `zoo.data.tokenize.INPUT_NAMES`, each int64 (n, tokens)."""
-
-    def created(
-        self, model: str | Path, setting: EvaluationSetting[TextPreprocess]
-    ) -> "tuple[nn.Module, PretrainedTag]":
-        """A model by name."""
-        from zoo.weights.create import create_model, find_tag
-        from zoo.weights.locate import pinned
-
-        tag = find_tag(model)
-        if isinstance(tag.preprocess, Preprocess):
-            raise ConfigurationError(_takes_images(str(model)))
-        return create_model(pinned(model, tag), pretrained=True), tag  # a branch of the Hub may move in between
 
     def of_module(self, module: "nn.Module", name: str, setting: EvaluationSetting[TextPreprocess]) -> TextPreprocess:
         """The preprocessing asked for, or the module's own."""

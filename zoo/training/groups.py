@@ -21,8 +21,9 @@ def parameter_groups(model: nn.Module, recipe: OptimizerRecipe) -> list[dict[str
     4. "weights": the rest.
 
     A parameter of a registered activation (DyT and Derf included, which are "vectors") has the factor and the weight
-    decay of its `ParameterSpec`; `activation_lr_factor` replaces the factor of (a, b). Groups 1 to 3 are marked
-    `use_fallback` for matrix optimisers (Muon leaves them to its AdamW).
+    decay of its `ParameterSpec`; `activation_lr_factor` replaces the factor of (a, b). With `layer_decay` below 1 the
+    rate of a parameter is multiplied by it once for each layer that comes after its own, in timm's order of layers.
+    Groups 1 to 3 are marked `use_fallback` for matrix optimisers (Muon leaves them to its AdamW).
 
     Returns:
         Dictionaries with `name`, `params`, `weight_decay`, `lr_scale`, `use_fallback`, in the order above; a name comes
@@ -30,7 +31,7 @@ def parameter_groups(model: nn.Module, recipe: OptimizerRecipe) -> list[dict[str
 
     Source: section 5.1 of the paper for group 1 (the factor itself is ours), the rest is ours.
     """
-    specs = parameter_specs(model)
+    specs, layers = parameter_specs(model), _layer_scales(model, recipe.layer_decay)
     named_by_model: Any = getattr(model, "no_weight_decay", set)
     spared = set(named_by_model())
     members: dict[tuple[str, float, float], list[nn.Parameter]] = {}
@@ -44,7 +45,8 @@ def parameter_groups(model: nn.Module, recipe: OptimizerRecipe) -> list[dict[str
             kind = "vectors"
         else:
             kind = "fallback" if any(fnmatch(name, pattern) for pattern in recipe.fallback) else "weights"
-        members.setdefault((kind, *_scale_and_decay(kind, spec, recipe)), []).append(parameter)
+        scale, decay = _scale_and_decay(kind, spec, recipe)
+        members.setdefault((kind, scale * layers.get(name, 1.0), decay), []).append(parameter)
     return [
         {
             "name": kind,
@@ -55,6 +57,21 @@ def parameter_groups(model: nn.Module, recipe: OptimizerRecipe) -> list[dict[str
         }
         for (kind, scale, decay), parameters in sorted(members.items(), key=lambda item: _KINDS.index(item[0][0]))
     ]
+
+
+def _layer_scales(model: nn.Module, decay: float) -> dict[str, float]:
+    """The factor of each parameter's learning rate by its layer: 1 for the last one."""
+    if decay == 1:
+        return {}
+    from timm.models import group_parameters
+    from timm.optim import auto_group_layers
+
+    matcher: Any = getattr(model, "group_matcher", None)
+    layers = (
+        auto_group_layers(model) if matcher is None else group_parameters(model, matcher(coarse=False), reverse=True)
+    )
+    last = max(layers.values())
+    return {name: decay ** (last - layer) for name, layer in layers.items()}
 
 
 def _scale_and_decay(kind: str, spec: ParameterSpec | None, recipe: OptimizerRecipe) -> tuple[float, float]:

@@ -61,7 +61,7 @@ def load_table(
             found = suggestion(str(name_or_path), known)
             raise RecipeError(f"Unknown recipe {str(name_or_path)!r}. {found} Or give a .toml file.")
         path = folder / f"{name_or_path}.toml"
-    table = _read(path, known)
+    table = read_recipe(path, known)
     for override in overrides:
         _apply(table, override)
     problems: list[str] = []
@@ -73,7 +73,12 @@ def load_table(
     return recipe  # type: ignore[no-any-return]
 
 
-def _read(path: Path, known: list[str]) -> dict[str, Any]:
+def read_recipe(path: Path, known: Sequence[str] = ()) -> dict[str, Any]:
+    """The tables of a .toml or .json file, unchecked.
+
+    Raises:
+        RecipeError: it cannot be read; `known` names are offered.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)

@@ -29,6 +29,8 @@ class DataRecipe:
     An epoch has `images // batch_size` steps: the remainder of its shuffled order is skipped, so every step is full.
     `loader`: "pil" transforms image by image in worker processes; "tensor" decodes a small-image data set once into
     one uint8 tensor and augments whole batches, which costs next to nothing.
+    An empty `train_split` or `eval_split` takes what the data has under the usual names; where it has nothing to
+    evaluate on, `eval_fraction` of the training images of each class, at least one, are split off by the seed.
     """
 
     dataset: str
@@ -36,16 +38,23 @@ class DataRecipe:
     loader: Literal["pil", "tensor"] = "pil"
     train_split: str = "train"
     eval_split: str = "test"
+    eval_fraction: float = bounded(0.0, 0, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
-    """Model: a name of `zoo.models`, its norm and act, and further builder arguments in `args`.
+    """Model: a name of `zoo.models` or of timm, its norm and act, and further builder arguments in `args`.
 
-    `num_classes` 0 means: as many as the data set has.
+    `num_classes` 0 means: as many as the data set has. With `pretrained`, `name` is any name of a model (see
+    `zoo.names`) and training starts from its weights, with a new classifier unless its classes are those of the data;
+    its parts and arguments are then its own. `freeze` "backbone" trains the classifier alone. `img_size` 0 is the
+    model's own.
     """
 
     name: str
+    pretrained: bool = False
+    freeze: Literal["none", "backbone"] = "none"
+    img_size: int = bounded(0, 0)
     norm: str | None = None
     act: str | None = None
     num_classes: int = bounded(0, 0)
@@ -59,6 +68,7 @@ class OptimizerRecipe:
     `name` is one of `timm.optim.list_optimizers()` ("momentum" is SGD with plain momentum, "sgd" SGD with Nesterov's);
     `args` goes to its constructor. Activation parameters (all a, b) get `activation_lr_factor` times the learning rate;
     left out, the factor that the activation's own spec holds. Their weight decay is always the spec's: none.
+    `layer_decay` multiplies the rate once for each layer below the last, so that early layers change less.
     `fallback` holds name patterns that a matrix optimiser such as Muon leaves to its own AdamW.
     `clip_norm` limits the gradient's 2-norm; `clip_scope` "weights" leaves the activation parameters out of it.
     """
@@ -69,6 +79,7 @@ class OptimizerRecipe:
     weight_decay: float = bounded(0.0, 0)
     decay_vectors: bool = False
     activation_lr_factor: float | None = bounded(None, 0)
+    layer_decay: float = bounded(1.0, 0, 1)
     clip_norm: float = bounded(0.0, 0)
     clip_scope: Literal["all", "weights"] = "all"
     fallback: tuple[str, ...] = ()
@@ -82,7 +93,7 @@ class ScheduleRecipe:
     The rate rises linearly from `warmup_lr` to `optimizer.lr` over `warmup_epochs`, then falls towards `min_lr`, which
     only the step after the last would have; it changes at every step. `resolution` is a list of [until_epoch, size]:
     epochs before `until_epoch` train on batches resized to `size`; after the last entry the batches keep their own
-    size.
+    size. `patience` ends the run after so many epochs without a higher Top-1 (0: never).
     """
 
     epochs: int = required(1)
@@ -91,6 +102,7 @@ class ScheduleRecipe:
     warmup_lr: float = bounded(0.0, 0)
     min_lr: float = bounded(0.0, 0)
     resolution: tuple[tuple[int, int], ...] = ()
+    patience: int = bounded(0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +132,7 @@ class RegularisationRecipe:
 
     `mixup` and `cutmix` are the parameters of their beta distributions; with both on, `switch_prob` is CutMix's share.
     `ema_warmup` lets the average's decay grow as 1 - (1 + step) ** -`ema_warmup_power` up to `ema_decay`.
-    `weights` says which weights the run ends with.
+    `weights` says which weights the run ends with, and `keep` of which epoch: the last, or that of the highest Top-1.
     """
 
     label_smoothing: float = bounded(0.0, 0, 1)
@@ -132,6 +144,7 @@ class RegularisationRecipe:
     ema_warmup: bool = False
     ema_warmup_power: float = bounded(0.6667, 0, 1)
     weights: Literal["ema", "raw"] = "raw"
+    keep: Literal["last", "best"] = "last"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,7 @@ def _request(asked: str) -> Iterator[None]:
 
 def _find(name: str | Path, pretrained: bool | None) -> _Found:
     text = str(name)
-    if "." not in text and not pretrained and not _is_path(name):
+    if "." not in text and not pretrained and not is_path(name):
         find_spec(text, hint="For a folder or file write its path, such as ./NAME.")
         return _Found(text)
     tag, folder, file = open_card(name)
@@ -127,7 +127,7 @@ def open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None
     text = str(name)
     if text.startswith(HUB_PREFIX):
         found: tuple[PretrainedTag, Path | None, Path | None] = (*open_hub(text), None)
-    elif _is_path(name):
+    elif is_path(name):
         found = _open_path(Path(text).expanduser())
     else:
         found = resolve(text), None, None
@@ -136,7 +136,8 @@ def open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None
     return found
 
 
-def _is_path(name: str | Path) -> bool:
+def is_path(name: str | Path) -> bool:
+    """Whether a name is meant as a place on this machine: it has a separator, a leading dot, or a file's ending."""
     text = str(name)
     looks = isinstance(name, Path) or "/" in text or os.sep in text or text.startswith((".", "~"))
     return looks or text.endswith((".safetensors", *FOREIGN))

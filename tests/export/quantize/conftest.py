@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def run_export(monkeypatch):
 
     def run(model, path, *arguments):
         model.pretrained_cfg = {"architecture": "small", "label_names": ()} | PREPROCESS.to_dict()
-        monkeypatch.setattr("zoo.weights.create.create_model", lambda *_, **__: model)
+        monkeypatch.setattr("export.inputs.source.open_model", lambda *_, **__: SimpleNamespace(model=model))
         app = typer.Typer()
         register(app)
         command = ["export", "small", "--target", "edge_int8", "--output", path, "--threads", 1, *arguments]

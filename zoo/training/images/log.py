@@ -24,6 +24,7 @@ class Progress:
         epoch_seconds: the current epoch's share of it.
         loss_sum, norm_sum, norm_max, steps: sums over the current epoch's finished steps.
         best: highest Top-1 measured so far, percent.
+        best_chosen, best_epoch: the same of the weights that the run is to end with, and the epoch it was measured in.
     """
 
     epoch: int = 0
@@ -35,6 +36,8 @@ class Progress:
     norm_max: float = 0.0
     steps: int = 0
     best: float = 0.0
+    best_chosen: float = 0.0
+    best_epoch: int = 0
 
     def start_epoch(self) -> None:
         """Count one finished epoch and clear the sums."""

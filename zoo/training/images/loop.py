@@ -12,19 +12,22 @@ from torch import Tensor, nn
 
 from zoo.activations import activation_parameters, project_parameters
 from zoo.errors import DivergedError
+from zoo.files import write_tensors
 from zoo.training.images.checkpoint import pack_optimizer, prefixed, save_checkpoint, select, unpack_optimizer
 from zoo.training.images.image_loaders import TrainingImages
 from zoo.training.images.log import Meter, Progress, append_row, rewind
 from zoo.training.images.measure import exchanged, measure
 from zoo.training.images.objective import Objective
 from zoo.training.images.optimise import Clipper, Float32, build_optimizer, build_scheduler
+from zoo.training.images.start_network import train_mode
 from zoo.training.images.step_plan import Part, make_plan
 from zoo.training.processes import Devices
 from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter
 from zoo.training.seeds import Purpose, derive
+from zoo.weights.load import read_weights
 
-CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+CHECKPOINT, BEST, LOG = "checkpoint.safetensors", "best.safetensors", "log.jsonl"
 StepHook = Callable[[Progress], None]
 
 
@@ -75,6 +78,7 @@ class Trainer:
         self.forward, self.forward_alone = self._compiled(self.wrapped), self._compiled(self.model)
         self.progress = Progress()
         self.meter = Meter(devices)
+        self.on_epoch: Callable[[dict[str, Any]], None] = lambda row: None
 
     def run(self, reporter: Reporter) -> Progress:
         """Train to the last epoch, from wherever `progress` stands.
@@ -85,9 +89,15 @@ class Trainer:
         """
         if self.devices.main:
             rewind(self.output / LOG, self.progress.epoch)
-        while self.progress.epoch < self.recipe.schedule.epochs:
+        while self.progress.epoch < self.recipe.schedule.epochs and not self._without_gain():
             self._run_epoch(reporter)
+        if self.progress.epoch < self.recipe.schedule.epochs:
+            reporter.say(f"Stopped: no higher Top-1 than that of epoch {self.progress.best_epoch} since.")
         return self.progress
+
+    def _without_gain(self) -> bool:
+        patience, progress = self.recipe.schedule.patience, self.progress
+        return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
     def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Put everything back as `save` stored it."""
@@ -110,11 +120,29 @@ class Trainer:
         save_checkpoint(self.output / CHECKPOINT, tensors, state | self.identity)
 
     def result(self) -> nn.Module:
-        """The model the recipe ends with: the moving average or the raw weights."""
+        """The model the recipe ends with: the moving average or the raw weights, of the last or the best epoch."""
+        model = self._chosen()
+        if self.recipe.regularisation.keep == "best":
+            self.devices.wait()
+            model.load_state_dict(read_weights(self.output / BEST))
+        return model
+
+    def _chosen(self) -> nn.Module:
         if self.ema is None or self.recipe.regularisation.weights == "raw":
             return self.model
         average: nn.Module = self.ema.module
         return average
+
+    def _keep_best(self, row: dict[str, Any]) -> None:
+        """Note a higher Top-1 of the weights the recipe ends with, and store them if the best are to be kept."""
+        name = "val_top1" if self._chosen() is self.model else "val_top1_ema"
+        self.progress.best = max(self.progress.best, row["val_top1"], row.get("val_top1_ema", 0.0))
+        if row[name] <= self.progress.best_chosen and self.progress.best_epoch:
+            return
+        self.progress.best_chosen, self.progress.best_epoch = row[name], row["epoch"]
+        if self.recipe.regularisation.keep == "best" and self.devices.main:
+            state = {key: value.detach().cpu().contiguous() for key, value in self._chosen().state_dict().items()}
+            write_tensors(self.output / BEST, state, {"format": "pt"})
 
     def measure(self) -> dict[str, float]:
         """Top-1 and loss on the evaluation split, of the raw weights and of their moving average."""
@@ -126,12 +154,12 @@ class Trainer:
             with exchanged(self.model, self.ema.module):
                 top1, loss = measure(self._logits, self.evaluation, size, self.devices)
             found |= {"val_top1_ema": top1, "val_loss_ema": loss}
-        self.model.train()
+        train_mode(self.model)
         return found
 
     def _run_epoch(self, reporter: Reporter) -> None:
         progress, runtime, parts = self.progress, self.recipe.runtime, self.recipe.runtime.accumulation
-        self.model.train()
+        train_mode(self.model)
         plan = self.plan.epoch(progress.epoch, progress.step)
         batches = zip(plan, self.train.training(plan), strict=True)
         start = saved = time.monotonic()
@@ -169,13 +197,14 @@ class Trainer:
         if row["epoch"] % self.recipe.runtime.eval_every == 0 or row["epoch"] == epochs:
             start = time.monotonic()
             row |= self.measure()
-            progress.best = max(progress.best, row["val_top1"], row.get("val_top1_ema", 0.0))
+            self._keep_best(row)
             seconds = time.monotonic() - start
             progress.epoch_seconds += seconds
             progress.seconds += seconds
         row["seconds"] = progress.epoch_seconds
         if self.devices.main:
             append_row(self.output / LOG, row)
+            self.on_epoch(row)
         reporter.epoch(row, epochs)
         progress.start_epoch()
         self.save()

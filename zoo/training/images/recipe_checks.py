@@ -8,7 +8,8 @@ _MAX_COMPILED_SIZES = 5
 
 def check_recipe(recipe: Recipe) -> list[str]:
     """Return one sentence for each contradiction; an empty list means the recipe can be run."""
-    return _check_sizes(recipe) + _check_augmentation(recipe) + _check_schedule(recipe) + _check_regularisation(recipe)
+    checks = (_check_sizes, _check_augmentation, _check_schedule, _check_regularisation, _check_model)
+    return [problem for check in checks for problem in check(recipe)]
 
 
 def _check_sizes(recipe: Recipe) -> list[str]:
@@ -54,6 +55,8 @@ def _check_schedule(recipe: Recipe) -> list[str]:
     ends = [until for until, _ in schedule.resolution]
     if ends != sorted(set(ends)) or any(size < 1 for _, size in schedule.resolution):
         problems.append(f"schedule.resolution: {list(schedule.resolution)} needs rising epochs and positive sizes.")
+    if schedule.patience and recipe.runtime.eval_every != 1:
+        problems.append("schedule.patience: counts epochs, so each must be measured: runtime.eval_every = 1.")
     if recipe.runtime.compile and len({size for _, size in schedule.resolution}) > _MAX_COMPILED_SIZES:
         problems.append(
             f"schedule.resolution: more than {_MAX_COMPILED_SIZES} sizes with runtime.compile, which compiles each."
@@ -66,3 +69,14 @@ def _check_regularisation(recipe: Recipe) -> list[str]:
     if regularisation.weights == "ema" and regularisation.ema_decay == 0:
         return ['regularisation.weights: "ema" needs regularisation.ema_decay above 0.']
     return []
+
+
+def _check_model(recipe: Recipe) -> list[str]:
+    model, problems = recipe.model, []
+    if not model.pretrained:
+        if model.freeze != "none":
+            problems.append('model.freeze: "backbone" needs model.pretrained = true; fresh weights are no backbone.')
+        return problems
+    own = {"norm": model.norm, "act": model.act, "args": model.args, "num_classes": model.num_classes}
+    problems += [f"model.{name}: a pretrained model has its own; leave it out." for name, value in own.items() if value]
+    return problems

@@ -69,7 +69,9 @@ def make_plan(recipe: Recipe, images: int, devices: Devices) -> StepPlan:
         RecipeError: there are fewer images than one batch needs, or the processes cannot share a batch equally.
     """
     batch, parts, world = recipe.data.batch_size, recipe.runtime.accumulation, devices.world
-    if images < batch:
+    if images < batch and recipe.model.pretrained:
+        batch = images - images % (parts * world)
+    if images < batch or not batch:
         raise RecipeError(f"data.batch_size: {batch}, but {recipe.data.dataset} has only {images} training images.")
     if batch % (parts * world):
         raise RecipeError(

@@ -1,5 +1,7 @@
 """`train`: from a recipe to a folder with weights, log and summary."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +12,15 @@ from torch import Tensor, nn
 
 from zoo.data.image_dataset import ImageDataset
 from zoo.data.preprocess import Preprocess
-from zoo.data.vision import load_vision
+from zoo.data.training_splits import open_training_splits
 from zoo.environment import hardware, library_versions
-from zoo.errors import OutputError, RecipeError
+from zoo.errors import ConfigurationError, OutputError, RecipeError
 from zoo.files import check_writable, write_json, write_tensors
-from zoo.models.build import build_model
 from zoo.training.images.checkpoint import load_checkpoint
 from zoo.training.images.image_loaders import PilImages, TensorImages, TrainingImages
 from zoo.training.images.log import read_rows
-from zoo.training.images.loop import CHECKPOINT, LOG, StepHook, Trainer
+from zoo.training.images.loop import BEST, CHECKPOINT, LOG, StepHook, Trainer
+from zoo.training.images.start_network import start_network
 from zoo.training.parse import load_recipe
 from zoo.training.processes import Devices, find_devices
 from zoo.training.recipe import Recipe
@@ -60,6 +62,7 @@ def train(
     device: str | None = None,
     show_progress: bool = True,
     on_step: StepHook | None = None,
+    tensorboard: bool = False,
 ) -> TrainResult:
     """Train a model by `recipe`; the same call with `resume=True` goes on after a kill as if nothing had happened.
 
@@ -78,11 +81,12 @@ def train(
         device: "cpu", "cuda", ...; None takes the best available.
         show_progress: draw a bar, or lines where there is no terminal.
         on_step: called after each optimiser step.
+        tensorboard: write each epoch's row as events too, into the folder `tensorboard` of the run.
 
     Raises:
         RecipeError: the recipe is wrong, or does not fit the model or the data; or recipe, data or number of processes
             are not those of the run to be resumed.
-        ConfigurationError: the device does not exist.
+        ConfigurationError: the device does not exist, or tensorboard is not installed.
         OutputError: the folder cannot be written, or already holds a run and `resume` is False.
         DivergedError: loss or gradient is no longer finite.
         DataNotFoundError: the data set or a split is missing.
@@ -99,6 +103,7 @@ def train(
     model, images, about = _prepare(recipe, splits, devices, show)
     classes = splits["train"].num_classes
     trainer = Trainer(recipe, model, images[0], images[1], classes, devices, folder, identity, on_step)
+    trainer.on_epoch = event_log(folder, recipe.to_dict()) if tensorboard and devices.main else trainer.on_epoch
     if saved is not None:
         trainer.restore(*saved)
     done = trainer.progress.epoch * trainer.plan.steps + trainer.progress.step
@@ -125,14 +130,18 @@ def _claim(folder: Path, recipe: Recipe, devices: Devices) -> None:
     devices.wait()
     if devices.main:
         write_json(folder / RECIPE, recipe.to_dict())
-        for name in (CHECKPOINT, LOG, *FILES):
+        for name in (CHECKPOINT, BEST, LOG, *FILES):
             for leftover in folder.glob(f".{Path(name).stem}.????????{Path(name).suffix}"):
                 leftover.unlink()
 
 
 def _open_splits(recipe: Recipe, data: str | Path | None) -> dict[str, ImageDataset]:
-    names = {"train": recipe.data.train_split, "evaluation": recipe.data.eval_split}
-    splits = {use: load_vision(recipe.data.dataset, name, data) for use, name in names.items()}
+    wanted = recipe.data
+    opened = open_training_splits(
+        wanted.dataset, data, train=wanted.train_split, evaluation=wanted.eval_split,
+        fraction=wanted.eval_fraction, seed=recipe.runtime.seed,
+    )  # fmt: skip
+    splits = dict(zip(("train", "evaluation"), opened, strict=True))
     found = [split.num_classes for split in splits.values()]
     classes = recipe.model.num_classes or found[0]
     if any(count != classes for count in found):
@@ -148,8 +157,8 @@ def _prepare(
 ) -> tuple[nn.Module, list[TrainingImages], dict[str, Any]]:
     """The model with fresh weights, the images of both splits, and what the summary says of the data."""
     seed_everything(derive(recipe.runtime.seed, Purpose.INITIALISE))
-    m, train = recipe.model, splits["train"]
-    model = build_model(m.name, num_classes=train.num_classes, norm=m.norm, act=m.act, **m.args)
+    train = splits["train"]
+    model, base = start_network(recipe.model, train.num_classes, train.labels)
     if not recipe.runtime.fused_attention:
         unfuse_attention(model)
     preprocess = Preprocess.of(model)
@@ -159,6 +168,8 @@ def _prepare(
         "train_images": len(images[0]),
         "eval_images": len(images[1]),
         "labels": list(train.labels),
+        "num_classes": train.num_classes,
+        "base": base,
         "train_source": train.source,
         "eval_source": splits["evaluation"].source,
         "preprocess": preprocess.to_dict(),
@@ -189,6 +200,7 @@ def _finish(trainer: Trainer, about: dict[str, Any]) -> TrainResult:
     summary: dict[str, Any] = {
         "recipe_name": trainer.recipe.name,
         "recipe": trainer.recipe.to_dict(),
+        "base": about.pop("base"),
         "data": about,
         "weights": trainer.recipe.regularisation.weights,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -204,8 +216,30 @@ def _finish(trainer: Trainer, about: dict[str, Any]) -> TrainResult:
         write_json(folder / LABELS, about["labels"])
         write_json(folder / PREPROCESS, about["preprocess"])
         write_json(folder / SUMMARY, summary)
+        (folder / BEST).unlink(missing_ok=True)
     trainer.devices.wait()
     return TrainResult(folder, folder / WEIGHTS, model, summary, trainer.devices.main)
+
+
+def event_log(folder: Path, settings: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    """The function that writes an epoch's row for TensorBoard, by Accelerate's tracker.
+
+    Raises:
+        ConfigurationError: tensorboard is not installed.
+    """
+    from accelerate.tracking import TensorBoardTracker
+
+    try:
+        tracker = TensorBoardTracker("tensorboard", logging_dir=folder)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"--tensorboard needs the package tensorboard: {error}.") from error
+    (folder / "tensorboard" / "recipe.json").write_text(json.dumps(settings, indent=2), "utf-8")
+
+    def write(row: dict[str, Any]) -> None:
+        figures = {name: value for name, value in row.items() if name not in ("epoch", "step") and value is not None}
+        tracker.log(figures, step=row["step"])
+
+    return write
 
 
 def _environment(devices: Devices) -> dict[str, Any]:

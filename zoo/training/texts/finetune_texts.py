@@ -1,4 +1,4 @@
-"""`finetune`: from a recipe to a folder that transformers and `zoo adopt` read."""
+"""`finetune_texts`: from a recipe to a folder that transformers and `zoo adopt` read."""
 
 import math
 import time
@@ -47,7 +47,7 @@ class FinetuneResult:
     main: bool = True
 
 
-def finetune(
+def finetune_texts(
     recipe: FinetuneRecipe | str | Path,
     *,
     data: str | Path | None = None,

@@ -1,0 +1,153 @@
+"""The two parts of a dataset that training needs: images to learn from, and images to measure on."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.data._folder import SPLIT_NAMES
+from zoo.data._parquet import belongs, find_parquet
+from zoo.data.image_dataset import ImageDataset, dataset_spec
+from zoo.data.vision import load_vision
+from zoo.errors import DataNotFoundError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_TRAIN, _EVALUATION = ("train",), ("validation", "val", "valid", "test")
+
+
+class Selection:
+    """Some rows of a dataset, with class numbers of another order.
+
+    Args:
+        images: the dataset.
+        indices: which of its rows, in which order.
+        numbers: the new number of each class; None leaves them.
+    """
+
+    def __init__(self, images: ImageDataset, indices: Sequence[int], numbers: Sequence[int] | None = None) -> None:
+        self.images, self.indices, self.numbers = images, indices, numbers
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> "tuple[Image, int]":
+        image, label = self.images[self.indices[index]]
+        return image, label if self.numbers is None else self.numbers[label]
+
+
+def open_training_splits(
+    dataset: str,
+    data: str | Path | None = None,
+    *,
+    train: str = "",
+    evaluation: str = "",
+    fraction: float = 0.0,
+    seed: int = 0,
+) -> tuple[ImageDataset, ImageDataset]:
+    """Open what a model learns from, and what it is measured on, with the same class numbers in both.
+
+    Args:
+        dataset: a name in `zoo.data.DATASETS`, or a dataset of the Hub, ORG/NAME.
+        data: its local folder; None fetches it from the Hub.
+        train: the split to learn from; "" takes the one called train, or all of a folder that is not divided.
+        evaluation: the split to measure on; "" takes validation, val, valid or test, or else splits off `fraction`.
+        fraction: share of each class's training images to split off where there is nothing to measure on.
+        seed: decides which ones.
+
+    Raises:
+        DataNotFoundError: a split is missing; there is nothing to measure on and `fraction` is 0; fewer than two
+            classes, or a class with a single image to divide; a class to be measured that is not learned.
+    """
+    divided = _splits_of(dataset, data)
+    learned = load_vision(dataset, train or _first(_TRAIN, divided), data)
+    if learned.num_classes < 2:
+        raise DataNotFoundError(
+            f"{_place(dataset, data)} has {learned.num_classes} class to learn ({', '.join(learned.labels)}); a "
+            "classifier needs two or more: one folder of images for each."
+        )
+    wanted = evaluation or _first(_EVALUATION, divided)
+    if wanted:
+        return learned, _with_classes_of(learned, load_vision(dataset, wanted, data))
+    if not fraction:
+        raise DataNotFoundError(
+            f"{_place(dataset, data)} has nothing to measure on: no folder {', '.join(_EVALUATION)} beside train. Make "
+            "one, or let a part be split off: --set data.eval_fraction=0.2."
+        )
+    return _divided(learned, fraction, seed)
+
+
+def _splits_of(dataset: str, data: str | Path | None) -> list[str]:
+    """The splits that are there by name: folders, or those of a known dataset."""
+    spec = dataset_spec(dataset)
+    if data is None or not Path(data).is_dir():
+        return list(spec.splits) or ["train", "validation", "test"]
+    files = find_parquet(spec, Path(data))
+    inside = {entry.name for entry in Path(data).iterdir() if entry.is_dir()}
+    return [name for name in SPLIT_NAMES if name in inside or any(belongs(file, name, spec) for file in files)]
+
+
+def _first(names: Sequence[str], there: Sequence[str]) -> str | None:
+    return next((name for name in names if name in there), None)
+
+
+def _place(dataset: str, data: str | Path | None) -> str:
+    return dataset if data is None else str(data)
+
+
+def _with_classes_of(learned: ImageDataset, measured: ImageDataset) -> ImageDataset:
+    """`measured` with the class numbers of `learned`; it may lack classes, but not have others."""
+    if not learned.labels or not measured.labels or learned.labels == measured.labels:
+        return measured
+    strange = [name for name in measured.labels if name not in learned.labels]
+    if strange:
+        raise DataNotFoundError(
+            f"Split {measured.split!r} has the class {strange[0]!r} ({len(strange)} such), which {learned.split!r} "
+            f"does not have. Classes to learn: {', '.join(learned.labels[:8])}. Give both the same class folders."
+        )
+    numbers = [learned.labels.index(name) for name in measured.labels]
+    return ImageDataset(
+        measured.name,
+        measured.split,
+        Selection(measured, range(len(measured)), numbers),
+        learned.labels,
+        learned.num_classes,
+        lambda: measured.source,
+    )
+
+
+def _divided(images: ImageDataset, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
+    """Split off `fraction` of each class, at least one image, and leave at least one."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, label in enumerate(_class_numbers(images)):
+        members[label].append(index)
+    chosen: list[int] = []
+    for label, indices in sorted(members.items()):
+        if len(indices) < 2:
+            name = images.labels[label] if images.labels else f"class {label}"
+            raise DataNotFoundError(f"{name!r} has a single image; it takes two to learn from one and measure on one.")
+        count = min(max(1, round(fraction * len(indices))), len(indices) - 1)
+        chosen += random.Random(f"{seed} {label}").sample(indices, count)
+    held = set(chosen)
+    parts = ([i for i in range(len(images)) if i not in held], sorted(held))
+    names = (f"{1 - fraction:.0%} of each class", f"the other {fraction:.0%}")
+    train, evaluation = (
+        ImageDataset(
+            images.name,
+            f"{images.split or 'all'}, {part}",
+            Selection(images, indices),
+            images.labels,
+            images.num_classes,
+            lambda: images.source,
+        )
+        for indices, part in zip(parts, names, strict=True)
+    )
+    return train, evaluation
+
+
+def _class_numbers(images: ImageDataset) -> Sequence[int]:
+    """Class numbers of all rows, without decoding images where the rows know them."""
+    known = images.class_numbers()
+    return known if known is not None else [images[index][1] for index in range(len(images))]

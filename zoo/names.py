@@ -1,0 +1,298 @@
+"""From any name of a model to a module with its weights: the one place that knows what a name may be.
+
+| name | kind | weights |
+|---|---|---|
+| `MODEL`, `MODEL.TAG`, `hf-hub:ORG/REPO[@REVISION]`, a card's folder or its .safetensors | card | the card's |
+| folder of a finished `zoo train` or `zoo finetune` run on images, or its model.safetensors | run | of the run's end |
+| folder that `zoo convert` wrote | converted | its own |
+| `NAME[.TAG]` or `timm/NAME[.TAG]`, a folder or Hub repository that timm saved | timm | timm's, or its own |
+| folder or Hub repository that transformers saved, a run on texts among them | transformers | its own |
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import nn
+
+from zoo.cards.runs import find_run_folder, run_base
+from zoo.cards.text_files import TOKENIZER_CONFIG
+from zoo.conversion.base import Base, build_base, transformers_class
+from zoo.conversion.converted_folder import RECORD, converted_base, load_converted
+from zoo.data.preprocess import config_of
+from zoo.data.tokenize import TOKENIZER_FILE, TextPreprocess
+from zoo.errors import (
+    ConfigurationError,
+    UnknownNameError,
+    WeightsCorruptError,
+    WeightsMismatchError,
+    WeightsNotFoundError,
+    ZooError,
+)
+from zoo.files import sha256_of
+from zoo.hub.fetch import HUB_PREFIX, fetch, fetch_current
+from zoo.models.build import find_spec, list_models
+from zoo.models.model_spec import MODELS
+from zoo.weights.create import create_model, find_tag, is_path
+from zoo.weights.load import load_weights, read_weights
+from zoo.weights.locate import pinned
+from zoo.weights.tag import CONFIG_FILE, TAG_KEY, WEIGHTS_FILE, PretrainedTag, read_json
+
+TIMM_PREFIX = "timm/"
+# Entries of another project's pretrained_cfg that are taken over; the rest names places and code.
+_DESCRIBING = ("input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std", "num_classes", "label_names")
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A module, and what its name stood for.
+
+    Args:
+        name: as it was asked for.
+        kind: "card", "run", "converted", "timm" or "transformers".
+        model: in float32 or the number type of its file, in training mode.
+        base: the record that builds its like with fresh weights; see `zoo.conversion.base.build_base`.
+        tag: of a card's weights.
+        sha256: of the weights file; None for fresh weights and those in timm's own cache.
+        folder: where its other files lie, a tokenizer among them; None where it has none.
+    """
+
+    name: str
+    kind: str
+    model: nn.Module
+    base: Base
+    tag: PretrainedTag | None = None
+    sha256: str | None = None
+    folder: Path | None = None
+
+
+def load_model(name: str | Path, *, img_size: int | None = None) -> nn.Module:
+    """The module with its weights behind any name; `zoo.create_model` has more options for the zoo's own.
+
+    Args:
+        name: see the table in `zoo.names`.
+        img_size: side of the input in pixels, for a vision transformer of the zoo; None takes the stored one.
+
+    Raises:
+        ZooError: as `open_model`.
+    """
+    return open_model(name, img_size=img_size).model
+
+
+def open_model(
+    name: str | Path,
+    *,
+    pretrained: bool | None = True,
+    img_size: int | None = None,
+    weights: str | Path | None = None,
+) -> NamedModel:
+    """Open a model by any name.
+
+    Args:
+        name: see the table above.
+        pretrained: load weights; False builds the network with fresh ones; None does so for a bare `MODEL` alone.
+        img_size: side in pixels that a model with fixed positions is to be built for; other models ignore no size,
+            they take any.
+        weights: a safetensors file for a model of timm, in place of timm's own.
+
+    Raises:
+        UnknownNameError: nothing is called so.
+        WeightsNotFoundError: there are no weights, or they cannot be had.
+        WeightsCorruptError: they cannot be read.
+        WeightsMismatchError: they do not fit, or are not those that were recorded.
+        ConfigurationError: `weights` for a model that has its own.
+    """
+    opener = _opener(name)
+    if weights is not None and (opener is None or opener.func not in (_open_timm, _open_saved_timm)):
+        raise ConfigurationError(f"--weights {weights}: {name} brings its own; leave --weights out.")
+    if opener is None:
+        return _open_card(name, pretrained, img_size)
+    opened = opener() if weights is None else opener(weights=weights)
+    if pretrained is False:
+        return replace(opened, model=build_base(opened.base), sha256=None)
+    return opened
+
+
+def _opener(name: str | Path) -> "partial[NamedModel] | None":
+    """The function that opens `name`; None for a card, whose own reader also explains what is no model at all."""
+    text = str(name)
+    if text.startswith(HUB_PREFIX):
+        return _opener_on_hub(text)
+    if text.startswith(TIMM_PREFIX) or (not is_path(name) and timm_name(text)):
+        return partial(_open_timm, text)
+    model, folder = text.partition(".")[0], Path(text).expanduser()
+    if not is_path(name) and model in list_models():
+        return None
+    if not is_path(name) and not folder.is_dir():
+        known = [*list_models(), *timm.list_models()]
+        raise UnknownNameError("model", model, known, "A folder needs a path, such as ./NAME.")
+    run = find_run_folder(folder)
+    if run is not None:
+        return partial(_open_run, text, run)
+    if (folder / RECORD).is_file():
+        return partial(_open_converted, text, folder)
+    return _opener_of(text, folder, read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {})
+
+
+def _opener_of(text: str, folder: Path, config: Any) -> "partial[NamedModel] | None":
+    entries = config if isinstance(config, dict) else {}
+    if TAG_KEY not in entries and "model_type" in entries:
+        return partial(_open_transformers, text, folder)
+    if TAG_KEY not in entries and timm.is_model(str(entries.get("architecture", ""))):
+        return partial(_open_saved_timm, text, folder, entries)
+    return None
+
+
+def _opener_on_hub(text: str) -> "partial[NamedModel] | None":
+    repo, _, revision = text.removeprefix(HUB_PREFIX).partition("@")
+    config = fetch_current(repo, CONFIG_FILE, revision or None)
+    opener = _opener_of(text, config.parent, read_json(config))
+    if opener is not None:
+        more = (TOKENIZER_FILE, TOKENIZER_CONFIG) if opener.func is _open_transformers else ()
+        for file in (WEIGHTS_FILE, *more):
+            fetch(repo, file, config.parent.name)
+    return opener
+
+
+def timm_name(text: str) -> bool:
+    """Whether timm, and not the zoo, knows a model of this name, with or without a tag."""
+    model = text.partition(".")[0]
+    return model not in list_models() and timm.is_model(model)
+
+
+def _open_card(name: str | Path, pretrained: bool | None, img_size: int | None) -> NamedModel:
+    text = str(name)
+    if pretrained is None and not is_path(name) and "." not in text:
+        return NamedModel(text, "card", create_model(name), {"kind": "zoo", "name": text, "arguments": {}})
+    if pretrained is False and not is_path(name) and "." not in text:
+        model = create_model(name, pretrained=False, img_size=_own_size(text, img_size))
+        return NamedModel(text, "card", model, {"kind": "zoo", "name": text, "arguments": {}})
+    tag = find_tag(name)
+    size = None if tag.is_text else _size_of(tag, img_size)
+    model = create_model(pinned(name, tag), pretrained=pretrained is not False, img_size=size)
+    channels = {} if tag.is_text else {"in_chans": tag.pixels.input_size[0]}
+    base = {
+        "kind": "zoo",
+        "name": tag.model,
+        "arguments": {"num_classes": tag.num_classes, **channels, **tag.model_args},
+    }
+    loaded = pretrained is not False
+    return NamedModel(text, "card", model, base, tag if loaded else None, tag.sha256 if loaded else None)
+
+
+def _size_of(tag: PretrainedTag, img_size: int | None) -> int | None:
+    """The size to build a model with fixed positions for; other models take any size as they are."""
+    other = img_size is not None and tag.pixels.input_size[1:] != (img_size, img_size)
+    return img_size if other and MODELS.get(tag.model).pretrained_cfg()["fixed_input_size"] else None
+
+
+def _own_size(model: str, img_size: int | None) -> int | None:
+    spec = find_spec(model)
+    fixed = model in MODELS and MODELS.get(model).pretrained_cfg()["fixed_input_size"]
+    return img_size if fixed and (img_size, img_size) != tuple(getattr(spec, "input_size", ())[1:]) else None
+
+
+def _open_run(name: str, folder: Path) -> NamedModel:
+    base, described = run_base(folder)
+    model = build_base(base)
+    model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
+    file = folder / WEIGHTS_FILE
+    load_weights(model, read_weights(file), str(file))
+    return NamedModel(name, "run", model.train(), base, sha256=sha256_of(file), folder=folder)
+
+
+def _open_converted(name: str, folder: Path) -> NamedModel:
+    model, _ = load_converted(folder)
+    if (folder / TOKENIZER_FILE).is_file():
+        model.text_preprocess = _tokens(folder, model)  # type: ignore[assignment]
+    return NamedModel(name, "converted", model, converted_base(folder), None, sha256_of(folder / WEIGHTS_FILE), folder)
+
+
+def _open_timm(text: str, weights: str | Path | None = None) -> NamedModel:
+    name = text.removeprefix(TIMM_PREFIX)
+    if not timm.is_model(name.partition(".")[0]):
+        raise UnknownNameError("model of timm", name, timm.list_models(), "")
+    base: Base = {"kind": "timm", "name": name, "arguments": {}}
+    if weights is not None:
+        model: nn.Module = timm.create_model(name, pretrained=False)
+        load_weights(model, read_weights(weights), str(weights))
+        return NamedModel(text, "timm", _named_classes(model), base, sha256=sha256_of(Path(weights)))
+    try:
+        return NamedModel(text, "timm", _named_classes(timm.create_model(name, pretrained=True)), base)
+    except ZooError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # the Hub's own errors are OSErrors
+        raise WeightsNotFoundError(
+            f"timm's weights of {name} cannot be had: {' '.join(str(error).split())[:300]}. Give a file with --weights."
+        ) from error
+
+
+def _named_classes(model: nn.Module) -> nn.Module:
+    """Give a model of timm with one of ImageNet's sets of classes their names, which timm keeps elsewhere."""
+    from timm.data import ImageNetInfo, infer_imagenet_subset
+
+    subset = infer_imagenet_subset(model)
+    cfg = config_of(model)
+    if subset and not cfg.get("label_names") and getattr(model, "num_classes", None) == cfg.get("num_classes"):
+        info = ImageNetInfo(subset)
+        names = tuple(info.index_to_description(i, detailed=False) for i in range(info.num_classes()))
+        model.pretrained_cfg = {**cfg, "label_names": names}  # type: ignore[assignment]
+    return model
+
+
+def _open_saved_timm(
+    name: str, folder: Path, config: Mapping[str, Any], weights: str | Path | None = None
+) -> NamedModel:
+    """A folder as timm saves it; only what describes the input and the classes is taken from its config.json."""
+    stored = config.get("pretrained_cfg") or {}
+    described = {
+        key: tuple(v) if isinstance(v := stored[key], list) else v for key in _DESCRIBING if stored.get(key) is not None
+    }
+    described |= {"label_names": tuple(config["label_names"])} if isinstance(config.get("label_names"), list) else {}
+    arguments = {"num_classes": config.get("num_classes", stored.get("num_classes"))}
+    base: Base = {"kind": "timm", "name": config["architecture"], "arguments": arguments}
+    model = build_base(base)
+    model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
+    file = Path(weights) if weights is not None else folder / WEIGHTS_FILE
+    load_weights(model, read_weights(file), str(file))
+    return NamedModel(name, "timm", model, base, sha256=sha256_of(file), folder=folder)
+
+
+def _open_transformers(name: str, folder: Path) -> NamedModel:
+    from safetensors import SafetensorError
+
+    config = read_json(folder / CONFIG_FILE)
+    names = config.get("architectures") or ["AutoModel"]
+    cls = transformers_class(names[0])
+    try:
+        model = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise WeightsCorruptError(
+            f"{folder} does not load as {names[0]}: {' '.join(str(error).split())[:300]}. It must hold config.json and "
+            "model.safetensors as transformers saves them."
+        ) from error
+    written = json.loads(model.config.to_json_string(use_diff=False))
+    written.pop("_name_or_path", None)  # a place on this machine
+    base: Base = {"kind": "transformers", "class": type(model).__name__, "config": written}
+    if (folder / TOKENIZER_FILE).is_file():
+        model.text_preprocess = _tokens(folder, model)
+    file = folder / WEIGHTS_FILE
+    return NamedModel(name, "transformers", model, base, None, sha256_of(file) if file.is_file() else None, folder)
+
+
+def _tokens(folder: Path, model: Any) -> TextPreprocess:
+    """The tokenizer of a folder; texts are cut as in its run's training, else to what tokenizer and model take."""
+    settings = folder / TOKENIZER_CONFIG
+    told = read_json(settings).get("model_max_length") if settings.is_file() else None
+    positions = getattr(model.config, "max_position_embeddings", None)
+    recipe = read_json(folder / "recipe.json") if (folder / "recipe.json").is_file() else {}
+    trained = (recipe.get("data") or {}).get("max_length") if isinstance(recipe, dict) else None
+    limits = [length for length in (told, positions) if isinstance(length, int)]
+    length = trained or min(limits, default=None)
+    if length is None:
+        raise WeightsMismatchError(f"{folder} says neither in its tokenizer nor in its model how long texts may be.")
+    return TextPreprocess.from_file(folder / TOKENIZER_FILE, length)

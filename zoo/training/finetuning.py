@@ -1,0 +1,126 @@
+"""`finetune`: a model learns the classes of one's own data, from the weights it has."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import RecipeError
+from zoo.models.text_models import TEXT_MODELS
+from zoo.training.images.train_images import TrainResult, train
+from zoo.training.parse import list_recipes, load_recipe, read_recipe
+from zoo.training.recipe import Recipe
+from zoo.training.texts.finetune_texts import FinetuneResult, finetune_texts
+from zoo.training.texts.finetuning_recipe import FinetuneRecipe, list_finetune_recipes, load_finetune_recipe
+
+IMAGES = "finetune_images"
+"""The recipe for images where none is named."""
+_IMAGE_FIELDS = {
+    "epochs": "schedule.epochs",
+    "lr": "optimizer.lr",
+    "batch_size": "data.batch_size",
+    "seed": "runtime.seed",
+    "freeze": "model.freeze",
+    "img_size": "model.img_size",
+    "dataset": "data.dataset",
+    "patience": "schedule.patience",
+}
+_TEXT_FIELDS = {
+    "epochs": "schedule.epochs",
+    "lr": "optimizer.lr",
+    "batch_size": "runtime.batch_size",
+    "seed": "runtime.seed",
+    "task": "data.task",
+    "act": "model.act",
+    "start": "model.start",
+}
+
+
+def finetune(
+    model: str | Path | Recipe | FinetuneRecipe,
+    data: str | Path | None = None,
+    *,
+    output: str | Path | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    show_progress: bool = True,
+    tensorboard: bool = False,
+    settings: Sequence[str] = (),
+    **fields: Any,
+) -> TrainResult | FinetuneResult:
+    """Teach a network new classes; the same call with `resume=True` goes on after a kill.
+
+    Images: `finetune("salunet_c18_cifar.cifar10", "photos/")`, one folder per class, with or without folders train and
+    val above. Texts: `finetune("glue", task="rte")`. The run's folder then is a name of the model (see `zoo.names`).
+
+    Args:
+        model: any name of a model for images, which is fine-tuned by the recipe `finetune_images`; or a recipe: an
+            object, a shipped name, or a .toml or .json file.
+        data: local folder of the data; None fetches it from the Hub.
+        output: folder of the run; None takes one below runs/ that is named after model and data.
+        resume: go on from the folder's checkpoint.
+        device: "cpu", "cuda", ...; None takes the best available.
+        show_progress: draw a bar, or lines where there is no terminal.
+        tensorboard: write events for TensorBoard into the run's folder; for images.
+        settings: changes of the recipe, "table.field=value" each.
+        **fields: the same by short names. Images: epochs, lr, batch_size, seed, freeze, img_size, dataset, patience;
+            texts: epochs, lr, batch_size, seed, task, act, start.
+
+    Raises:
+        ZooError: as `zoo.train` for images, and for texts as `finetune_texts`.
+    """
+    recipe = choose_recipe(model, settings, fields)
+    where = {"data": data, "resume": resume, "device": device, "show_progress": show_progress}
+    if isinstance(recipe, FinetuneRecipe):
+        if tensorboard:
+            raise RecipeError("tensorboard: transformers' Trainer logs texts into summary.json; it is for images here.")
+        return finetune_texts(recipe, output=output, **where)  # type: ignore[arg-type]
+    folder = output if output is not None else Path("runs") / run_name(recipe, data)
+    return train(recipe, output=folder, tensorboard=tensorboard, **where)  # type: ignore[arg-type]
+
+
+def choose_recipe(
+    model: str | Path | Recipe | FinetuneRecipe, settings: Sequence[str] = (), fields: Mapping[str, Any] | None = None
+) -> Recipe | FinetuneRecipe:
+    """The recipe that `finetune` follows.
+
+    Raises:
+        RecipeError: a field is wrong, or is one of the other kind of data; or the recipe starts from fresh weights.
+    """
+    given = {name: value for name, value in (fields or {}).items() if value is not None}
+    if isinstance(model, Recipe | FinetuneRecipe):
+        if given or settings:
+            raise RecipeError(f"A recipe object is complete; change it by dataclasses.replace, not by {[*given]}.")
+        return model
+    name = str(model)
+    if _is_text_recipe(name):
+        return load_finetune_recipe(name, [*settings, *_changes(_TEXT_FIELDS, given, "texts")])
+    named = name in list_recipes() or name.endswith((".toml", ".json"))
+    if not named and name.partition(".")[0] in TEXT_MODELS:
+        raise RecipeError(
+            f"{name} takes texts: zoo finetune glue --task TASK --set model.name={name.partition('.')[0]}."
+        )
+    start = [] if named else [f"model.name={name}"]
+    recipe = load_recipe(name if named else IMAGES, [*start, *settings, *_changes(_IMAGE_FIELDS, given, "images")])
+    if not recipe.model.pretrained:
+        raise RecipeError(f"Recipe {name!r} starts from fresh weights: zoo train {name}, or set model.pretrained=true.")
+    return recipe
+
+
+def _is_text_recipe(name: str) -> bool:
+    if name in list_finetune_recipes():
+        return True
+    return name.endswith((".toml", ".json")) and "task" in (read_recipe(Path(name)).get("data") or {})
+
+
+def _changes(names: Mapping[str, str], given: Mapping[str, Any], kind: str) -> list[str]:
+    unknown = sorted(given.keys() - names.keys())
+    if unknown:
+        raise RecipeError(f"{', '.join(unknown)}: not for {kind}; for {kind} there are {', '.join(names)}.")
+    return [f"{names[key]}={value}" for key, value in given.items()]
+
+
+def run_name(recipe: Recipe, data: str | Path | None) -> str:
+    """A run's folder, named after the model and the data."""
+    model = Path(recipe.model.name).name if "/" in recipe.model.name else recipe.model.name
+    source = Path(data).absolute().name if data is not None else recipe.data.dataset.rpartition("/")[2]
+    return f"{model}_{source}".replace(":", "_").replace("@", "_")
