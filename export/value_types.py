@@ -9,7 +9,8 @@ from onnx import TensorProto
 from export.errors import ChangedFileError
 from export.metadata import FileMetadata
 from export.operators.operator_table import DOMAIN
-from export.targets import ExportTarget, get_target
+from export.targets import get_target
+from export.targets._export_target import ExportTarget
 
 _FLOATS = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
 _TO_INTEGERS = frozenset(("QuantizeLinear", "DequantizeLinear"))

@@ -62,7 +62,7 @@ LAYERS = {
         {"commands"},
     ],
 }
-MAX_CHAIN = 25
+MAX_CHAIN = 21
 # What `import zoo` must leave alone: each of these loads where it is used.
 LATE = {"onnx", "onnxruntime", "triton", "transformers", "datasets", "accelerate", "torchmetrics", "matplotlib"}
 # What the modules of the command line may import before a command runs.

@@ -19,12 +19,9 @@ from typing import Any
 import timm
 from torch import nn
 
-from zoo.cards.runs import find_run_folder, run_base
-from zoo.cards.text_files import TOKENIZER_CONFIG
 from zoo.conversion.base import Base, build_base, transformers_class
-from zoo.conversion.converted_folder import RECORD, converted_base, load_converted
 from zoo.data.preprocess import config_of
-from zoo.data.tokenize import TOKENIZER_FILE, TextPreprocess
+from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE, TextPreprocess
 from zoo.errors import (
     ConfigurationError,
     UnknownNameError,
@@ -40,9 +37,11 @@ from zoo.models.model_spec import MODELS
 from zoo.weights.create import create_model, find_tag, is_path
 from zoo.weights.load import load_weights, read_weights
 from zoo.weights.locate import pinned
+from zoo.weights.run_folder import find_run_folder, run_base
 from zoo.weights.tag import CONFIG_FILE, TAG_KEY, WEIGHTS_FILE, PretrainedTag, read_json
 
 TIMM_PREFIX = "timm/"
+CONVERSION_FILE = "conversion.json"
 # Entries of another project's pretrained_cfg that are taken over; the rest names places and code.
 _DESCRIBING = ("input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std", "num_classes", "label_names")
 
@@ -133,7 +132,7 @@ def _opener(name: str | Path) -> "partial[NamedModel] | None":
     run = find_run_folder(folder)
     if run is not None:
         return partial(_open_run, text, run)
-    if (folder / RECORD).is_file():
+    if (folder / CONVERSION_FILE).is_file():
         return partial(_open_converted, text, folder)
     return _opener_of(text, folder, read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {})
 
@@ -206,6 +205,8 @@ def _open_run(name: str, folder: Path) -> NamedModel:
 
 
 def _open_converted(name: str, folder: Path) -> NamedModel:
+    from zoo.conversion.converted_folder import converted_base, load_converted
+
     model, _ = load_converted(folder)
     if (folder / TOKENIZER_FILE).is_file():
         model.text_preprocess = _tokens(folder, model)  # type: ignore[assignment]

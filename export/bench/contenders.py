@@ -11,7 +11,8 @@ from export.parity.shipped import shipped_images
 from export.pipeline.export_model import export
 from export.quantize.request import ANY_ACCURACY
 from export.runtime.engine import engine_here
-from export.targets import ExportTarget, get_precision, get_target, list_targets
+from export.targets import get_precision, get_target, list_targets
+from export.targets._export_target import ExportTarget
 from zoo.benchmarks.twins import twin_of
 from zoo.errors import ConfigurationError
 from zoo.models.build import find_spec

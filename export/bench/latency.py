@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from export.errors import ModelMismatchError, OnnxFileError, ParityError
-from export.inputs import Feeds, InputSpec, ModelInput, TextInputSpec
+from export.inputs.image import InputSpec
+from export.inputs.input_spec import Feeds, ModelInput
 from export.inputs.source import read_source
+from export.inputs.text_input import TextInputSpec
 from export.parity.parity_report import ParityReport, report_path
 from export.runtime.engine import engine_in_file
 from export.runtime.predictor import OnnxPredictor, open_predictor

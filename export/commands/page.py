@@ -8,7 +8,7 @@ import typer
 from export.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from export.deliver.web import PageResult
+    from export.deliver.web.browser_page import PageResult
 
 OrtWebOption = Annotated[
     Path | None,
@@ -28,7 +28,7 @@ def page_command(
     as_json: AsJson = False,
 ) -> None:
     """Write a static page that runs an exported file in the browser, for any file server, with no network."""
-    from export.deliver.web import write_page
+    from export.deliver.web.browser_page import write_page
     from zoo.console.output import console_out, print_json
 
     result = write_page(file, output, images=images, ort_web=ort_web)

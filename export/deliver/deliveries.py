@@ -43,7 +43,7 @@ class Deliveries:
 
             need_schema()
         if self.page is not None:
-            from export.deliver.web import check_page
+            from export.deliver.web.browser_page import check_page
 
             check_page(self.page, self.target)
         self._settings()
@@ -56,16 +56,16 @@ class Deliveries:
         """
         written: dict[str, Any] = {}
         if self.bundle is not None:
-            from export.deliver.bundle import write_bundle
+            from export.deliver.bundle.bundle_writer import write_bundle
 
             written["bundle"] = str(write_bundle(file, self.bundle))
         if self.serve is not None:
-            from export.deliver.triton import write_triton_repository
+            from export.deliver.triton.repository import write_triton_repository
 
             served = write_triton_repository(file, self.serve, settings=self._settings())
             written["served"] = asdict(served) | {"path": str(served.path)}
         if self.page is not None:
-            from export.deliver.web import write_page
+            from export.deliver.web.browser_page import write_page
 
             written["page"] = write_page(file, self.page).to_dict()
         return written

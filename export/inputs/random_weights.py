@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from zoo.activations import FleS
+from zoo.activations.fles import FleS
 from zoo.activations.learned_pair import LearnedPair
 
 # Of log a and log b, from site to site.

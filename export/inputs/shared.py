@@ -9,7 +9,7 @@ import onnx_ir as ir
 if TYPE_CHECKING:
     import onnx
 
-    from export.inputs import Feeds
+    from export.inputs.input_spec import Feeds
 
 T = TypeVar("T")
 

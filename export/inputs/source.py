@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from export.errors import ExportError
-from export.inputs import ModelInput, input_of
+from export.inputs import input_of
+from export.inputs.input_spec import ModelInput
 from export.inputs.shared import Shared
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, WeightsMismatchError
-from zoo.names import open_model
 from zoo.weights.identity import identity_of, weights_digest
 
 
@@ -64,6 +64,8 @@ def read_source(
         ExportError: the module cannot be copied.
         ZooError: as `zoo.names.open_model`.
     """
+    from zoo.names import open_model
+
     if input_spec is not None and img_size is not None:
         raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
     created = (

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from export.errors import BlockedLayoutError
 from export.layouts.means import MAX_GAP, gaps, shown, taken
 from export.layouts.optimised import optimised, uses_operators
-from export.native import NativeLibrary, library, register
+from export.native import library, register
 from zoo.errors import OutputError
 from zoo.files import write_together
-from zoo.native import cache_folder
+from zoo.native.cache import NativeLibrary, cache_folder
 
 # float32 in another order of summation; a misplaced operator is off by 1e-2 and more.
 MAX_REL = 1e-5

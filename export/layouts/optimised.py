@@ -6,7 +6,8 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from export.native import DOMAIN, register
+from export.native import register
+from export.operators.operator_table import DOMAIN
 
 
 def optimised(file: bytes) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.inputs import TextLogits
+from export.inputs.text_input import TextLogits
 
 # Their attention adds a mask of four axes to its scores as it is.
 _TAKES_SCORES = ("bert", "fles_bert")

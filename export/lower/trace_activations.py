@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from export.operators.nodes import ATTRIBUTES, DOMAIN, VERSION
-from zoo.activations import GALU, SALU, SWALU, FleS, fles
+from zoo.activations.fles import FleS, fles
 from zoo.activations.fles_network import POSITIVE
+from zoo.activations.galu import GALU
 from zoo.activations.learned_pair import LearnedPair
+from zoo.activations.salu import SALU
+from zoo.activations.swalu import SWALU
 from zoo.numerics.axes import along_positions
 from zoo.numerics.operators import OPERATORS as ZOO_OPERATORS
 from zoo.numerics.saturating_unit import guard

@@ -4,7 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from export.operators.operator_table import OP_VERSION
-from zoo.native import Sources, processor
+from zoo.native.compiler import processor
+from zoo.native.sources import Sources
 
 SOURCES = Path(__file__).parent / "cpp"
 # -ffast-math is out: linked in, it would switch the whole process to flushing denormal numbers to zero. Contraction is

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from export.inputs import Feeds, InputSpec, ModelInput, TextInputSpec
+from export.inputs.image import InputSpec
+from export.inputs.input_spec import Feeds, ModelInput
+from export.inputs.text_input import TextInputSpec
 from export.parity.probes import Probe, extreme_probes, image_probes, load_samples
 from export.parity.shipped import CHANNELS, default_images
 from export.parity.text_probes import enough, extreme_text_probes, text_probes

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from export.inputs import Feeds
+from export.inputs.input_spec import Feeds
 from export.layouts.means import MAX_GAP, gaps
 from export.passes.name_nodes import module_of
-from zoo.activations import FleS, kernel
 from zoo.activations.channel_means import positive_mean
+from zoo.activations.dispatch import kernel
+from zoo.activations.fles import FleS
 from zoo.activations.fles_network import POSITIVE
 from zoo.numerics.axes import along_positions
 

@@ -7,7 +7,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from export.inputs import Feeds
+from export.inputs.input_spec import Feeds
 from export.inputs.shared import Shared
 from export.parity.given import Means, Ran, by_module, run_torch
 from export.passes.name_nodes import is_mean

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from export.inputs import Feeds, TextInputSpec
-from export.inputs.text_input import IDS, TYPES
+from export.inputs.input_spec import Feeds
+from export.inputs.text_input import IDS, TYPES, TextInputSpec
 from export.layouts.means import MAX_GAP
 from export.parity.compare_outputs import allowance, compare
 from export.parity.given import Ran

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from export.digest import load_to_change
-from export.inputs import Feeds
+from export.inputs.input_spec import Feeds
 from export.parity.given import by_module, run_torch
 from export.passes.name_nodes import is_mean, module_of
 from export.runtime.session import Session, open_session, run_session

@@ -9,8 +9,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from export.inputs import Feeds
 from export.inputs.image import IMAGE
+from export.inputs.input_spec import Feeds
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError
 

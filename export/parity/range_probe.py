@@ -5,7 +5,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from export.digest import load_to_change
-from export.inputs import Feeds
+from export.inputs.input_spec import Feeds
 from export.runtime.session import open_session, run_session
 
 LARGEST = 65504.0

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from export.inputs import Feeds, TextInputSpec
-from export.inputs.text_input import IDS, MASK, TYPES
+from export.inputs.input_spec import Feeds
+from export.inputs.text_input import IDS, MASK, TYPES, TextInputSpec
 from export.parity.probes import BATCHES, EXTREME, TEXTS, Probe, batch_sizes
 from export.parity.sentences import UNKNOWN
 from export.parity.text_samples import encode, join

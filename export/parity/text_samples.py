@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.inputs import Feeds, TextInputSpec
-from export.inputs.text_input import IDS, MASK, TYPES
+from export.inputs.input_spec import Feeds
+from export.inputs.text_input import IDS, MASK, TYPES, TextInputSpec
 from export.parity.probes import spaced
 from export.parity.sentences import shipped_texts
 from zoo.data.glue import GlueSplit

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from export.cost import Cost, elementwise_cost
-from export.inputs import ModelInput
+from export.inputs.input_spec import ModelInput
 from export.inputs.shared import Shared
 from export.inputs.source import read_source
 from export.parity.parity_check import Samples

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from export.errors import LoweringError, ParityError
-from export.inputs import InputSpec
+from export.inputs.image import InputSpec
 from export.parity.compare_outputs import compare
 from export.parity.parity_check import LIMIT as PARITY_LIMIT
 from export.parity.parity_check import check_parity

@@ -11,7 +11,7 @@ from export.inputs.source import Source
 from export.parity.parity_check import Samples
 from export.parity.parity_report import ParityReport
 from export.quantize.work import Int8Work
-from export.targets import ExportTarget
+from export.targets._export_target import ExportTarget
 
 
 @dataclass(kw_only=True)

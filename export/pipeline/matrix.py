@@ -9,7 +9,7 @@ from torch import nn
 
 import zoo
 from export.errors import ParityError
-from export.inputs import InputSpec
+from export.inputs.image import InputSpec
 from export.inputs.random_weights import seeded, stir
 from export.inputs.shared import Shared
 from export.inputs.source import Source, read_source
@@ -21,7 +21,8 @@ from export.pipeline.export_plan import make_plan
 from export.pipeline.job import Job
 from export.quantize.request import ANY_ACCURACY, Int8Request
 from export.quantize.work import Int8Work
-from export.targets import ExportTarget, get_precision, get_target, list_targets
+from export.targets import get_precision, get_target, list_targets
+from export.targets._export_target import ExportTarget
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, ZooError
 from zoo.models.build import list_models

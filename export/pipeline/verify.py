@@ -12,7 +12,8 @@ import onnx
 from torch import nn
 
 from export.errors import ModelMismatchError
-from export.inputs import InputSpec, ModelInput
+from export.inputs.image import InputSpec
+from export.inputs.input_spec import ModelInput
 from export.inputs.shared import Shared
 from export.inputs.source import Source, read_source
 from export.metadata import FileMetadata

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from export.errors import CalibrationError
-from export.inputs import InputSpec
+from export.inputs.image import InputSpec
 from export.parity.probes import load_samples, spaced
 from zoo.data.labels import check_same_order
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from export.inputs import InputSpec, ModelInput
+from export.inputs.image import InputSpec
+from export.inputs.input_spec import ModelInput
 from zoo.errors import ConfigurationError
 
 ANY_ACCURACY = 100.0

@@ -17,7 +17,8 @@ from export.metadata import PREFIX
 from export.runtime import openvino_session
 from export.runtime.providers import CPU, CUDA, TENSORRT
 from export.runtime.session import Session, open_session
-from export.targets import TARGETS, ExportTarget
+from export.targets import TARGETS
+from export.targets._export_target import ExportTarget
 from export.versions import runtime_distributions
 
 Chosen = list[tuple[str, dict[str, str]]]

@@ -16,8 +16,9 @@ from export.edge.feeds import misfit
 from export.errors import ExportError, InputError, OnnxFileError, ProviderError
 from export.layouts.arranged_file import arranged_for_this_machine
 from export.metadata import PREFIX
-from export.native import DOMAIN, register
+from export.native import register
 from export.native.operator_identity import check_operators
+from export.operators.operator_table import DOMAIN
 from export.runtime.providers import (
     CPU,
     Providers,

@@ -25,7 +25,7 @@ from export.runtime.session import Session, open_session, run_session
 from export.versions import version_of
 from zoo.errors import OutputError
 from zoo.files import sha256_of, write_json
-from zoo.native import cache_folder
+from zoo.native.cache import cache_folder
 
 _RECORD = "engine.json"
 _WHEELS = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")

@@ -123,4 +123,4 @@ def tiny_by_name(monkeypatch, preprocess):
         model.pretrained_cfg = cfg
         return model
 
-    monkeypatch.setattr("export.inputs.source.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))
+    monkeypatch.setattr("zoo.names.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))

@@ -100,7 +100,7 @@ def run_text(monkeypatch):
     def create_model(name, pretrained=None, **_):
         return text_model()
 
-    monkeypatch.setattr("export.inputs.source.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))
+    monkeypatch.setattr("zoo.names.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])

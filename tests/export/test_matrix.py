@@ -37,7 +37,7 @@ def model(preprocess):
 @pytest.fixture
 def run(monkeypatch, model):
     monkeypatch.setattr("zoo.weights.create.create_model", lambda *_args, **_options: model)
-    monkeypatch.setattr("export.inputs.source.open_model", lambda *_args, **_options: SimpleNamespace(model=model))
+    monkeypatch.setattr("zoo.names.open_model", lambda *_args, **_options: SimpleNamespace(model=model))
     app = typer.Typer()
     register(app)
     return lambda *arguments: CliRunner().invoke(app, ["export", *map(str, arguments)])

@@ -10,10 +10,9 @@ import torch
 from zoo.cards.card import write_card
 from zoo.cards.results import SUMMARY_FILE
 from zoo.cards.runs import finetuning_record
-from zoo.cards.text_files import TOKENIZER_CONFIG
 from zoo.data.glue import GLUE
 from zoo.data.labels import check_same_order
-from zoo.data.tokenize import TOKENIZER_FILE, TextPreprocess
+from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE, TextPreprocess
 from zoo.errors import ConfigurationError, WeightsMismatchError, WeightsNotFoundError
 from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS, build_text_model
 from zoo.weights.load import differences, read_weights
@@ -125,7 +124,7 @@ def adopt_text(
 def _open(folder: Path, model: str) -> _Run:
     from transformers import BertConfig
 
-    from zoo.models.bert import FlesBertConfig
+    from zoo.models.bert.configuration import FlesBertConfig
 
     if not folder.is_dir():
         raise WeightsNotFoundError(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from zoo.activations import activation_spec
+from zoo.activations.parameters import activation_spec
 from zoo.analysis.stages import STEM, stage_of
 from zoo.errors import ConfigurationError
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations import FleS
+from zoo.activations.fles import FleS
 from zoo.analysis._mode import evaluating
 from zoo.errors import ConfigurationError
 

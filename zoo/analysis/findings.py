@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations import FleS
+from zoo.activations.fles import FleS
 from zoo.analysis.coefficients import LayerCoefficients, coefficients
 from zoo.analysis.geometry import LayerGeometry, StageGeometry, geometry, learned_pairs, stage_geometry
 from zoo.analysis.jacobian import network_gains

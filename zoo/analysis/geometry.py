@@ -8,9 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from zoo.activations import GALU, SALU, SWALU
 from zoo.activations.algebra import Pair
 from zoo.activations.algebra import geometry as invariants
+from zoo.activations.galu import GALU
+from zoo.activations.salu import SALU
+from zoo.activations.swalu import SWALU
 from zoo.analysis.stages import DOWNSAMPLING, stage_of
 from zoo.errors import ConfigurationError
 from zoo.numerics.saturating_unit import guard

@@ -7,7 +7,10 @@ from typing import Any
 
 import torch
 
-from zoo.activations import fles, galu, salu, swalu
+from zoo.activations.fles import fles
+from zoo.activations.galu import galu
+from zoo.activations.salu import salu
+from zoo.activations.swalu import swalu
 from zoo.analysis.coefficients import LayerCoefficients
 from zoo.analysis.geometry import KINDS, LayerGeometry
 from zoo.analysis.signals import LayerSignal

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.activations import GALU, SALU, SWALU
+from zoo.activations.galu import GALU
+from zoo.activations.salu import SALU
+from zoo.activations.swalu import SWALU
 from zoo.analysis.geometry import LayerGeometry
 from zoo.analysis.stages import DOWNSAMPLING
 from zoo.errors import ConfigurationError

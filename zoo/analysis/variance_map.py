@@ -15,8 +15,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from zoo.activations import galu, salu, swalu
 from zoo.activations.algebra import Pair, small_variance_gain, variance_map
+from zoo.activations.galu import galu
+from zoo.activations.salu import salu
+from zoo.activations.swalu import swalu
 from zoo.analysis.geometry import LayerGeometry
 
 Regime = Literal["ordered", "edge of chaos", "amplifying"]

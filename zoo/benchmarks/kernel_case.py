@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.activations import kernel
+from zoo.activations.dispatch import kernel
 from zoo.benchmarks.operator_traffic import Operator, Traffic
 from zoo.benchmarks.sizes import map_shape
 from zoo.benchmarks.turns import Side, Work, always

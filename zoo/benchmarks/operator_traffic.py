@@ -26,7 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo import activations
-from zoo.activations import SALU, SWALU, FleS
+from zoo.activations.fles import FleS
+from zoo.activations.salu import SALU
+from zoo.activations.swalu import SWALU
 from zoo.numerics.operators import OPERATORS as FUSED_OPERATORS
 from zoo.numerics.operators import FusedOperator
 from zoo.registry import Registry

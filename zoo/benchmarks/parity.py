@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.activations import kernel
+from zoo.activations.dispatch import kernel
 from zoo.errors import KernelMismatchError
 
 FACTOR = 3.0

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.activations import activation_parameters, kernel, project_parameters
-from zoo.activations.dispatch import Kernel
+from zoo.activations.dispatch import Kernel, kernel
+from zoo.activations.parameters import activation_parameters, project_parameters
 from zoo.errors import DivergedError
 from zoo.models.build import build_model
 from zoo.training.images.optimise import build_optimizer

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from zoo.analysis.geometry import geometry, learned_pairs
 from zoo.cards.card_config import card_config
-from zoo.cards.pictures import FILES, Picture, draw_stamped, pictures_of
-from zoo.cards.readme import README_FILE, render_tag
+from zoo.cards.pictures.card_pictures import FILES, Picture, pictures_of
+from zoo.cards.pictures.stamp import draw_stamped
+from zoo.cards.readme.render import README_FILE, render_tag
 from zoo.cards.results import check_results
 from zoo.cards.text_files import copy_tokenizer
 from zoo.errors import OutputError, ZooError

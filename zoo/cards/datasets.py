@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from zoo.data import DATASETS
 from zoo.data.glue import GLUE
+from zoo.data.image_dataset import DATASETS
 
 
 @dataclass(frozen=True)

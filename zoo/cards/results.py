@@ -25,9 +25,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from zoo.analysis import LayerGeometry
 from zoo.analysis.classes import ClassCounts
 from zoo.analysis.coefficients import QUANTILES
+from zoo.analysis.geometry import LayerGeometry
 from zoo.errors import ConfigurationError
 
 SUMMARY_FILE = "summary.json"

@@ -10,10 +10,10 @@ from zoo.cards.papers import paper_figure
 from zoo.cards.results import SUMMARY_FILE, portable, without_place
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
+from zoo.weights.run_folder import find_run_folder
 from zoo.weights.tag import WEIGHTS_FILE, read_json
 from zoo.weights.tag_rules import MODEL_ARGS
 
-LOG_FILE = "log.jsonl"
 TRAINING_ARGS = frozenset(
     [
         *("salu_init", "gate_init", "quasi_linear_shortcut", "zero_init_last", "weight_init", "pretrained_cfg"),
@@ -127,36 +127,6 @@ def find_run(path: str | Path) -> TrainedRun | None:
     """
     folder = find_run_folder(path)
     return None if folder is None else open_run(folder)
-
-
-def find_run_folder(path: str | Path) -> Path | None:
-    """The folder of a run on images, finished or not, of which `path` is the folder or the weights file, or None."""
-    place = Path(path)
-    folder = place.parent if place.name == WEIGHTS_FILE and place.is_file() else place
-    return folder if (folder / LOG_FILE).is_file() else None
-
-
-def run_base(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The record that builds a finished run's network, and what describes its input and classes under timm's keys.
-
-    Raises:
-        WeightsNotFoundError: the run is not finished.
-        WeightsCorruptError: its summary cannot be read.
-    """
-    file = folder / SUMMARY_FILE
-    if not file.is_file():
-        raise WeightsNotFoundError(
-            f"{folder} holds a run that is not finished: {SUMMARY_FILE} is missing. Go on with the command that began "
-            "it and --resume."
-        )
-    summary = read_json(file)
-    data, model = summary["data"], summary["recipe"]["model"]
-    labels = data.get("labels") or []
-    classes = data.get("num_classes") or model.get("num_classes") or len(labels)
-    parts = {key: model[key] for key in ("norm", "act") if model.get(key)}
-    arguments = {**parts, **(model.get("args") or {}), "num_classes": classes}
-    described = {**data["preprocess"], "label_names": tuple(labels), "num_classes": classes}
-    return summary.get("base") or {"kind": "zoo", "name": model["name"], "arguments": arguments}, described
 
 
 def finetuned_as(folder: str | Path) -> tuple[str, str]:

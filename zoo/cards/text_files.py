@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from zoo.data.tokenize import TOKENIZER_FILE
+from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE
 from zoo.errors import ConfigurationError, WeightsMismatchError
 from zoo.files import write_json
 from zoo.weights.tag import PretrainedTag, read_json
 
-TOKENIZER_CONFIG = "tokenizer_config.json"
 # Where the tokenizer was when it was saved; says nothing elsewhere.
 _LOCAL = ("name_or_path", "is_local", "local_files_only", "tokenizer_file", "special_tokens_map_file")
 

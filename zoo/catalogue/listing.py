@@ -79,13 +79,13 @@ def _weight(name: str) -> Row:
 
 
 def _activation_names() -> list[str]:
-    from zoo.activations import ACTIVATIONS
+    from zoo.activations.spec import ACTIVATIONS
 
     return list(ACTIVATIONS)
 
 
 def _activation(name: str) -> Row:
-    from zoo.activations import ACTIVATIONS
+    from zoo.activations.spec import ACTIVATIONS
 
     spec = ACTIVATIONS.get(name)
     return {"name": spec.name, "role": spec.role, "formula": spec.formula, "source": spec.source}
@@ -125,7 +125,7 @@ def _recipe_names() -> list[str]:
 
 def _recipe(name: str) -> Row:
     from zoo.console.completion import recipes
-    from zoo.training import load_recipe
+    from zoo.training.parse import load_recipe
     from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
     program = "train" if name in recipes() else "finetune"

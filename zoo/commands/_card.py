@@ -54,7 +54,7 @@ def complete_card(folder: Path, added: Additions) -> Path:
 def _evaluation(file: Path, tag: "PretrainedTag") -> dict[str, Any]:
     """A stored result, checked to be of this card's weights or of a file exported from them."""
     from zoo.errors import ConfigurationError
-    from zoo.evaluation import EvalResult, TextResult
+    from zoo.evaluation.result import EvalResult, TextResult
     from zoo.weights.identity import check_result
     from zoo.weights.tag import read_json
 

@@ -10,7 +10,7 @@ from zoo.console.completion import image_tags
 from zoo.data.image_dataset import DATASETS
 
 if TYPE_CHECKING:
-    from zoo.report import Analysis
+    from zoo.report.analyze_model import Analysis
     from zoo.report.cells import Table
 
 Model = Annotated[
@@ -77,8 +77,8 @@ def analyze_command(
 
     from zoo.console.output import console_err, print_json
     from zoo.files import check_writable
-    from zoo.report import analyze, write_report
-    from zoo.report.report_files import JSON_FILE
+    from zoo.report.analyze_model import analyze
+    from zoo.report.report_files import JSON_FILE, write_report
 
     folder = output if output is not None or as_json else Path("analysis") / _folder_name(model)
     if folder is not None:

@@ -63,7 +63,7 @@ def _known(name: str) -> str:
 def _run(folders: list[Path], check: bool, added: "Additions", json_output: bool) -> None:
     from rich.markup import escape
 
-    from zoo.cards.readme import check_card
+    from zoo.cards.readme.render import check_card
     from zoo.commands._card import complete_card
     from zoo.console.output import console_out, print_json
     from zoo.errors import WeightsMismatchError

@@ -10,7 +10,7 @@ from zoo.console.completion import tags
 if TYPE_CHECKING:
     from torch import nn
 
-    from zoo.conversion import Report
+    from zoo.conversion.conversion_report import Report
 
 Model = Annotated[
     str,
@@ -77,10 +77,10 @@ def convert_command(
     From SiLU to fles the outputs keep every bit, from GELU nearly; from ReLU and for norm layers they change, and the
     model must be trained. Load the folder with zoo.load_converted(DIR).
     """
-    from zoo.conversion import convert, save_converted
-    from zoo.conversion.converted_folder import check_output
+    from zoo.conversion.convert_model import convert
+    from zoo.conversion.converted_folder import check_output, save_converted
     from zoo.conversion.target import Target
-    from zoo.data import DATASETS
+    from zoo.data.image_dataset import DATASETS
     from zoo.errors import ConfigurationError
     from zoo.names import open_model
 
@@ -118,7 +118,7 @@ def _measure(before: "nn.Module", after: "nn.Module", dataset: str, asked: dict[
 
     from zoo.console.output import progress
     from zoo.devices import choose_device
-    from zoo.evaluation import evaluate
+    from zoo.evaluation.evaluate_images import evaluate
 
     place = choose_device(asked["device"])
     results, logits = [], []

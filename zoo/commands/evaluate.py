@@ -14,7 +14,7 @@ from zoo.devices import is_main_process, leave_processes
 from zoo.files import check_writable, write_json
 
 if TYPE_CHECKING:
-    from zoo.evaluation import EvalResult, Evaluation, TextResult
+    from zoo.evaluation.result import EvalResult, Evaluation, TextResult
 
 _DEVICES, _PRECISIONS = ("cpu", "cuda", "mps"), ("float32", "bfloat16", "float16")
 
@@ -105,7 +105,8 @@ def _check_usage(dataset: str | None, task: str | None, img_size: int | None, wo
 
 
 def _measure(model: str, dataset: str | None, task: str | None, options: dict[str, Any]) -> "Evaluation":
-    from zoo.evaluation import evaluate, evaluate_text
+    from zoo.evaluation.evaluate_images import evaluate
+    from zoo.evaluation.evaluate_texts import evaluate_text
 
     return evaluate_text(model, str(task), **options) if dataset is None else evaluate(model, dataset, **options)
 
@@ -119,7 +120,7 @@ def _default_workers() -> int:
 def _print_table(result: "Evaluation") -> None:
     from rich.table import Table
 
-    from zoo.evaluation import TextResult
+    from zoo.evaluation.result import TextResult
 
     rows = _text_rows(result) if isinstance(result, TextResult) else _image_rows(result)  # type: ignore[arg-type]
     table = Table("", "", show_header=False, title=f"{result.model} on {result.dataset}", title_justify="left")

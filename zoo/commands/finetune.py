@@ -9,7 +9,7 @@ from zoo.console.completion import finetune_names
 from zoo.data.glue import GLUE
 
 if TYPE_CHECKING:
-    from zoo.training import TrainResult
+    from zoo.training.images.train_images import TrainResult
     from zoo.training.texts.finetune_texts import FinetuneResult
 
 Model = Annotated[
@@ -88,7 +88,8 @@ def finetune_command(
     if model is None:
         raise typer.BadParameter("name a model, or a recipe; `zoo finetune --list` shows them.", param_hint="MODEL")
     from zoo.devices import leave_processes
-    from zoo.training import TrainResult, finetune
+    from zoo.training.finetuning import finetune
+    from zoo.training.images.train_images import TrainResult
 
     fields: dict[str, Any] = {
         "epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed, "freeze": freeze, "img_size": img_size,
@@ -165,8 +166,8 @@ def _report_texts(result: "FinetuneResult", as_json: bool) -> None:
 
 def _list(as_json: bool) -> None:
     from zoo.console.output import console_out, print_json
-    from zoo.training import list_recipes, load_recipe
     from zoo.training.finetuning import IMAGES
+    from zoo.training.parse import list_recipes, load_recipe
     from zoo.training.texts.finetuning_recipe import list_finetune_recipes, load_finetune_recipe
 
     recipes: dict[str, Any] = {name: load_finetune_recipe(name) for name in list_finetune_recipes()}

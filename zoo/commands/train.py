@@ -8,7 +8,7 @@ import typer
 from zoo.console.completion import recipes
 
 if TYPE_CHECKING:
-    from zoo.training import TrainResult
+    from zoo.training.images.train_images import TrainResult
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,8 @@ def train_command(
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo train --list` shows them.", param_hint="RECIPE")
     from zoo.devices import leave_processes
-    from zoo.training import load_recipe, train
+    from zoo.training.images.train_images import train
+    from zoo.training.parse import load_recipe
 
     chosen = load_recipe(recipe, _overrides(sets or [], epochs, compiled, workers))
     try:
@@ -107,7 +108,7 @@ def _adoption(result: "TrainResult") -> str:
 
 def _list(as_json: bool) -> None:
     from zoo.console.output import console_out, print_json
-    from zoo.training import list_recipes, load_recipe
+    from zoo.training.parse import list_recipes, load_recipe
 
     recipes = {name: load_recipe(name) for name in list_recipes()}
     if as_json:

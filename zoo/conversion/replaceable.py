@@ -5,7 +5,7 @@ import re
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.activations import activation_spec
+from zoo.activations.parameters import activation_spec
 
 # An activation is recognised by its exact class: a subclass may compute something else.
 _CLASSES = {

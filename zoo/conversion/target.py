@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations import ACTIVATIONS
 from zoo.activations.fles import GELU_STEEPNESS, FleS
 from zoo.activations.gates import make_gate
+from zoo.activations.spec import ACTIVATIONS
 from zoo.errors import ConfigurationError, UnknownNameError
 
 RELU_STEEPNESS = 16.0

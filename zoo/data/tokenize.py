@@ -12,7 +12,7 @@ from zoo.errors import ConfigurationError, ShapeError, WeightsMismatchError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_FILE, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 INPUT_NAMES = ("input_ids", "attention_mask", "token_type_ids")
 """What a text model takes, in this order; each int64 of shape (n, tokens)."""
 

@@ -133,7 +133,7 @@ def _triton(device: str) -> str | None:
 
 @functools.cache
 def _cpu() -> str | None:
-    from zoo.kernels.cpu import available
+    from zoo.kernels.cpu.compiled import available
 
     return available()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from zoo.activations import parameter_specs
+from zoo.activations.parameters import parameter_specs
 
 
 class Undecayed:

@@ -11,8 +11,7 @@ from typing import Any
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import nn
 
-from zoo.activations import make_gate
-from zoo.activations.gates import gate_spec
+from zoo.activations.gates import gate_spec, make_gate
 from zoo.errors import ConfigurationError, suggestion
 from zoo.models import salunet_c
 from zoo.models.activation_layout import sites

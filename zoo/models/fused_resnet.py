@@ -13,8 +13,10 @@ from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-from zoo.activations import SALU, SWALU, salu_add_salu_swalu, salu_add_swalu, salu_swalu
+from zoo.activations.composites import salu_add_salu_swalu, salu_add_swalu, salu_swalu
 from zoo.activations.dispatch import current, exported
+from zoo.activations.salu import SALU
+from zoo.activations.swalu import SWALU
 from zoo.models.decay import Undecayed
 
 

@@ -13,10 +13,11 @@ from timm.layers import GroupNorm1, LayerNorm, LayerNorm2d
 from timm.models import register_notrace_module
 from torch import nn
 
-from zoo.activations import ACTIVATIONS, SALU, make_gate
-from zoo.activations.gates import gate_spec
+from zoo.activations.gates import gate_spec, make_gate
 from zoo.activations.rivals.derf import Derf
 from zoo.activations.rivals.dyt import DyT
+from zoo.activations.salu import SALU
+from zoo.activations.spec import ACTIVATIONS
 from zoo.errors import ConfigurationError
 from zoo.models.activation_layout import Vacancy, fill
 from zoo.registry import Registry

@@ -78,7 +78,8 @@ def classifier(act: str, fields: Mapping[str, Any], asked: str) -> "nn.Module":
     from transformers import BertConfig, BertForSequenceClassification
 
     from zoo.first_edition import FIRST_EDITION
-    from zoo.models.bert import FlesBertConfig, FlesBertForSequenceClassification
+    from zoo.models.bert.configuration import FlesBertConfig
+    from zoo.models.bert.modeling import FlesBertForSequenceClassification
 
     if act not in TEXT_ACTS:
         raise ConfigurationError(f"{asked}: act={act!r} does not fit a text encoder. {suggestion(act, TEXT_ACTS)}")

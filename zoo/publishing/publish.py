@@ -5,9 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from zoo.cards.readme import check_card
-from zoo.cards.text_files import TOKENIZER_CONFIG
-from zoo.data.tokenize import TOKENIZER_FILE
+from zoo.cards.readme.render import check_card
+from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE
 from zoo.errors import ConfigurationError, PublishError, WeightsCorruptError, WeightsMismatchError
 from zoo.files import cards_root, write_together
 from zoo.hub.fetch import HUB_PREFIX, fetch

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.cards.readme import README_FILE, render_tag
+from zoo.cards.readme.render import README_FILE, render_tag
 from zoo.weights.tag import CONFIG_FILE, TAG_KEY, read_json, read_tag
 
 

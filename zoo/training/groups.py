@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from zoo.activations import ParameterSpec, parameter_specs
+from zoo.activations.parameters import parameter_specs
+from zoo.activations.spec import ParameterSpec
 from zoo.training.recipe import OptimizerRecipe
 
 _KINDS = ("activations", "vectors", "fallback", "weights")

@@ -89,7 +89,7 @@ def run_export(monkeypatch):
 
     def run(model, path, *arguments):
         model.pretrained_cfg = {"architecture": "small", "label_names": ()} | PREPROCESS.to_dict()
-        monkeypatch.setattr("export.inputs.source.open_model", lambda *_, **__: SimpleNamespace(model=model))
+        monkeypatch.setattr("zoo.names.open_model", lambda *_, **__: SimpleNamespace(model=model))
         app = typer.Typer()
         register(app)
         command = ["export", "small", "--target", "edge_int8", "--output", path, "--threads", 1, *arguments]

@@ -229,9 +229,7 @@ class TestCommands:
             model.pretrained_cfg = {"architecture": "tiny"} | preprocess.to_dict()
             return model
 
-        monkeypatch.setattr(
-            "export.inputs.source.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k))
-        )
+        monkeypatch.setattr("zoo.names.open_model", lambda *a, **k: SimpleNamespace(model=create_model(*a, **k)))
         file, page = tmp_path / "tiny.onnx", tmp_path / "page"
         done = run("export", "tiny", "--target", "web", "-o", file, "--page", page, "--threads", 1, "--json")
         assert done.exit_code == 0, done.output

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.analysis import LayerCoefficients, LayerGeometry, plot_coefficients, plot_geometry
+from zoo.analysis.card_plots import plot_coefficients
 from zoo.analysis.classes import ClassCounts
+from zoo.analysis.coefficients import LayerCoefficients
+from zoo.analysis.geometry import LayerGeometry
+from zoo.analysis.plot_geometry import plot_geometry
 from zoo.cards.datasets import title_of
 from zoo.cards.pictures.class_bars import plot_classes
 from zoo.cards.pictures.curve import curve_scores, plot_curve

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.analysis import LayerCoefficients, LayerGeometry, stage_geometry
+from zoo.analysis.coefficients import LayerCoefficients
+from zoo.analysis.geometry import LayerGeometry, stage_geometry
 from zoo.cards.datasets import title_of
 from zoo.cards.markdown import number, table
 from zoo.models.build import find_spec

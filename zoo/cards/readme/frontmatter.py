@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from zoo.cards.datasets import title_of
 from zoo.cards.papers import has_fles, is_salunet
 from zoo.cards.results import runtime_of, size_of
-from zoo.data import DATASETS
 from zoo.data.glue import GLUE, METRICS
+from zoo.data.image_dataset import DATASETS
 from zoo.weights.tag import PretrainedTag
 
 if TYPE_CHECKING:

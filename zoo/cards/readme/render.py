@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cards.datasets import facts_of
 from zoo.cards.papers import FLES_NOTICE, citation, has_fles, is_salunet
-from zoo.cards.pictures import KINDS, check_stamp, pictures_of
+from zoo.cards.pictures.card_pictures import KINDS, pictures_of
+from zoo.cards.pictures.stamp import check_stamp
 from zoo.cards.readme.activation_tables import before, coefficients_part, geometry_table
 from zoo.cards.readme.frontmatter import front_matter
 from zoo.cards.readme.result_tables import classes_sentence, figures_table, how_measured

@@ -5,8 +5,8 @@ from typing import Any
 
 from zoo.cards.datasets import title_of
 from zoo.cards.papers import paper
-from zoo.data import DATASETS
 from zoo.data.glue import GLUE
+from zoo.data.image_dataset import DATASETS
 from zoo.models.build import find_spec
 from zoo.weights.architecture import build_tagged
 from zoo.weights.tag import PretrainedTag

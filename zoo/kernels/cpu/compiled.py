@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 
 from zoo.errors import NativeError
-from zoo.native import Sources, library, processor
+from zoo.native.cache import library
+from zoo.native.compiler import processor
+from zoo.native.sources import Sources
 
 # Contraction is off, so that only the explicit multiply-adds are fused: every compiler rounds alike. -ffast-math is
 # out: linked in, it would switch the whole process to flushing denormal numbers to zero.

@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
 
-from zoo.activations import FleS
+from zoo.activations.fles import FleS
 from zoo.errors import ConfigurationError, ShapeError
 from zoo.first_edition import refuse_first_edition
 from zoo.models.bert.configuration import FlesBertConfig

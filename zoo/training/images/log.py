@@ -24,7 +24,8 @@ class Progress:
         epoch_seconds: the current epoch's share of it.
         loss_sum, norm_sum, norm_max, steps: sums over the current epoch's finished steps.
         best: highest Top-1 measured so far, percent.
-        best_chosen, best_epoch: the same of the weights that the run is to end with, and the epoch it was measured in.
+        best_chosen, best_loss, best_epoch: the same of the weights that the run is to end with, the lowest loss at that
+            Top-1, and the epoch they were measured in.
     """
 
     epoch: int = 0
@@ -36,7 +37,8 @@ class Progress:
     norm_max: float = 0.0
     steps: int = 0
     best: float = 0.0
-    best_chosen: float = 0.0
+    best_chosen: float = -1.0
+    best_loss: float = 0.0
     best_epoch: int = 0
 
     def start_epoch(self) -> None:

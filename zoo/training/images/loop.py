@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.activations import activation_parameters, project_parameters
+from zoo.activations.parameters import activation_parameters, project_parameters
 from zoo.errors import DivergedError
 from zoo.files import write_tensors
 from zoo.training.images.checkpoint import pack_optimizer, prefixed, save_checkpoint, select, unpack_optimizer
@@ -19,7 +19,6 @@ from zoo.training.images.log import Meter, Progress, append_row, rewind
 from zoo.training.images.measure import exchanged, measure
 from zoo.training.images.objective import Objective
 from zoo.training.images.optimise import Clipper, Float32, build_optimizer, build_scheduler
-from zoo.training.images.start_network import train_mode
 from zoo.training.images.step_plan import Part, make_plan
 from zoo.training.processes import Devices
 from zoo.training.recipe import Recipe
@@ -134,12 +133,13 @@ class Trainer:
         return average
 
     def _keep_best(self, row: dict[str, Any]) -> None:
-        """Note a higher Top-1 of the weights the recipe ends with, and store them if the best are to be kept."""
+        """Note a higher Top-1, or the same with a lower loss, and store the weights if the best are to be kept."""
         name = "val_top1" if self._chosen() is self.model else "val_top1_ema"
         self.progress.best = max(self.progress.best, row["val_top1"], row.get("val_top1_ema", 0.0))
-        if row[name] <= self.progress.best_chosen and self.progress.best_epoch:
+        found, loss = row[name], row[name.replace("top1", "loss")]
+        if (found, -loss) <= (self.progress.best_chosen, -self.progress.best_loss):
             return
-        self.progress.best_chosen, self.progress.best_epoch = row[name], row["epoch"]
+        self.progress.best_chosen, self.progress.best_loss, self.progress.best_epoch = found, loss, row["epoch"]
         if self.recipe.regularisation.keep == "best" and self.devices.main:
             state = {key: value.detach().cpu().contiguous() for key, value in self._chosen().state_dict().items()}
             write_tensors(self.output / BEST, state, {"format": "pt"})
@@ -272,3 +272,12 @@ class Trainer:
     def _compiled(self, module: nn.Module) -> Any:
         runtime = self.recipe.runtime
         return torch.compile(module, dynamic=False, mode=runtime.compile_mode) if runtime.compile else module
+
+
+def train_mode(model: nn.Module) -> None:
+    """Training mode for what learns; what is frozen keeps its statistics and drops nothing."""
+    model.train()
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()

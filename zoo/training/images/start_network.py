@@ -76,12 +76,3 @@ def freeze_backbone(model: nn.Module, name: str) -> None:
         raise ConfigurationError(f"model.freeze: {name} does not say which part is its classifier (get_classifier).")
     model.requires_grad_(False)
     head.requires_grad_(True)
-
-
-def train_mode(model: nn.Module) -> None:
-    """Training mode for what learns; what is frozen keeps its statistics and drops nothing."""
-    model.train()
-    for module in model.modules():
-        parameters = list(module.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
-            module.eval()

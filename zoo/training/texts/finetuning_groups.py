@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.activations import parameter_specs
+from zoo.activations.parameters import parameter_specs
 from zoo.training.texts.finetuning_recipe import TextOptimizer
 
 
