@@ -119,13 +119,15 @@ def _report_images(result: "TrainResult", data: Path | None, as_json: bool) -> N
 
     folder = min(relpath(result.output), str(result.output), key=len)
     folder = folder if "/" in folder else f"./{folder}"
-    summary, where = result.summary, [] if data is None else ["--data", str(data)]
-    images = ["--dataset", summary["data"]["dataset"], *where]
+    summary, split = result.summary, result.summary["data"]["eval_split"]
+    images = ["--dataset", summary["data"]["dataset"], *([] if data is None else ["--data", str(data)])]
     steps = [
-        ["zoo", "evaluate", folder, *images],
-        ["zoo", "export", folder, "--target", "edge_cpu", "--output", f"{Path(folder).name}.onnx"],
+        # What was split off has no name to evaluate it by.
+        *([] if "," in split else [["zoo", "evaluate", folder, *images, "--split", split]]),
+        ["zoo", "predict", "--model", folder, "IMAGE"],
+        ["zoo", "export", folder, "--target", "edge_cpu", "--output", f"{Path(folder).name}.edge_cpu.onnx"],
     ]
-    commands = [shlex.join(step) for step in steps if step[1] != "evaluate" or summary["data"]["eval_split"]]
+    commands = [shlex.join(step) for step in steps]
     if as_json:
         print_json({"output": str(result.output), "weights": str(result.weights), "next": commands} | summary)
         return

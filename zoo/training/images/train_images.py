@@ -167,6 +167,8 @@ def _prepare(
         "dataset": recipe.data.dataset,
         "train_images": len(images[0]),
         "eval_images": len(images[1]),
+        "train_split": train.split,
+        "eval_split": splits["evaluation"].split,
         "labels": list(train.labels),
         "num_classes": train.num_classes,
         "base": base,
