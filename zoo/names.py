@@ -58,6 +58,7 @@ class NamedModel:
         tag: of a card's weights.
         sha256: of the weights file; None for fresh weights and those in timm's own cache.
         folder: where its other files lie, a tokenizer among them; None where it has none.
+        dataset: what a run was trained on; "" where unknown.
     """
 
     name: str
@@ -67,6 +68,7 @@ class NamedModel:
     tag: PretrainedTag | None = None
     sha256: str | None = None
     folder: Path | None = None
+    dataset: str = ""
 
 
 def load_model(name: str | Path, *, img_size: int | None = None) -> nn.Module:
@@ -93,7 +95,8 @@ def open_model(
 
     Args:
         name: see the table above.
-        pretrained: load weights; False builds the network with fresh ones; None does so for a bare `MODEL` alone.
+        pretrained: load weights; False builds the network with fresh ones; None does so for a bare `MODEL` of the zoo,
+            and for one of timm, whose weights would have to be fetched.
         img_size: side in pixels that a model with fixed positions is to be built for; other models ignore no size,
             they take any.
         weights: a safetensors file for a model of timm, in place of timm's own.
@@ -110,10 +113,17 @@ def open_model(
         raise ConfigurationError(f"--weights {weights}: {name} brings its own; leave --weights out.")
     if opener is None:
         return _open_card(name, pretrained, img_size)
+    if pretrained is not True and opener.func is _open_timm and weights is None:
+        return _fresh_timm(str(name))
     opened = opener() if weights is None else opener(weights=weights)
     if pretrained is False:
         return replace(opened, model=build_base(opened.base), sha256=None)
     return opened
+
+
+def is_card(name: str | Path) -> bool:
+    """Whether a name means a model of the zoo or a card, or nothing that is known; no weights are loaded."""
+    return _opener(name) is None
 
 
 def _opener(name: str | Path) -> "partial[NamedModel] | None":
@@ -196,12 +206,12 @@ def _own_size(model: str, img_size: int | None) -> int | None:
 
 
 def _open_run(name: str, folder: Path) -> NamedModel:
-    base, described = run_base(folder)
+    base, described, dataset = run_base(folder)
     model = build_base(base)
     model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     file = folder / WEIGHTS_FILE
     load_weights(model, read_weights(file), str(file))
-    return NamedModel(name, "run", model.train(), base, sha256=sha256_of(file), folder=folder)
+    return NamedModel(name, "run", model.train(), base, sha256=sha256_of(file), folder=folder, dataset=dataset)
 
 
 def _open_converted(name: str, folder: Path) -> NamedModel:
@@ -230,6 +240,11 @@ def _open_timm(text: str, weights: str | Path | None = None) -> NamedModel:
         raise WeightsNotFoundError(
             f"timm's weights of {name} cannot be had: {' '.join(str(error).split())[:300]}. Give a file with --weights."
         ) from error
+
+
+def _fresh_timm(text: str) -> NamedModel:
+    base: Base = {"kind": "timm", "name": text.removeprefix(TIMM_PREFIX), "arguments": {}}
+    return NamedModel(text, "timm", _named_classes(build_base(base)), base)
 
 
 def _named_classes(model: nn.Module) -> nn.Module:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import zoo
 from export.bench.timed_files import Contender
 from export.inputs.random_weights import seeded, stir
@@ -14,9 +16,10 @@ from export.runtime.engine import engine_here
 from export.targets import get_precision, get_target, list_targets
 from export.targets._export_target import ExportTarget
 from zoo.benchmarks.twins import twin_of
+from zoo.conversion.base import build_base
 from zoo.errors import ConfigurationError
-from zoo.models.build import find_spec
-from zoo.weights.identity import identity_of
+from zoo.models.build import list_models
+from zoo.names import NamedModel, open_model
 
 
 def timed_targets(asked: Sequence[str] | None = None) -> list[ExportTarget]:
@@ -51,7 +54,8 @@ def export_contenders(
     """Export a model and its twin, each twin once.
 
     Args:
-        model: a name of the zoo; without a tag it gets random weights, the same each time; see `stir`.
+        model: any name of a model with a twin (see `zoo.names`); without weights it gets random ones, the same each
+            time; see `stir`.
         targets: what to export the model for.
         changes: arguments of `zoo.create_model` that make the twin, over those of `twin_of`.
         folder: where the files go.
@@ -61,21 +65,40 @@ def export_contenders(
     Raises:
         ZooError: whatever `export` raises.
     """
-    spec = find_spec(model.partition(".")[0])
-    changes = twin_of(spec.name) | changes
     with seeded():
-        network = zoo.create_model(model)
-        twin = zoo.create_model(spec.name, pretrained=False, **changes)  # type: ignore[arg-type]
-    if identity_of(network).tag is None:
+        named = open_model(model, pretrained=None if model in list_models() else True)
+        twin, called = _twin(named, changes)
+    network = named.model
+    if named.sha256 is None:
         stir(network)
     folder.mkdir(parents=True, exist_ok=True)
     found = []
-    for label, of_twin, target, against in _list(model, " + ".join(changes.values()), targets):
+    for label, of_twin, target, against in _list(Path(model).name, called, targets):
         on_export(label)
         path = folder / f"{label.replace(' + ', '_').replace(', ', '.')}.onnx"
         export(twin if of_twin else network, path, target=target.name, threads=threads, **_extra(target))
         found.append(Contender(label, path, against))
     return found
+
+
+def _twin(named: NamedModel, changes: dict[str, str]) -> tuple[nn.Module, str]:
+    """The network a model is compared with, and how it is called.
+
+    Raises:
+        ConfigurationError: there is none: the model is not one of the zoo, and was not converted from one.
+    """
+    if named.base["kind"] == "converted":
+        if changes:
+            raise ConfigurationError(f"{named.name} is compared with the network it was converted from; no changes.")
+        return build_base(named.base["base"]), "unconverted"
+    if named.base["kind"] != "zoo":
+        raise ConfigurationError(
+            f"{named.name} is a model of {named.base['kind']}, which has no twin to be compared with. Convert it "
+            "(zoo convert), and time the folder of that against it."
+        )
+    name = named.base["name"].partition(".")[0]
+    wanted = twin_of(name) | changes
+    return zoo.create_model(name, pretrained=False, **wanted), " + ".join(wanted.values())  # type: ignore[arg-type]
 
 
 def _list(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.data.preprocess import Preprocess
-from zoo.errors import ConfigurationError, WeightsMismatchError
+from zoo.errors import WeightsMismatchError
 from zoo.files import sha256_of
 from zoo.models import build_model
 from zoo.report.analysed_model import open_subject
@@ -62,7 +62,7 @@ def test_a_run_whose_weights_do_not_fit_is_refused(run, tmp_path):
     with pytest.raises(WeightsMismatchError, match="act"):
         open_subject(str(tmp_path))
     save_weights(tmp_path / "model.safetensors", {"other": torch.ones(2)}, "float32")
-    with pytest.raises(ConfigurationError, match=r"head\.fc\.weight"):
+    with pytest.raises(WeightsMismatchError, match=r"head\.fc\.weight"):
         open_subject(str(tmp_path))
 
 

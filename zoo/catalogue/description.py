@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +25,12 @@ def about(name: str) -> Row:
         ZooError: it is a card that cannot be read.
     """
     from zoo.errors import UnknownNameError
+    from zoo.names import is_card, timm_name
 
     if _is_card(name):
-        return _card(name)
+        return _card(name) if is_card(name) else _other(name)
+    if name.startswith("timm/") or ("." in name and timm_name(name)):
+        return _other(name)
     describers = {**_describers(), **dict(_plug_ins())}
     for kind, (names, one) in describers.items():
         if name in names():
@@ -105,6 +109,37 @@ def _card(name: str) -> Row:
         "file": _file(tag, name),
         "next": _next_of_card(tag, name),
     }
+
+
+def _other(name: str) -> Row:
+    """A run, a converted network, or one of timm or transformers; timm's weights are not fetched for it."""
+    from zoo.data.labels import labels_of
+    from zoo.data.preprocess import config_of
+    from zoo.names import open_model
+
+    named = open_model(name, pretrained=None)
+    size = config_of(named.model).get("input_size")
+    labels = labels_of(named.model)
+    word = shlex.quote(name)
+    return {
+        "kind": named.kind,
+        "name": name,
+        "description": f"{type(named.model).__name__}, {_built_from(named.base)}",
+        "trained_on": named.dataset or None,
+        "input_size": list(size) if size else None,
+        "num_classes": config_of(named.model).get("num_classes") or len(labels) or None,
+        "labels": list(labels),
+        **_network(named.model.to("meta").eval(), size),
+        "sha256": named.sha256,
+        "next": [f"zoo export {word} --target portable"]
+        + ([f"zoo finetune {word} --data FOLDER", f"zoo predict --model {word} IMAGE"] if size else []),
+    }
+
+
+def _built_from(base: Row) -> str:
+    if base["kind"] == "converted":
+        return f"converted from {_built_from(base['base'])}"
+    return f"{base.get('name') or base.get('class')} of {base['kind']}"
 
 
 def _network(network: "nn.Module", size: Any) -> Row:

@@ -82,6 +82,7 @@ def convert_command(
     from zoo.conversion.target import Target
     from zoo.data.image_dataset import DATASETS
     from zoo.errors import ConfigurationError
+    from zoo.models.build import list_models
     from zoo.names import open_model
 
     unused = [f"--{name}" for name, value in (("data", data), ("split", split), ("limit", limit)) if value is not None]
@@ -92,7 +93,8 @@ def convert_command(
     if dataset is not None:
         DATASETS.get(dataset)
     check_output(output, force=force)
-    opened = open_model(model, pretrained=None, weights=weights)
+    bare = model in list_models()
+    opened = open_model(model, pretrained=None if bare else True, weights=weights)
     before, base = opened.model, opened.base
     after, report = convert(
         before,

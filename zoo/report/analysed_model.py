@@ -1,19 +1,18 @@
-"""Analysed model: published weights, a card's folder, the folder of a `zoo train` run, or an untrained network."""
+"""Analysed model: any model for images by its name, or an untrained network."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from zoo.cards.runs import TrainedRun, find_run
-from zoo.data.preprocess import Preprocess
+from zoo.data.preprocess import Preprocess, config_of
 from zoo.errors import ConfigurationError, ShapeError
-from zoo.files import sha256_of
 from zoo.models.build import build_model, find_spec
 from zoo.models.model_spec import MODELS, ModelSpec
-from zoo.weights.create import create_model, find_tag
-from zoo.weights.load import load_weights, read_weights
+from zoo.names import open_model
 
 FRESH = "fresh"
 _FRESH_KEYS = ("norm", "act", "seed", "classes")
@@ -64,57 +63,44 @@ def open_subject(name: str, like: AnalysedModel | None = None) -> tuple[nn.Modul
     """The network behind a name, in float32 on the CPU.
 
     Args:
-        name: as `zoo.create_model` takes for weights (MODEL.TAG, a card's folder, hf-hub:ORG/REPO); the folder of a
-            finished `zoo train` run; or `fresh:MODEL` for one without training, with `norm=`, `act=`, `classes=` and
-            `seed=` (0) behind commas.
-        like: what plain `fresh` means: the same architecture, arguments and preprocessing.
+        name: any name of a model for images (see `zoo.names`); or `fresh:MODEL` for one without training, with
+            `norm=`, `act=`, `classes=` and `seed=` (0) behind commas.
+        like: what plain `fresh` means: the same network, arguments and preprocessing.
 
     Raises:
         ConfigurationError: the model takes texts, or `fresh` does not say of what.
-        ZooError: as `zoo.create_model` does.
+        ZooError: as `zoo.names.open_model` does.
     """
     if name == FRESH or name.startswith((f"{FRESH}:", f"{FRESH},")):
         return _open_fresh(name, like)
-    run = find_run(name)
-    if run is not None:
-        return _open_run(name, run)
-    tag = find_tag(name)
-    if tag.is_text:
+    named = open_model(name)
+    module, tag = named.model.float(), named.tag
+    if not config_of(module):
         raise ConfigurationError(
             f"{name} takes texts; `zoo analyze` looks into networks for images. What its FleS do to texts stands on "
             "its card, in the section on coefficients."
         )
-    module = create_model(name, pretrained=True)
-    arguments = dict(tag.model_args)
-    spec = _image_spec(tag.model)
-    norm, act = arguments.pop("norm", None) or spec.norm, arguments.pop("act", None) or spec.act
+    base, preprocess = named.base, Preprocess.of(module)
+    model, norm, act, arguments = _parts(base)
+    origin = f"card {tag.name}" if tag else f"{named.kind} {Path(name).name}"
+    trained_on = tag.dataset if tag else named.dataset
     subject = AnalysedModel(
-        name, tag.model, norm, act, tag.num_classes, arguments,
-        f"card {tag.name}", tag.sha256, tag.dataset, _count(module), tag.pixels,
+        name, model, norm, act, int(config_of(module)["num_classes"]), arguments,
+        origin, named.sha256, trained_on, _count(module), preprocess,
     )  # fmt: skip
     return module, subject
 
 
-def _open_run(name: str, run: TrainedRun) -> tuple[nn.Module, AnalysedModel]:
-    """A trained network from its run's folder, without a card."""
-    spec = _image_spec(run.model)
-    state = read_weights(run.weights)
-    head = state.get(f"{spec.classifier}.weight")
-    if head is None:
-        raise ConfigurationError(f"{run.weights} has no {spec.classifier}.weight, the classifier of {run.model}.")
-    arguments = dict(run.model_args)
-    module = build_model(
-        run.model, num_classes=len(head), in_chans=run.preprocess.input_size[0],
-        pretrained_cfg=run.preprocess.to_dict(), **arguments,
-    )  # fmt: skip
-    load_weights(module, state, str(run.weights))
-    norm, act = arguments.pop("norm", None) or spec.norm, arguments.pop("act", None) or spec.act
-    origin = f"run {run.folder.name} of recipe {run.recipe}"
-    subject = AnalysedModel(
-        name, run.model, norm, act, len(head), arguments,
-        origin, sha256_of(run.weights), run.dataset, _count(module), run.preprocess,
-    )  # fmt: skip
-    return module, subject
+def _parts(base: Mapping[str, Any]) -> tuple[str, str, str, dict[str, Any]]:
+    """Architecture, what stands at its normalisation sites, its gate, and further arguments, by a model's record."""
+    if base["kind"] == "converted":
+        model, norm, act, arguments = _parts(base["base"])
+        return model, norm, f"{act}, converted", arguments
+    arguments = {key: value for key, value in base["arguments"].items() if key not in ("num_classes", "in_chans")}
+    if base["kind"] != "zoo":
+        return base["name"], "its own", "its own", arguments
+    spec = _image_spec(base["name"])
+    return base["name"], arguments.pop("norm", None) or spec.norm, arguments.pop("act", None) or spec.act, arguments
 
 
 def _open_fresh(name: str, like: AnalysedModel | None) -> tuple[nn.Module, AnalysedModel]:

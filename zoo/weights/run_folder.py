@@ -16,8 +16,8 @@ def find_run_folder(path: str | Path) -> Path | None:
     return folder if (folder / LOG_FILE).is_file() else None
 
 
-def run_base(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The record that builds a finished run's network, and what describes its input and classes under timm's keys.
+def run_base(folder: Path) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The record of a finished run's network, what describes its input and classes under timm's keys, its dataset.
 
     Raises:
         WeightsNotFoundError: the run is not finished.
@@ -36,4 +36,5 @@ def run_base(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     parts = {key: model[key] for key in ("norm", "act") if model.get(key)}
     arguments = {**parts, **(model.get("args") or {}), "num_classes": classes}
     described = {**data["preprocess"], "label_names": tuple(labels), "num_classes": classes}
-    return summary.get("base") or {"kind": "zoo", "name": model["name"], "arguments": arguments}, described
+    base = summary.get("base") or {"kind": "zoo", "name": model["name"], "arguments": arguments}
+    return base, described, data["dataset"]
