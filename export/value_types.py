@@ -7,10 +7,10 @@ import onnx
 from onnx import TensorProto
 
 from export.errors import ChangedFileError
+from export.export_target import ExportTarget
 from export.metadata import FileMetadata
 from export.operators.operator_table import DOMAIN
 from export.targets import get_target
-from export.targets._export_target import ExportTarget
 
 _FLOATS = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
 _TO_INTEGERS = frozenset(("QuantizeLinear", "DequantizeLinear"))

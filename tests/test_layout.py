@@ -45,7 +45,7 @@ LAYERS = {
         {"__main__"},
     ],
     "export": [
-        {"errors", "metadata", "digest", "cost", "versions", "edge"},
+        {"errors", "export_target", "metadata", "digest", "cost", "versions", "edge"},
         {"targets"},
         {"operators"},
         {"native"},

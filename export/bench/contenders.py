@@ -8,13 +8,13 @@ from torch import nn
 
 import zoo
 from export.bench.timed_files import Contender
+from export.export_target import ExportTarget
 from export.inputs.random_weights import seeded, stir
 from export.parity.shipped import shipped_images
 from export.pipeline.export_model import export
 from export.quantize.request import ANY_ACCURACY
 from export.runtime.engine import engine_here
 from export.targets import get_precision, get_target, list_targets
-from export.targets._export_target import ExportTarget
 from zoo.benchmarks.twins import twin_of
 from zoo.conversion.base import build_base
 from zoo.errors import ConfigurationError

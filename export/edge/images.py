@@ -28,7 +28,7 @@ def read_image(file: str | Path, channels: int) -> Pixels:
         (height, width, channels), uint8; transparency is dropped.
 
     Raises:
-        EdgeError: there is no such file, Pillow does not read it or is not installed, it is damaged, has 16 bits a
+        EdgeError: there is no such file, Pillow does not read it or is not installed, it is damaged, has 32 bits a
             channel, or more pixels than Pillow's limit for files of unknown origin.
     """
     if channels not in _MODES:
@@ -36,9 +36,12 @@ def read_image(file: str | Path, channels: int) -> Pixels:
     module = _pillow()
     try:
         with module.open(file) as image:
+            if image.mode.startswith("I;16"):
+                values = np.asarray(image).astype(np.uint32)
+                image = module.fromarray(((values + 128) // 257).astype(np.uint8))
             if image.mode.startswith(("I", "F")):
                 raise EdgeError(
-                    f"Cannot read {file}: its pixels are of mode {image.mode}, 8 bits a channel are needed."
+                    f"Cannot read {file}: its pixels are of mode {image.mode}, 8 or 16 bits a channel are needed."
                 )
             if image.mode == "P" and "transparency" in image.info:
                 image = image.convert("RGBA")

@@ -12,11 +12,11 @@ from onnxscript import opset18 as op
 from torch import Tensor
 
 from export.errors import LoweringError
+from export.export_target import ExportTarget
 from export.inputs.input_spec import Feeds
 from export.inputs.source import Source
 from export.lower.lean_attention import traceable
 from export.lower.trace_activations import one_node_each
-from export.targets._export_target import ExportTarget
 from zoo.errors import ConfigurationError, ShapeError
 
 OUTPUT = "logits"

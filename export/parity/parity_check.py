@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import ExportError
+from export.export_target import ExportTarget
 from export.inputs.source import Source
 from export.inputs.text_input import TextInputSpec
 from export.parity.collect import collect
@@ -22,7 +23,6 @@ from export.parity.probes import TEXTS, Probe
 from export.parity.tolerances import PADDING, SMALLEST_SCALE, TOLERANCES
 from export.runtime import openvino_session
 from export.runtime.engine import Engine, engine_here
-from export.targets._export_target import ExportTarget
 from export.versions import version_of
 
 LIMIT = 64

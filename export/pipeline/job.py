@@ -7,11 +7,11 @@ from pathlib import Path
 import onnx_ir as ir
 
 from export.errors import ExportError
+from export.export_target import ExportTarget
 from export.inputs.source import Source
 from export.parity.parity_check import Samples
 from export.parity.parity_report import ParityReport
 from export.quantize.work import Int8Work
-from export.targets._export_target import ExportTarget
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ from torch import nn
 
 import zoo
 from export.errors import ParityError
+from export.export_target import ExportTarget
 from export.inputs.image import InputSpec
 from export.inputs.random_weights import seeded, stir
 from export.inputs.shared import Shared
@@ -22,7 +23,6 @@ from export.pipeline.job import Job
 from export.quantize.request import ANY_ACCURACY, Int8Request
 from export.quantize.work import Int8Work
 from export.targets import get_precision, get_target, list_targets
-from export.targets._export_target import ExportTarget
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, ZooError
 from zoo.models.build import list_models

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from export.export_target import ExportTarget
 from export.inputs.image import InputSpec
 from export.inputs.source import Source
 from export.parity.parity_check import Samples, check_parity
@@ -14,7 +15,6 @@ from export.quantize.exactness import check_exactness
 from export.quantize.measured import Measured, held_against
 from export.quantize.running import logits_of
 from export.runtime.session import open_session
-from export.targets._export_target import ExportTarget
 
 EXACT = 8
 """Images that the integer operators are compared with their definition on."""

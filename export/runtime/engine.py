@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from export.digest import check_unchanged
 from export.errors import ProviderError
+from export.export_target import ExportTarget
 from export.layouts.arranged_file import program
 from export.layouts.means import shown
 from export.metadata import PREFIX
@@ -18,7 +19,6 @@ from export.runtime import openvino_session
 from export.runtime.providers import CPU, CUDA, TENSORRT
 from export.runtime.session import Session, open_session
 from export.targets import TARGETS
-from export.targets._export_target import ExportTarget
 from export.versions import runtime_distributions
 
 Chosen = list[tuple[str, dict[str, str]]]

@@ -3,7 +3,7 @@
 import sys
 
 from export.errors import TargetError
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 from zoo.errors import UnknownNameError
 from zoo.registry import Registry, import_submodules
 

@@ -1,6 +1,6 @@
 """The file for one processor without an accelerator: SALU and its gates as operators compiled on that machine."""
 
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 
 # Opset and IR as for `portable`. The operators need functions that ONNX Runtime has since 1.18; the oldest that this
 # package installs with is newer.

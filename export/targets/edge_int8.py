@@ -1,6 +1,6 @@
 """The file for one processor without an accelerator, in 8-bit integers where an accuracy budget allows it."""
 
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 
 # Opset and IR as for `edge_cpu`, and the same oldest ONNX Runtime.
 TARGET = ExportTarget(

@@ -1,6 +1,6 @@
 """The file for ONNX Runtime's CUDA provider, in one of four precisions."""
 
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 
 # float32 is strict: products are not rounded to TF32; tf32 is the same graph with that rounding allowed. In the 16-bit
 # files weights and activations have 16 bits, while inputs, logits and what modules declare as float32 stay so.

@@ -1,6 +1,6 @@
 """The file for ONNX Runtime's TensorRT provider, whose engines are built ahead and kept."""
 
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 
 # The standard file; `export.runtime.tensorrt_cache` says where its engine is kept. What TensorRT leaves, CUDA runs.
 # There is no strict float32: TensorRT multiplies in TF32 where it likes, and its provider has no option against that.

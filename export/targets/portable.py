@@ -1,6 +1,6 @@
 """The file that runs everywhere: standard operators, float32, any batch size."""
 
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 
 # Opset 20 is the one PyTorch's exporter writes without converting, and the first with Gelu. IR 10 is the newest
 # format that ONNX Runtime 1.22 reads (it refuses 11): a file may be served by an older one than the package installs.

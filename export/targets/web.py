@@ -1,6 +1,6 @@
 """The file for browsers: what onnxruntime-web runs by WebAssembly and, on a GPU, by WebGPU."""
 
-from export.targets._export_target import ExportTarget
+from export.export_target import ExportTarget
 
 # Opset and IR as for `portable`; run with onnxruntime-web 1.30.0. Its WebAssembly build has every operator of the CPU.
 # Its WebGPU kernels were found to cover SALU, SWALU and FleS written out, with convolutions and with attention; the

@@ -51,10 +51,15 @@ def test_the_first_frame_of_an_animation(picture, tmp_path):
     assert photo.image.getpixel((2, 2)) == (255, 0, 0)
 
 
-def test_sixteen_bits_are_refused(tmp_path):
-    Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(tmp_path / "x.png")
-    with pytest.raises(ShapeError, match=r"x\.png: .*rescale it to 0\.\.255"):
-        open_photo(tmp_path / "x.png")
+def test_sixteen_bits_are_scaled_to_eight_and_thirty_two_refused(tmp_path):
+    values = np.array([[0, 128, 129, 257], [40_000, 65_535, 65_407, 32_768]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "x.png")
+    photo = open_photo(tmp_path / "x.png")
+    assert np.asarray(photo.image)[..., 0].tolist() == np.rint(values / 257).astype(int).tolist()
+    assert "16-bit" in photo.notes[0]
+    Image.fromarray(np.full((4, 4), 40_000, dtype=np.int32)).save(tmp_path / "y.tiff")
+    with pytest.raises(ShapeError, match=r"y\.tiff: .*rescale it to 0\.\.255"):
+        open_photo(tmp_path / "y.tiff")
 
 
 def test_more_pixels_than_a_file_of_unknown_origin_may_have(picture, tmp_path, monkeypatch):

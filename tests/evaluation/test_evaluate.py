@@ -1,5 +1,6 @@
 import pytest
 import torch
+from PIL import Image
 from tiny_images import CIFAR10_NAMES, PREPROCESS, Linear, make_images, write_cifar10, write_folders
 from torch import nn
 
@@ -165,7 +166,7 @@ def test_a_failing_device_is_not_blamed_on_the_input(folder, name):
 def test_a_damaged_image_is_one_error_without_a_traceback(tmp_path, workers):
     write_folders(tmp_path, CIFAR10_NAMES, per_class=1)
     (tmp_path / "bird" / "0.png").write_bytes(b"not an image")
-    with pytest.raises(DataNotFoundError, match="Image 2 of imagefolder") as caught:
+    with pytest.raises(DataNotFoundError, match=r"bird/0\.png is no image") as caught:
         evaluate(Linear(), "imagefolder", data=tmp_path, workers=workers)
     assert "Traceback" not in str(caught.value)
 
@@ -233,3 +234,49 @@ def test_real_pipeline_with_a_published_model(shared_dir):
     result = evaluate(model, "imagenet-1k", data=shared_dir / "data" / "imagenet_sample", limit=16)
     assert result.correct1 >= 13
     assert result.correct5 >= 14
+
+
+def test_folders_that_are_some_of_the_models_classes(tmp_path):
+    names = ("dog", "bird", "ship")
+    write_folders(tmp_path, names, per_class=2)
+    model = Linear(labels=CIFAR10_NAMES).eval()
+    result = evaluate(model, "imagefolder", data=tmp_path)
+    numbers = {name: CIFAR10_NAMES.index(name) for name in names}
+    assert result.source["classes"] == numbers
+    right = 0
+    for name, number in numbers.items():
+        for file in (tmp_path / name).iterdir():
+            right += int(model(PREPROCESS(Image.open(file))[None]).argmax()) == number
+    assert (result.n, result.correct1) == (6, right)
+
+
+def test_a_class_map_by_name_and_number(tmp_path):
+    write_folders(tmp_path, ("hund", "vogel"), per_class=2)
+    model = Linear(labels=CIFAR10_NAMES)
+    with pytest.raises(ConfigurationError, match="'hund' of imagefolder is 'hund', which is none"):
+        evaluate(model, "imagefolder", data=tmp_path)
+    result = evaluate(model, "imagefolder", data=tmp_path, classes={"hund": "dog", "vogel": 2})
+    assert result.source["classes"] == {"hund": CIFAR10_NAMES.index("dog"), "vogel": 2}
+    for wrong, message in (({"hund": "dog"}, "does not say what 'vogel'"), ({"hund": 10, "vogel": 2}, "is 10, which")):
+        with pytest.raises(ConfigurationError, match=message):
+            evaluate(model, "imagefolder", data=tmp_path, classes=wrong)
+    with pytest.raises(ConfigurationError, match="needs names on both sides"):
+        evaluate(Linear(), "imagefolder", data=tmp_path, classes={"hund": 0, "vogel": 1})
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_unreadable_images_are_left_out_if_asked_for_and_listed(tmp_path, workers):
+    write_folders(tmp_path, CIFAR10_NAMES, per_class=2)
+    whole = (tmp_path / "cat/0.png").read_bytes()
+    (tmp_path / "bird/0.png").write_bytes(b"not an image")
+    (tmp_path / "cat/0.png").write_bytes(whole[: len(whole) // 2])
+    result = evaluate(Linear(), "imagefolder", data=tmp_path, skip_unreadable=True, workers=workers)
+    assert result.n == 18
+    assert [reason.split()[0].split("/")[-2:] for reason in result.source["skipped"]] == [
+        ["bird", "0.png"],
+        ["cat", "0.png"],
+    ]
+    for file in tmp_path.glob("*/*.png"):
+        file.write_bytes(b"")
+    with pytest.raises(DataNotFoundError, match="None of the 20 images"):
+        evaluate(Linear(), "imagefolder", data=tmp_path, skip_unreadable=True)

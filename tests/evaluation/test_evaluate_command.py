@@ -1,3 +1,4 @@
+import csv
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from evaluation.test_evaluate_text import FileModel as TextFile
 from evaluation.test_subject import FileModel
 from zoo.commands import evaluate as command
 from zoo.devices import Processes
-from zoo.errors import OutputError, UnknownNameError
+from zoo.errors import ConfigurationError, OutputError, UnknownNameError
 from zoo.evaluation import EvalResult, TextResult
 from zoo.models.text_models import TEXT_MODELS
 
@@ -167,3 +168,14 @@ def test_unknown_task(run_text):
     done = run_text("--task", "sst")
     assert isinstance(done.exception, UnknownNameError)
     assert "sst2" in str(done.exception)
+
+
+def test_a_table_by_class_and_a_class_map_that_cannot_be_read(run, tmp_path):
+    done = run("--per-class", str(tmp_path / "classes.csv"))
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader((tmp_path / "classes.csv").read_text("utf-8").splitlines()))
+    assert sum(int(row["images"]) for row in rows) > 0
+    assert all(row["name"] for row in rows)
+    for text in ("{", "[1]", '{"a": 1.5}'):
+        (tmp_path / "map.json").write_text(text, "utf-8")
+        assert isinstance(run("--classes", str(tmp_path / "map.json")).exception, ConfigurationError)

@@ -101,8 +101,9 @@ def test_bad_samples(preprocess, tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(DataNotFoundError, match="cannot be read as an image"):
         load_samples(tmp_path, preprocess, limit=4)
-    Image.new("I;16", (8, 8)).save(tmp_path / "a.png")
-    with pytest.raises(ShapeError, match="needs 8 bits"):
+    (tmp_path / "a.png").unlink()
+    Image.new("F", (8, 8)).save(tmp_path / "a.tiff")
+    with pytest.raises(ShapeError, match="needs 8 or 16 bits"):
         load_samples(tmp_path, preprocess, limit=4)
     for shape in ((2, 1, 8, 8), (3, 8, 8), (0, 3, 8, 8)):
         with pytest.raises(ShapeError, match="sample images have shape"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.console.completion import tags
-from zoo.console.output import console_out, print_json, progress
+from zoo.console.output import console_err, console_out, print_json, progress
 from zoo.data.glue import GLUE, METRICS
 from zoo.data.image_dataset import DATASETS
 from zoo.devices import is_main_process, leave_processes
@@ -42,6 +42,11 @@ Device = Annotated[
 ]
 Precision = Annotated[str, typer.Option(help=f"One of {', '.join(_PRECISIONS)}.", autocompletion=lambda: _PRECISIONS)]
 Workers = Annotated[int | None, typer.Option(min=0, help="Images: decoding processes. Default: up to 4.")]
+Classes = Annotated[
+    Path | None, typer.Option(help="Images: JSON file, class of the data to class of the model (name or number).")
+]
+Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Images: leave out what cannot be decoded, and list it.")]
+PerClass = Annotated[Path | None, typer.Option(help="Images: write images and right answers of each class as CSV.")]
 Output = Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 
@@ -63,6 +68,9 @@ def evaluate_command(
     device: Device = None,
     precision: Precision = "float32",
     workers: Workers = None,
+    classes: Classes = None,
+    skip_unreadable: Skip = False,
+    per_class: PerClass = None,
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,14 +79,19 @@ def evaluate_command(
     The result (--output, --json) holds everything needed to repeat it. Several processes share the work and give the
     same figures: torchrun --nproc-per-node 2 -m zoo evaluate ...
     """
-    _check_usage(dataset, task, img_size, workers)
+    _check_usage(dataset, task, img_size, workers, classes, skip_unreadable, per_class)
     main = is_main_process()
-    if output is not None and main:
-        check_writable(output)
+    for file in filter(None, (output, per_class) if main else ()):
+        check_writable(file)
     options: dict[str, Any] = {"data": data, "split": split, "batch_size": batch_size, "limit": limit,
                                "device": device, "precision": precision, "progress": progress}  # fmt: skip
     if dataset is not None:
-        options |= {"img_size": img_size, "workers": _default_workers() if workers is None else workers}
+        options |= {
+            "img_size": img_size,
+            "workers": _default_workers() if workers is None else workers,
+            "classes": None if classes is None else _class_map(classes),
+            "skip_unreadable": skip_unreadable,
+        }
     try:
         result = _measure(model, dataset, task, options)
     finally:
@@ -87,11 +100,15 @@ def evaluate_command(
         return
     # Printed first: a result that cannot be written is not lost.
     print_json(result.to_dict()) if as_json else _print_table(result)
+    for reason in result.source.get("skipped", []):
+        console_err.print(f"Skipped: {reason}", highlight=False, markup=False, soft_wrap=True)
     if output is not None:
         write_json(output, result.to_dict())
+    if per_class is not None:
+        _write_per_class(per_class, result, data)  # type: ignore[arg-type]
 
 
-def _check_usage(dataset: str | None, task: str | None, img_size: int | None, workers: int | None) -> None:
+def _check_usage(dataset: str | None, task: str | None, *images_only: object) -> None:
     """Refuse options that exclude each other, as wrong usage."""
     if (dataset is None) == (task is None):
         problem = (
@@ -100,8 +117,56 @@ def _check_usage(dataset: str | None, task: str | None, img_size: int | None, wo
         raise typer.BadParameter(
             f"{problem}; --dataset for images, --task for a task of GLUE.", param_hint="--dataset / --task"
         )
-    if task is not None and (img_size, workers) != (None, None):
-        raise typer.BadParameter("for images only; leave it out with --task.", param_hint="--img-size / --workers")
+    if task is not None and any(option is not None and option is not False for option in images_only):
+        hint = "--img-size / --workers / --classes / --skip-unreadable / --per-class"
+        raise typer.BadParameter("for images only; leave it out with --task.", param_hint=hint)
+
+
+def _class_map(file: Path) -> dict[str, str | int]:
+    """The class map in a JSON file: {"folder": "class of the model" or its number}.
+
+    Raises:
+        ConfigurationError: it cannot be read, or holds something else.
+    """
+    import json
+
+    from zoo.errors import ConfigurationError
+
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"Cannot read the class map {file}: {error}.") from error
+    fits = isinstance(found, dict) and all(type(value) in (str, int) for value in found.values())
+    if not fits:
+        raise ConfigurationError(
+            f'{file} is no class map: {{"class of the data": "class of the model", or its number}}.'
+        )
+    return dict(found)
+
+
+def _write_per_class(file: Path, result: "EvalResult", data: Path | None) -> None:
+    """One row for each class that was measured: its number, its name in the data, images, right ones, percent."""
+    import csv
+
+    from zoo.data.vision import load_vision
+    from zoo.files import write_atomic
+
+    mapped: dict[str, int] = result.source.get("classes") or {}
+    names = {number: name for name, number in mapped.items()} or dict(
+        enumerate(load_vision(result.dataset, result.split, data).labels)
+    )
+    counts = zip(result.classes.images, result.classes.correct, strict=True) if result.classes else ()
+    rows = [
+        (number, names.get(number, ""), images, right, f"{100 * right / images:.2f}")
+        for number, (images, right) in enumerate(counts)
+        if images
+    ]
+
+    def write(path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([("class", "name", "images", "correct", "top1"), *rows])
+
+    write_atomic(file, write)
 
 
 def _measure(model: str, dataset: str | None, task: str | None, options: dict[str, Any]) -> "Evaluation":

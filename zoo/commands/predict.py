@@ -1,4 +1,4 @@
-"""`zoo predict`: the likeliest classes of image files."""
+"""`zoo predict`: the likeliest classes of images or texts."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -8,29 +8,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.console.completion import image_tags
+from zoo.console.completion import tags
 
 if TYPE_CHECKING:
+    from zoo.evaluation.evaluated_model import EvaluatedModel
     from zoo.evaluation.predict import Prediction
 
 _DEVICES = ("cpu", "cuda", "mps")
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
 _MOST_LABEL, _MOST_BAR = 32, 60
 _AT_ONCE = 16
 """So many images need no progress bar."""
 
-Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE", help="Image files, folders of them, or patterns such as 'img/*.png'.")
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE|TEXT",
+        help="Image files, folders of them, or patterns such as 'img/*.png'. Of a text model: texts, or files of them "
+        "(.txt, .csv or .jsonl with the column text).",
+    ),
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="MODEL.TAG, a card's folder or FILE.onnx.", autocompletion=image_tags),
+    typer.Option("--model", "-m", help="Any name of a model, or FILE.onnx.", autocompletion=tags),
 ]
-TopK = Annotated[int, typer.Option("--topk", "-k", min=1, help="How many classes of each image.")]
+Pair = Annotated[list[str] | None, typer.Option(help="Second text of a pair, once for each TEXT.")]
+TopK = Annotated[int, typer.Option("--topk", "-k", min=1, help="How many classes of each image or text.")]
 Device = Annotated[
     str | None,
     typer.Option(help="cpu, cuda, cuda:N or mps. Default: the best there is.", autocompletion=lambda: _DEVICES),
 ]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write file, rank, class, label and probability as CSV.")]
+Annotate = Annotated[Path | None, typer.Option(help="Write a copy of each image with its classes into this folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 
 
@@ -40,43 +49,131 @@ def register(app: typer.Typer) -> None:
 
 
 def predict_command(
-    images: Images, model: Model = None, topk: TopK = 5, device: Device = None, json_output: AsJson = False
+    inputs: Inputs,
+    model: Model = None,
+    pair: Pair = None,
+    topk: TopK = 5,
+    device: Device = None,
+    csv_file: Csv = None,
+    annotate: Annotate = None,
+    json_output: AsJson = False,
 ) -> None:
-    """Say what is on images: the likeliest classes of each, with their probabilities.
+    """Say what is on images, or of what kind texts are: the likeliest classes of each, with their probabilities.
 
     zoo predict photo.jpg --model salunet_c18_cifar.cifar10
 
-    A camera's orientation is applied. Files that cannot be used are named on stderr, the others are answered, and the
-    exit status is 1. In a pipe each image is one line: FILE: LABEL 81.3 %, LABEL 12.1 %, ...
+    zoo predict "a joy to watch" --model fles_minilm_l6.sst2
+
+    Folders are searched through, and a camera's orientation is applied. Files that cannot be used are named on stderr,
+    the others are answered, and the exit status is 1. In a pipe each image is one line: FILE: LABEL 81.3 %, ...
     """
     if model is None:
-        known = ", ".join(image_tags()) or "none yet"
+        known = ", ".join(tags()) or "none yet"
         raise typer.BadParameter(
-            f"say which weights classify them. Published here: {known}. A card's folder and FILE.onnx do as well.",
+            f"say which weights classify them. Published here: {known}. A folder and FILE.onnx do as well.",
             param_hint="--model",
         )
-    files = _expand(images)
+    from zoo.console.output import console_err, print_json
+    from zoo.data.tokenize import TextPreprocess
+    from zoo.evaluation.predict import open_model
+    from zoo.files import check_writable
 
-    from zoo.console.output import console_err, print_json, progress
-    from zoo.evaluation.predict import open_model, predict
-
+    for file in filter(None, (csv_file, None if annotate is None else annotate / "x.png")):
+        check_writable(file)
     with open_model(model, device) as subject:
-        found = []
-        with progress("predicting", len(files)) if len(files) > _AT_ONCE else nullcontext(_ignore) as advance:
-            for prediction in predict(subject, files, topk):
-                found.append(prediction)
-                advance(1)
+        takes_texts = isinstance(subject.preprocess, TextPreprocess)
+        found = (
+            _of_texts(subject, inputs, pair, topk, annotate) if takes_texts else _of_images(subject, inputs, pair, topk)
+        )
         about = {"model": subject.name, "tag": subject.tag, "sha256": subject.sha256, "runtime": subject.runtime}
-        about["preprocess"] = subject.preprocess.to_dict()
+        about["preprocess"] = (subject.preprocess.pinned if takes_texts else subject.preprocess).to_dict()
     if json_output:
-        print_json(about | {"images": [asdict(prediction) for prediction in found]})
+        print_json(about | {"texts" if takes_texts else "images": [asdict(prediction) for prediction in found]})
     else:
         _print([prediction for prediction in found if prediction.problem is None])
         for prediction in found:
             if prediction.problem:
                 console_err.print(prediction.problem, style="red", highlight=False, soft_wrap=True, markup=False)
+    if csv_file is not None:
+        _write_csv(csv_file, found)
+    if annotate is not None:
+        _annotate(annotate, found)
     if any(prediction.problem for prediction in found):
         raise typer.Exit(1)
+
+
+def _of_images(
+    subject: "EvaluatedModel[Any]", given: Sequence[str], pair: Sequence[str] | None, topk: int
+) -> "list[Prediction]":
+    from zoo.console.output import progress
+    from zoo.evaluation.predict import predict
+
+    if pair:
+        raise typer.BadParameter(f"{subject.name} takes images; pairs are of texts.", param_hint="--pair")
+    files, found = _expand(given), []
+    with progress("predicting", len(files)) if len(files) > _AT_ONCE else nullcontext(_ignore) as advance:
+        for prediction in predict(subject, files, topk):
+            found.append(prediction)
+            advance(1)
+    return found
+
+
+def _of_texts(
+    subject: "EvaluatedModel[Any]", given: Sequence[str], pair: Sequence[str] | None, topk: int, annotate: Path | None
+) -> "list[Prediction]":
+    from zoo.data.text_file import SUFFIXES, read_text_file
+    from zoo.evaluation.predict_texts import predict_texts
+
+    if annotate is not None:
+        raise typer.BadParameter(f"{subject.name} takes texts; pictures are of images.", param_hint="--annotate")
+    if pair and len(pair) != len(given):
+        raise typer.BadParameter(f"{len(given)} texts and {len(pair)} second ones.", param_hint="--pair")
+    if pair:
+        return list(predict_texts(subject, list(zip(given, pair, strict=True)), topk))
+    texts: list[str | tuple[str, str]] = []
+    for word in given:
+        is_file = word.lower().endswith(SUFFIXES) and Path(word).is_file()
+        texts += read_text_file(word).texts if is_file else [word]
+    return list(predict_texts(subject, texts, topk))
+
+
+def _write_csv(file: Path, found: "Sequence[Prediction]") -> None:
+    """One row for each guess; a score has no class; a problem has neither."""
+    import csv
+
+    from zoo.files import write_atomic
+
+    rows: list[tuple[Any, ...]] = [("file", "rank", "class", "label", "probability", "score", "problem")]
+    for p in found:
+        rows += [
+            (p.file, rank, g.number, g.label or "", f"{g.probability:.6f}", "", "")
+            for rank, g in enumerate(p.guesses, 1)
+        ]
+        rows += [] if p.guesses else [(p.file, "", "", "", "", "" if p.score is None else p.score, p.problem or "")]
+
+    def write(path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows(rows)
+
+    write_atomic(file, write)
+
+
+def _annotate(folder: Path, found: "Sequence[Prediction]") -> None:
+    """A PNG for each answered image, named after it; equal names get a number."""
+    from zoo.data.annotate import annotated
+    from zoo.data.photo import open_photo
+    from zoo.files import write_atomic
+
+    taken: set[str] = set()
+    for prediction in found:
+        if not prediction.guesses:
+            continue
+        stem = Path(prediction.file).stem
+        name = next(n for n in (stem, *(f"{stem}_{i}" for i in range(2, len(found) + 2))) if n not in taken)
+        taken.add(name)
+        lines = [f"{_label(guess)} {100 * guess.probability:.1f} %" for guess in prediction.guesses[:3]]
+        picture = annotated(open_photo(prediction.file).image, lines)
+        write_atomic(folder / f"{name}.png", lambda path, picture=picture: picture.save(path, "PNG"))  # type: ignore[misc]
 
 
 def _ignore(steps: int) -> None:
@@ -84,7 +181,7 @@ def _ignore(steps: int) -> None:
 
 
 def _expand(given: Sequence[str]) -> list[Path]:
-    """Files as given, images of folders in order of their names, matches of patterns.
+    """Files as given, images in and below folders in order of their names, matches of patterns.
 
     Raises:
         typer.BadParameter: a folder or a pattern gives no image.
@@ -93,7 +190,8 @@ def _expand(given: Sequence[str]) -> list[Path]:
     for word in given:
         place = Path(word).expanduser()
         if place.is_dir():
-            inside = [file for file in sorted(place.iterdir()) if file.suffix.lower() in _SUFFIXES]
+            seen = (file for file in sorted(place.rglob("*")) if file.suffix.lower() in _SUFFIXES and file.is_file())
+            inside = [file for file in seen if not any(part.startswith(".") for part in file.relative_to(place).parts)]
             if not inside:
                 raise typer.BadParameter(f"the folder {word} holds no images.", param_hint="IMAGE")
             files += inside
@@ -115,6 +213,9 @@ def _print(found: "Iterable[Prediction]") -> None:
         if console_out.is_terminal:
             _print_bars(prediction)
         else:
+            if prediction.score is not None:
+                typer.echo(f"{prediction.file}: {prediction.score:.4f}")
+                continue
             guesses = ", ".join(f"{_label(guess)} {100 * guess.probability:.1f} %" for guess in prediction.guesses)
             notes = f" ({' '.join(prediction.notes)})" if prediction.notes else ""
             typer.echo(f"{prediction.file}: {guesses}{notes}")
@@ -126,8 +227,11 @@ def _print_bars(prediction: "Prediction") -> None:
 
     from zoo.console.output import console_out
 
-    width, height = prediction.size or (0, 0)
-    console_out.print(Text(f"{prediction.file}  ", style="bold") + Text(f"{width}x{height} px", style="dim"))
+    size = "" if prediction.size is None else "{}x{} px".format(*prediction.size)
+    score = "" if prediction.score is None else f"{prediction.score:.4f}"
+    console_out.print(Text(f"{prediction.file}  ", style="bold") + Text(size + score, style="dim"))
+    if prediction.score is not None:
+        return
     for note in prediction.notes:
         console_out.print(Text(f"  {note}", style="dim"))
     names = [Text(_label(guess)) for guess in prediction.guesses]

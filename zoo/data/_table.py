@@ -54,8 +54,9 @@ def _dataset(spec: DatasetSpec, split: str, table: ParquetTable) -> ImageDataset
     """Check columns and labels, then wrap the table."""
     import datasets
 
-    image = _column(table, spec.image_column, datasets.Image)
-    label = _column(table, spec.label_column, datasets.ClassLabel)
+    image, label = spec.image_column, spec.label_column
+    if spec.hub_id in (None, spec.name):  # one's own, or one of the Hub that is not known here
+        image, label = _column(table, image, datasets.Image), _column(table, label, datasets.ClassLabel)
     require_columns(spec, table, (image, label))
     rows = table.rows.select_columns([image, label])
     if not isinstance(rows.features[image], datasets.Image):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from zoo.data.photo import decoding
 from zoo.data.preprocess import convert_image
-from zoo.errors import DataNotFoundError
 from zoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -118,11 +118,16 @@ class ImageDataset:
         return None if targets is None else [int(target) for target in targets]
 
     def __getitem__(self, index: int) -> "tuple[Image, int]":
-        try:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.name} has {len(self)} images, none of number {index}")
+        with decoding(self.place(index)):
             image, label = self._rows[index]
-        except OSError as error:
-            raise DataNotFoundError(
-                f"Image {index} of {self.name} ({self.split or 'all'}) cannot be read: {error}. "
-                "Fetch the file again or remove it."
-            ) from error
-        return convert_image(image), int(label)
+            return convert_image(image), int(label)
+
+    def place(self, index: int) -> str:
+        """Where an image lies, for messages: the path of its file, or its number."""
+        named: Any = getattr(self._rows, "place", None)
+        samples: Any = getattr(self._rows, "samples", None)
+        if named is not None:
+            return str(named(index))
+        return str(samples[index][0]) if samples else f"Image {index} of {self.name} ({self.split or 'all'})"

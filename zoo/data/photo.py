@@ -1,15 +1,26 @@
 """One image file of a user, opened as people see it, with everything that was done to it said in words."""
 
+import struct
 import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.preprocess import convert_image
-from zoo.errors import DataNotFoundError, ShapeError
+from zoo.errors import DataNotFoundError, ShapeError, ZooError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+# A damaged file may make Pillow raise any of these; SyntaxError is a PNG's, the others come out of parsers.
+_DAMAGED = (
+    OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, ZeroDivisionError,
+    AssertionError, RuntimeError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,29 +51,48 @@ def open_photo(path: str | Path) -> Photo:
     Raises:
         DataNotFoundError: no such file; no image, or a damaged one; more pixels than Pillow's limit for untrusted
             files (`PIL.Image.MAX_IMAGE_PIXELS`, 89 million).
-        ShapeError: 16 or 32 bits a channel, of which nobody knows which range to show.
+        ShapeError: 32 bits a channel, of which nobody knows which range to show.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     file = Path(path)
     if not file.is_file():
         raise DataNotFoundError(f"There is no file {file}. Check the path.")
+    with decoding(str(file)), Image.open(file) as found:
+        return _upright(found)
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Turn whatever Pillow raises over a damaged or hostile image into one error that names it.
+
+    Args:
+        what: the file's path, or which image of a table.
+
+    Raises:
+        DataNotFoundError: it is no image, damaged, or has more pixels than Pillow's limit.
+        ShapeError: 32 bits a channel.
+    """
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as found:
-                return _upright(found)
+            yield
     except ShapeError as error:
-        raise ShapeError(f"{file}: {error}") from error
+        raise ShapeError(f"{what}: {error}") from error
+    except ZooError:
+        raise
     except UnidentifiedImageError as error:
-        raise DataNotFoundError(f"{file} is no image that Pillow can read. Save it as PNG or JPEG.") from error
+        raise DataNotFoundError(f"{what} is no image that Pillow can read. Save it as PNG or JPEG.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataNotFoundError(
-            f"{file} has more than {Image.MAX_IMAGE_PIXELS:,} pixels, Pillow's limit for files of unknown origin. Make "
+            f"{what} has more than {Image.MAX_IMAGE_PIXELS:,} pixels, Pillow's limit for files of unknown origin. Make "
             "a smaller copy of it."
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:  # a damaged PNG raises SyntaxError
-        raise DataNotFoundError(f"{file} cannot be decoded: {error}. Is it whole?") from error
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataNotFoundError(f"{what} cannot be decoded: {reason}. Is it whole?") from error
 
 
 def _upright(found: "Image") -> Photo:
@@ -77,7 +107,9 @@ def _upright(found: "Image") -> Photo:
     turned = ImageOps.exif_transpose(found)
     if found.getexif().get(0x0112, 1) not in (0, 1):
         notes.append("Turned as its EXIF orientation says.")
-    if turned.mode in ("L", "LA", "1"):
+    if turned.mode.startswith("I;16"):
+        notes.append("16-bit greyscale: scaled to 8 bits, the same in all three channels.")
+    elif turned.mode in ("L", "LA", "1"):
         notes.append("Greyscale: the same in all three channels.")
     elif turned.mode in ("CMYK", "YCCK"):
         notes.append("Converted from CMYK without its colour profile.")

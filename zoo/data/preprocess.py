@@ -154,19 +154,32 @@ def convert_image(image: "Image", mode: str = "RGB") -> "Image":
     """The image in another PIL mode: palettes looked up, transparency dropped, greyscale repeated.
 
     Args:
-        image: any 8-bit (or 1-bit) image.
+        image: any image of 1, 8 or 16 bits; of 16 bits the full range 0..65,535 becomes 0..255.
         mode: "RGB" or "L".
 
     Raises:
-        ShapeError: the pixels are 16-bit, 32-bit or float, whose range PIL would silently cut off at 255.
+        ShapeError: the pixels are 32-bit or float, whose range nobody knows and PIL would cut off at 255.
     """
     if image.mode == mode:
         return image
+    if image.mode.startswith("I;16"):
+        image = _eight_bits(image)
     if image.mode.startswith(("I", "F")):
-        raise ShapeError(f"The image has PIL mode {image.mode!r}, {mode} needs 8 bits a channel: rescale it to 0..255.")
+        raise ShapeError(
+            f"The image has PIL mode {image.mode!r}, {mode} needs 8 or 16 bits a channel: rescale it to 0..255."
+        )
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert(mode)
+
+
+def _eight_bits(image: "Image") -> "Image":
+    """16-bit greyscale in 8 bits: round(v / 257), so that 65,535 is 255."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def _problems(given: Preprocess) -> list[str]:

@@ -9,33 +9,14 @@ from typing import TYPE_CHECKING
 from zoo.data._folder import SPLIT_NAMES
 from zoo.data._parquet import belongs, find_parquet
 from zoo.data.image_dataset import ImageDataset, dataset_spec
+from zoo.data.subset import selected
 from zoo.data.vision import load_vision
 from zoo.errors import DataNotFoundError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    pass
 
 _TRAIN, _EVALUATION = ("train",), ("validation", "val", "valid", "test")
-
-
-class Selection:
-    """Some rows of a dataset, with class numbers of another order.
-
-    Args:
-        images: the dataset.
-        indices: which of its rows, in which order.
-        numbers: the new number of each class; None leaves them.
-    """
-
-    def __init__(self, images: ImageDataset, indices: Sequence[int], numbers: Sequence[int] | None = None) -> None:
-        self.images, self.indices, self.numbers = images, indices, numbers
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> "tuple[Image, int]":
-        image, label = self.images[self.indices[index]]
-        return image, label if self.numbers is None else self.numbers[label]
 
 
 def open_training_splits(
@@ -108,14 +89,7 @@ def _with_classes_of(learned: ImageDataset, measured: ImageDataset) -> ImageData
             f"does not have. Classes to learn: {', '.join(learned.labels[:8])}. Give both the same class folders."
         )
     numbers = [learned.labels.index(name) for name in measured.labels]
-    return ImageDataset(
-        measured.name,
-        measured.split,
-        Selection(measured, range(len(measured)), numbers),
-        learned.labels,
-        learned.num_classes,
-        lambda: measured.source,
-    )
+    return selected(measured, range(len(measured)), measured.split, numbers, learned.labels)
 
 
 def _divided(images: ImageDataset, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
@@ -132,18 +106,9 @@ def _divided(images: ImageDataset, fraction: float, seed: int) -> tuple[ImageDat
         chosen += random.Random(f"{seed} {label}").sample(indices, count)
     held = set(chosen)
     parts = ([i for i in range(len(images)) if i not in held], sorted(held))
-    names = (f"{1 - fraction:.0%} of each class", f"the other {fraction:.0%}")
-    train, evaluation = (
-        ImageDataset(
-            images.name,
-            f"{images.split or 'all'}, {part}",
-            Selection(images, indices),
-            images.labels,
-            images.num_classes,
-            lambda: images.source,
-        )
-        for indices, part in zip(parts, names, strict=True)
-    )
+    whole = images.split or "all"
+    names = (f"{whole}, {1 - fraction:.0%} of each class", f"{whole}, the other {fraction:.0%}")
+    train, evaluation = (selected(images, indices, name) for indices, name in zip(parts, names, strict=True))
     return train, evaluation
 
 

@@ -1,7 +1,7 @@
 """Evaluation on images: any predictor on any dataset, in one process or many, with the same figures to the sample."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from zoo.data.image_dataset import ImageDataset, dataset_spec
 from zoo.data.labels import check_same_order
 from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess
+from zoo.data.subset import match_classes, without_unreadable
 from zoo.data.vision import load_vision
 from zoo.devices import choose_device, join_processes, torch_defaults
 from zoo.errors import ConfigurationError
@@ -37,6 +38,8 @@ def evaluate(
     precision: str = "float32",
     workers: int = 0,
     preprocess: Preprocess | None = None,
+    classes: Mapping[str, str | int] | None = None,
+    skip_unreadable: bool = False,
     progress: Progress | None = None,
 ) -> EvalResult:
     """Measure Top-1, Top-5 and loss of a model.
@@ -59,6 +62,10 @@ def evaluate(
         precision: "float32", or "bfloat16" or "float16" for autocast.
         workers: processes that decode images; 0 decodes in this one.
         preprocess: overrides the model's own.
+        classes: of each class of the data the model's class, by name or number. None: the same classes in the same
+            order; or, for fewer ones and for folders of one's own, those of the same name.
+        skip_unreadable: leave out images that cannot be decoded, and list them in the result's `source`; otherwise the
+            first one is an error that names it.
         progress: opens a progress bar; only the first process calls it.
 
     Returns:
@@ -77,7 +84,8 @@ def evaluate(
     # The model is opened first: a mistyped name is not answered after a download of the whole dataset.
     with open_subject(model, EvaluationSetting(place, precision, img_size, preprocess, threads), IMAGES) as subject:
         images = load_vision(dataset, split, data)
-        check_same_order(subject.name, subject.labels, f"dataset {dataset}", images.labels)
+        images = without_unreadable(images) if skip_unreadable else images
+        images = _with_classes_of(subject, images, classes)
         batches = batch_work.cut(batch_work.choose(len(images), limit, "images"), batch_size)
         own = processes.share(list(enumerate(batches)))
         with batch_work.bar(progress if processes.main else None, dataset, sum(len(b) for _, b in own)) as advance:
@@ -85,7 +93,8 @@ def evaluate(
     parts = processes.gather(part)
     total = task.combine([sums for part in parts for sums in part.items])
     repeatable = isinstance(model, str | Path) and preprocess is None
-    options = {"--dataset": dataset, "--data": data, "--split": images.split, "--batch-size": batch_size,
+    repeatable = repeatable and classes is None
+    options = {"--dataset": dataset, "--data": data, "--split": split or images.split, "--batch-size": batch_size,
                "--img-size": img_size, "--limit": limit, "--device": place.type, "--precision": precision}  # fmt: skip
     return EvalResult(
         **batch_work.facts(subject, place, batch_work.command_line(str(model), options) if repeatable else None),
@@ -123,6 +132,22 @@ def _score_batches(
         sums.append(task.score(outputs, targets))
         advance(len(indices))
     return batch_work.BatchPart(sums, time.perf_counter() - start)
+
+
+def _with_classes_of(
+    subject: EvaluatedModel[Preprocess], images: ImageDataset, classes: Mapping[str, str | int] | None
+) -> ImageDataset:
+    """The images with the model's class numbers."""
+    ours, theirs = subject.labels, images.labels
+    if classes is not None:
+        if not ours or not theirs:
+            nameless = images.name if ours else subject.name
+            raise ConfigurationError(f"A class map needs names on both sides; {nameless} has none.")
+        return match_classes(images, ours, classes)
+    if ours and theirs and (len(theirs) < len(ours) or images.name == "imagefolder") and ours != theirs:
+        return match_classes(images, ours)
+    check_same_order(subject.name, ours, f"dataset {images.name}", theirs)
+    return images
 
 
 def _check_classes(subject: EvaluatedModel[Preprocess], images: ImageDataset, outputs: "Tensor") -> None:

@@ -10,12 +10,14 @@ import torch
 
 from zoo.data.photo import Photo, open_photo
 from zoo.data.preprocess import Preprocess
+from zoo.data.tokenize import TextPreprocess
 from zoo.devices import choose_device
 from zoo.errors import ConfigurationError, ZooError
 from zoo.evaluation import batch_work
 from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting, default_device, open_subject
 from zoo.evaluation.image_evaluation import IMAGES
 from zoo.evaluation.task import Predictor
+from zoo.evaluation.text_evaluation import TEXTS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,11 +45,12 @@ class Prediction:
     """Prediction of a model for one file.
 
     Args:
-        file: as it was given.
+        file: as it was given; of texts the text.
         guesses: likeliest first; of equal probabilities the lower class number first. Empty if there is a problem.
         size: width and height in the file.
         notes: what was done to the image; see `zoo.data.photo.open_photo`.
         problem: why there is no prediction, or None.
+        score: of a text model with one output, instead of guesses.
     """
 
     file: str
@@ -55,13 +58,30 @@ class Prediction:
     size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    score: float | None = None
+
+
+class EitherKind:
+    """The `ModelKind` of models that take images or texts, as each says itself."""
+
+    def of_module(self, module: "nn.Module", name: str, setting: EvaluationSetting[Any]) -> Any:
+        """The module's own preprocessing."""
+        takes_texts = isinstance(getattr(module, "text_preprocess", None), TextPreprocess)
+        return TEXTS.of_module(module, name, setting) if takes_texts else IMAGES.of_module(module, name, setting)
+
+    def of_predictor(self, predictor: Any, name: str, setting: EvaluationSetting[Any]) -> Any:
+        """The predictor's own preprocessing."""
+        takes_texts = isinstance(getattr(predictor, "preprocess", None), TextPreprocess)
+        kind: Any = TEXTS if takes_texts else IMAGES
+        return kind.of_predictor(predictor, name, setting)
+
+
+EITHER = EitherKind()
 
 
 @contextmanager
-def open_model(
-    model: "str | Path | nn.Module | Predictor", device: str | None = None
-) -> Iterator[EvaluatedModel[Preprocess]]:
-    """Prepare a model for `predict`.
+def open_model(model: "str | Path | nn.Module | Predictor", device: str | None = None) -> Iterator[EvaluatedModel[Any]]:
+    """Prepare a model for `predict`, or for `zoo.evaluation.predict_texts`, as its preprocessing tells.
 
     Args:
         model: as for `zoo.evaluate`: a name, a folder, FILE.onnx, a module or a predictor.
@@ -72,7 +92,7 @@ def open_model(
     """
     place = choose_device(default_device(model) if device is None else device)
     with ExitStack() as stack:
-        yield stack.enter_context(open_subject(model, EvaluationSetting(place), IMAGES))
+        yield stack.enter_context(open_subject(model, EvaluationSetting(place), EITHER))
 
 
 def predict(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], topk: int = 5) -> Iterator[Prediction]:
@@ -102,7 +122,7 @@ def _batch(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], top
         if isinstance(photo, str):
             yield Prediction(str(file), problem=photo)
         else:
-            yield Prediction(str(file), _guesses(next(scores), subject.labels, topk), photo.size, photo.notes)
+            yield Prediction(str(file), guesses_of(next(scores), subject.labels, topk), photo.size, photo.notes)
 
 
 def _open(file: str | Path) -> Photo | str:
@@ -121,7 +141,8 @@ def _scores(subject: EvaluatedModel[Preprocess], photos: Sequence[Photo]) -> tor
     return outputs
 
 
-def _guesses(scores: torch.Tensor, labels: Sequence[str], topk: int) -> tuple[Guess, ...]:
+def guesses_of(scores: torch.Tensor, labels: Sequence[str], topk: int) -> tuple[Guess, ...]:
+    """The likeliest classes by the softmax of their scores, the first one first."""
     shares = scores.double().softmax(dim=0)
     order = shares.argsort(descending=True, stable=True)[:topk].tolist()
     return tuple(Guess(number, labels[number] if labels else None, float(shares[number])) for number in order)

@@ -90,8 +90,11 @@ def test_what_cannot_be_read(content, message, tmp_path):
 
 def test_16_bits_no_file_and_no_channels(tmp_path):
     Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000).save(tmp_path / "deep.png")
-    with pytest.raises(EdgeError, match="8 bits a channel are needed"):
-        read_image(tmp_path / "deep.png", 1)
+    ours = convert_image(Image.open(tmp_path / "deep.png"), "L")
+    assert np.array_equal(read_image(tmp_path / "deep.png", 1)[..., 0], np.asarray(ours))
+    Image.new("F", (8, 8)).save(tmp_path / "deep.tiff")
+    with pytest.raises(EdgeError, match="8 or 16 bits a channel are needed"):
+        read_image(tmp_path / "deep.tiff", 1)
     with pytest.raises(EdgeError, match=r"Cannot read .*nowhere\.png: No such file"):
         read_image(tmp_path / "nowhere.png", 3)
     with pytest.raises(EdgeError, match="takes 4 channels; an image file gives 1 or 3"):
