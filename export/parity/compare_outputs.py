@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from export.parity.tolerances import SMALLEST_SCALE, Tolerance
+from zoo.records import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,14 @@ class OutputComparison:
     """
 
     n: int
-    max_abs: float
-    max_rel: float
-    cosine: float
+    max_abs: Figure
+    max_rel: Figure
+    cosine: Figure
     top1_changed: int
     new_nans: int
     undefined: int
-    max_rel_float64: float | None
-    own_rel_float64: float | None
+    max_rel_float64: Figure | None
+    own_rel_float64: Figure | None
 
 
 def compare(

@@ -14,6 +14,7 @@ from export.parity.probes import spaced
 from export.parity.text_probes import pad_id
 from export.parity.text_samples import join
 from export.parity.tolerances import Tolerance
+from zoo.records import Figure
 
 PADDED_BY = (1, 8, 16, 32, 64, 128)
 # As many texts, from the shortest to the longest, are padded to every length.
@@ -37,10 +38,10 @@ class Invariance:
     """
 
     name: str
-    torch: float
-    onnxruntime: float
+    torch: Figure
+    onnxruntime: Figure
     lengths: tuple[tuple[int, int], ...]
-    allowed: float
+    allowed: Figure
     problems: tuple[str, ...]
 
 

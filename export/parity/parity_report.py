@@ -1,17 +1,14 @@
 """The saved outcome of a parity check."""
 
-import json
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from export.errors import OnnxFileError
 from export.parity.compare_outputs import OutputComparison
 from export.parity.invariance import Invariance
 from export.parity.probes import EXTREME, IMAGES
-from zoo.files import write_atomic
+from zoo.records import Figure, Record, figure
 
 SUFFIX = ".parity.json"
 
@@ -35,14 +32,14 @@ class ProbeResult:
     name: str
     kind: str
     found: OutputComparison
-    allowed: float
+    allowed: Figure
     judged: bool
-    mean_gap: float
+    mean_gap: Figure = 0.0
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParityReport:
+class ParityReport(Record):
     """Verdict on the agreement of a file and a PyTorch model, with everything needed to judge or repeat it.
 
     Args:
@@ -62,6 +59,12 @@ class ParityReport:
         results: one per probe.
         invariance: for texts, one per change that must not change logits: padding, company.
     """
+
+    subject = "parity report"
+    error = OnnxFileError
+    remedy = "Export the model again, or write one: zoo validate FILE MODEL --report {path}."
+    # The figures before the fields follow from them, and older reports counted the jumps of FleS.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"strict": True, "extra": "ignore"}
 
     model: str
     target: str
@@ -153,75 +156,9 @@ class ParityReport:
         }
         if self.invariance:
             head |= dict(zip(("max_change_torch", "max_change_onnxruntime"), self.largest_change(), strict=True))
-        plain: dict[str, Any] = _json_numbers(head | asdict(self))
-        return plain
-
-    def to_json(self) -> str:
-        """`to_dict` as text, in the form of the saved report."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
-
-    def save(self, path: str | Path) -> Path:
-        """Write the report as JSON, atomically.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        return write_atomic(path, lambda file: file.write_text(self.to_json(), encoding="utf-8"))
-
-    @classmethod
-    def load(cls, path: str | Path) -> "ParityReport":
-        """Read a saved report.
-
-        Raises:
-            OnnxFileError: it is missing or damaged.
-        """
-        try:
-            stored = json.loads(Path(path).read_text(encoding="utf-8"))
-            # Reports written before there were texts and FleS have no such entries.
-            stored = {"invariance": [], "engine": "", "not_run": "", "near_limit": []} | stored
-            values = {field.name: stored[field.name] for field in fields(cls)}
-            results = tuple(_result(entry) for entry in values["results"])
-            invariance = tuple(_invariance(entry) for entry in values["invariance"])
-            providers, near = tuple(values["providers"]), tuple(values["near_limit"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OnnxFileError(
-                f"There is no readable parity report at {path} ({type(error).__name__}: {error}). "
-                f"Export the model again, or write one: zoo validate FILE MODEL --report {path}."
-            ) from error
-        changed = {"results": results, "providers": providers, "invariance": invariance, "near_limit": near}
-        return cls(**values | changed)
+        return {key: figure(value) for key, value in head.items()} | super().to_dict()
 
 
 def report_path(file: str | Path) -> Path:
     """Return the path of an exported file's report, which lies beside it."""
     return Path(f"{file}{SUFFIX}")
-
-
-def _json_numbers(value: Any) -> Any:
-    """JSON knows no infinity: such a number becomes text, "inf", which `float` reads back."""
-    if isinstance(value, dict):
-        return {key: _json_numbers(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_numbers(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _comparison(stored: dict[str, Any]) -> OutputComparison:
-    values: dict[str, Any] = {key: float(v) if isinstance(v, str) else v for key, v in stored.items()}
-    return OutputComparison(**values)
-
-
-def _result(stored: dict[str, Any]) -> ProbeResult:
-    values = _plain(ProbeResult, {"mean_gap": 0.0} | stored, ("allowed", "mean_gap"))
-    return ProbeResult(**values | {"found": _comparison(stored["found"])})
-
-
-def _invariance(stored: dict[str, Any]) -> Invariance:
-    lengths = tuple((int(tokens), int(width)) for tokens, width in stored["lengths"])
-    return Invariance(**_plain(Invariance, stored, ("torch", "onnxruntime", "allowed")) | {"lengths": lengths})
-
-
-def _plain(kind: type[ProbeResult | Invariance], stored: dict[str, Any], numbers: Sequence[str]) -> dict[str, Any]:
-    """The entries that the class has today: older reports counted the jumps of FleS."""
-    values = {field.name: stored[field.name] for field in fields(kind)}
-    return values | {name: float(values[name]) for name in numbers} | {"problems": tuple(values["problems"])}

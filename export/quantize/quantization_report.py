@@ -1,13 +1,13 @@
 """The saved record of how accurate a file in 8-bit integers is, and how it came about."""
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from export.errors import OnnxFileError
 from export.quantize.exactness import Exactness
 from export.quantize.sensitivity import Sensitivity
+from zoo.records import Record
 
 SUFFIX = ".accuracy.json"
 
@@ -28,7 +28,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccuracyReport:
+class AccuracyReport(Record):
     """Accuracy cost of 8-bit integers.
 
     Args:
@@ -48,6 +48,12 @@ class AccuracyReport:
         exactness: ONNX Runtime's integers against the file's definition.
         float32: the parity check of the graph before it was quantised, in one line.
     """
+
+    subject = "accuracy report"
+    error = OnnxFileError
+    remedy = "Export the model again."
+    # The figures before the fields follow from them.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"strict": True, "extra": "ignore"}
 
     model: str
     target: str
@@ -89,42 +95,9 @@ class AccuracyReport:
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON, with the verdict first."""
         head = {"passed": self.passed, "right": self.last.right, "drop": self.last.drop}
-        return head | {"left_in_float32": self.last.left_in_float32} | asdict(self)
-
-    def to_json(self) -> str:
-        """`to_dict` as text, in the form of the saved report."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
-
-    @classmethod
-    def load(cls, path: str | Path) -> "AccuracyReport":
-        """Read a saved report.
-
-        Raises:
-            OnnxFileError: it is missing or damaged.
-        """
-        try:
-            stored = json.loads(Path(path).read_text(encoding="utf-8"))
-            values = {field.name: stored[field.name] for field in fields(cls)}
-            exactness = values["exactness"] | {"problems": tuple(values["exactness"]["problems"])}
-            return cls(
-                **values
-                | {
-                    "sensitivity": tuple(_with_tuple(Sensitivity, "nodes", v) for v in values["sensitivity"]),
-                    "attempts": tuple(_with_tuple(Attempt, "left_in_float32", v) for v in values["attempts"]),
-                    "exactness": Exactness(**exactness),
-                }
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise OnnxFileError(
-                f"There is no readable accuracy report at {path} ({type(error).__name__}: {error}). Export the model "
-                "again."
-            ) from error
+        return head | {"left_in_float32": list(self.last.left_in_float32)} | super().to_dict()
 
 
 def accuracy_path(file: str | Path) -> Path:
     """Return the path of an exported file's accuracy report, which lies beside it."""
     return Path(f"{file}{SUFFIX}")
-
-
-def _with_tuple(kind: type, name: str, stored: dict[str, Any]) -> Any:
-    return kind(**stored | {name: tuple(stored[name])})
