@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Json, PositiveInt
 
 from export.errors import OnnxFileError
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 PREFIX = "salu_zoo."
 DIGEST = f"{PREFIX}digest"
@@ -19,10 +22,17 @@ IMAGES, TEXTS = 1, 2
 _TEXT_FIELDS = {"limits"}
 # Properties that only some files have, left out at these values.
 _USUAL: dict[str, Any] = {"operators": {}, "precision": "float32", "changed_since": "", "not_run": "", "measured": {}}
+_LIMITS = {"max_length", "vocab_size", "type_vocab_size"}
+
+
+def _complete(limits: dict[str, int]) -> dict[str, int]:
+    if set(limits) != _LIMITS:
+        raise ValueError(f"there are {', '.join(sorted(limits)) or 'none'}, not {', '.join(sorted(_LIMITS))}")
+    return limits
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileMetadata:
+class FileMetadata(Record):
     """The record inside an ONNX file, so that labels and preprocessing cannot drift away from the weights.
 
     Args:
@@ -48,21 +58,21 @@ class FileMetadata:
 
     model: str
     tag: str
-    labels: tuple[str, ...]
-    preprocess: dict[str, Any]
+    labels: Json[tuple[str, ...]]
+    preprocess: Json[dict[str, Any]]
     weights_sha256: str
     source_sha256: str
     license: str
     target: str
-    opset: int
+    opset: Json[int]
     zoo_version: str
     torch_version: str
-    limits: dict[str, int] = field(default_factory=dict)
-    operators: dict[str, Any] = field(default_factory=dict)
+    limits: Json[Annotated[dict[str, PositiveInt], AfterValidator(_complete)]] = field(default_factory=dict)
+    operators: Json[dict[str, Any]] = field(default_factory=dict)
     precision: str = "float32"
     changed_since: str = ""
     not_run: str = ""
-    measured: dict[str, Any] = field(default_factory=dict)
+    measured: Json[dict[str, Any]] = field(default_factory=dict)
 
     @property
     def format(self) -> int:
@@ -116,37 +126,11 @@ class FileMetadata:
         if missing:
             raise OnnxFileError(f"{file} lacks the metadata {', '.join(missing)}. Export the model again.")
         try:
-            kinds = {field.name: field.type for field in fields(cls)}
-            values: dict[str, Any] = {
-                name: ours[name] if kinds[name] in (str, "str") else json.loads(ours[name]) for name in names
-            }
-            record = cls(**values | {"labels": _checked_labels(values["labels"])})
-            _checked(record.opset, int, "opset")
-            _checked(record.preprocess, dict, "preprocess")
-            _checked(record.operators, dict, "operators")
-            _checked(record.measured, dict, "measured")
-            if "limits" in values:
-                _check_limits(record.limits)
+            record = cls.checked({name: ours[name] for name in names})
             open_preprocess(record)
-        except (ValueError, ConfigurationError) as error:
+        except ConfigurationError as error:
             raise OnnxFileError(f"{file} has damaged metadata: {error}. Export the model again.") from error
         return record
-
-
-def _checked(value: Any, kind: type, name: str) -> Any:
-    if not isinstance(value, kind):
-        raise ValueError(f"{name} is {value!r}")
-    return value
-
-
-def _checked_labels(value: Any) -> tuple[str, ...]:
-    return tuple(_checked(label, str, "a label") for label in _checked(value, list, "labels"))
-
-
-def _check_limits(value: Any) -> None:
-    wanted, given = {"max_length", "vocab_size", "type_vocab_size"}, _checked(value, dict, "limits")
-    if set(given) != wanted or not all(isinstance(number, int) and number > 0 for number in given.values()):
-        raise ValueError(f"limits is {value!r}")
 
 
 def _names(version: int) -> list[str]:

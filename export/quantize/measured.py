@@ -6,7 +6,7 @@ was when its accuracy was proven, on images that every machine has, on extremes,
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +17,8 @@ from export.parity.compare_outputs import OutputComparison
 from export.parity.parity_report import ParityReport, ProbeResult
 from export.parity.probes import EXTREME
 from export.parity.tolerances import SMALLEST_SCALE
+from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 Logits: TypeAlias = NDArray[np.float32]
 
@@ -60,7 +62,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured(Record):
     """The figures of an export.
 
     Args:
@@ -96,10 +98,6 @@ class Measured:
             noise=_apart(logits, defined),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """As it is kept in the file."""
-        return asdict(self)
-
     @classmethod
     def read(cls, stored: Mapping[str, Any], file: object) -> "Measured":
         """The inverse of `to_dict`.
@@ -108,16 +106,12 @@ class Measured:
             OnnxFileError: it is missing or damaged.
         """
         try:
-            own, others = Agreement(**stored["own"]), Agreement(**stored["others"])
-            extremes = {str(name): float(value) for name, value in stored["extremes"].items()}
-            logits = [[float(value) for value in row] for row in stored["logits"]]
-            noise = float(stored["noise"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return cls.checked(stored)
+        except ConfigurationError as error:
             raise OnnxFileError(
-                f"{file} computes in integers, but what its export measured is missing or damaged "
-                f"({type(error).__name__}: {error}), so nothing can be held against it. Export the model again."
+                f"{file} computes in integers, but what its export measured is missing or damaged ({error}), so "
+                "nothing can be held against it. Export the model again."
             ) from error
-        return cls(own=own, extremes=extremes, others=others, logits=logits, noise=noise)
 
     def other_answers(self, logits: Logits) -> tuple[str, ...]:
         """Describe the problem if the file's logits on the images of this package are others than at its export."""

@@ -140,7 +140,7 @@ def test_what_is_no_report(folder, values):
         ConfigurationError, match=r"no conversion report of format 2: .*Format 1 belongs to the first edition of FleS"
     ):
         Report.from_dict({} if not values else {**record, **values} if "format" in values else values)
-    with pytest.raises(ConfigurationError, match="damaged"):
+    with pytest.raises(ConfigurationError, match=r"missing fields: sites\[0\]\.became, .*sites\[0\]\.was"):
         Report.from_dict({**record, "sites": [{"path": "x"}]})
 
 

@@ -212,7 +212,7 @@ def test_result_refuses_edited_figures(folder):
     values = evaluate(Linear(), "cifar10", data=folder, limit=5).to_dict()
     with pytest.raises(ConfigurationError, match="top1 do not follow"):
         EvalResult.from_dict(values | {"top1": 99.0})
-    with pytest.raises(ConfigurationError, match=r"unknown fields \['mood'\]"):
+    with pytest.raises(ConfigurationError, match="unknown fields: mood"):
         EvalResult.from_dict(values | {"mood": "good"})
 
 

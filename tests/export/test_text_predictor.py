@@ -74,7 +74,7 @@ def test_evaluation_of_the_file_equals_that_of_the_module(text_exported, tmp_pat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"salu_zoo.limits": '{"max_length": 160}'}, "damaged metadata: limits is"),
+        ({"salu_zoo.limits": '{"max_length": 160}'}, "damaged metadata: limits: there are max_length, not max"),
         ({"salu_zoo.limits": '{"max_length": 0, "vocab_size": 20, "type_vocab_size": 2}'}, "damaged metadata: limits"),
         ({"salu_zoo.limits": None}, "lacks the metadata limits"),
         ({"salu_zoo.preprocess": '{"kind": "text"}'}, "damaged metadata"),

@@ -1,13 +1,9 @@
 """Conversion report as data: complete enough to repeat the conversion on a fresh model."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from zoo.errors import ConfigurationError
-
-FORMAT = 2
+from zoo.records import Record
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Record):
     """Report of what `convert` did.
 
     Args:
@@ -76,6 +72,13 @@ class Report:
         model_type: "fles_bert" where the whole model was rebuilt as that type; None otherwise.
     """
 
+    subject = "conversion report of format 2"
+    remedy = (
+        "Format 1 belongs to the first edition of FleS, another formula: convert the model anew. `convert` gives a "
+        'report, and `zoo convert` writes it to conversion.json under "report".'
+    )
+    whole = True
+
     model: str
     to: str
     arguments: dict[str, Any]
@@ -86,35 +89,9 @@ class Report:
     scale: float | None
     parameters: tuple[int, int]
     model_type: str | None = None
-    format: int = field(default=FORMAT)
+    format: Literal[2] = 2
 
     @property
     def preserves(self) -> bool:
         """True if every site gives the values it gave before, to the last bit in float32."""
         return all(site.preserves for site in self.sites)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return values
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Report":
-        """The inverse of `to_dict`; entries of other names are refused.
-
-        Raises:
-            ConfigurationError: it is no report, or one of another format.
-        """
-        if values.get("format") != FORMAT or set(values) != {f.name for f in fields(cls)}:
-            raise ConfigurationError(
-                f"This is no conversion report of format {FORMAT}: it has {', '.join(sorted(values)) or 'nothing'}. "
-                "Format 1 belongs to the first edition of FleS, another formula: convert the model anew. "
-                '`convert` gives one, and `zoo convert` writes it to conversion.json under "report".'
-            )
-        try:
-            sites = tuple(ConvertedSite(**{**site, "aliases": tuple(site["aliases"])}) for site in values["sites"])
-            left = tuple(Left(**entry) for entry in values["left"])
-        except (TypeError, KeyError) as error:
-            raise ConfigurationError(f"The conversion report is damaged: {error}.") from error
-        lists = {name: tuple(values[name]) for name in ("warnings", "parameters")}
-        return cls(**{**values, **lists, "sites": sites, "left": left})

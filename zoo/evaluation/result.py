@@ -1,19 +1,17 @@
 """Result of an evaluation, with everything needed to repeat it."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from zoo.analysis.classes import ClassCounts
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
 from zoo.errors import ConfigurationError
-
-Own = TypeVar("Own", bound="Evaluation")
+from zoo.records import ByDict, Record
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(Record):
     """Record common to all evaluations, whatever they measure.
 
     Args:
@@ -38,8 +36,7 @@ class Evaluation:
         changed_since: name of the weights the model was loaded from, if it no longer held them; "" otherwise.
     """
 
-    # Computed from the fields, written for readers of the JSON file, and checked when it is read back.
-    derived: ClassVar[tuple[str, ...]] = ()
+    subject = "evaluation result"
 
     model: str
     tag: str | None
@@ -61,38 +58,6 @@ class Evaluation:
     date: str
     changed_since: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields and the derived figures, ready for JSON."""
-        values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        return values | {name: getattr(self, name) for name in self.derived}
-
-    @classmethod
-    def from_dict(cls: type[Own], values: Mapping[str, Any]) -> Own:
-        """The inverse of `to_dict`.
-
-        Raises:
-            ConfigurationError: fields are missing or unknown, or a derived figure contradicts the others.
-        """
-        known = {field.name for field in fields(cls)} | set(cls.derived)
-        # A field with a default came later than the first stored results.
-        needed = known - {field.name for field in fields(cls) if field.default is not MISSING}
-        missing, unknown = sorted(needed - set(values)), sorted(set(values) - known)
-        if missing or unknown:
-            raise ConfigurationError(f"Evaluation result: missing fields {missing}, unknown fields {unknown}.")
-        given = {name: value for name, value in values.items() if name not in cls.derived}
-        result = cls(**given | cls._restored(given))
-        wrong = [name for name in cls.derived if getattr(result, name) != values[name]]
-        if wrong:
-            raise ConfigurationError(
-                f"Evaluation result: {', '.join(wrong)} do not follow from the counts; the file was edited."
-            )
-        return result
-
-    @classmethod
-    def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Those fields that JSON holds in another type, in their own."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, kw_only=True)
 class EvalResult(Evaluation):
@@ -106,17 +71,17 @@ class EvalResult(Evaluation):
         classes: the same images counted by class, or None where that was not stored.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("top1", "top5", "images_per_second")
+    derived = ("top1", "top5", "images_per_second")
 
     correct1: int
     correct5: int
-    preprocess: Preprocess
+    preprocess: Annotated[Preprocess, ByDict()]
     images_per_process: tuple[int, ...]
-    classes: ClassCounts | None = None
+    classes: Annotated[ClassCounts, ByDict()] | None = None
 
     def __post_init__(self) -> None:
         if self.classes and (sum(self.classes.images), sum(self.classes.correct)) != (self.n, self.correct1):
-            raise ConfigurationError(f"Evaluation result: the counts by class are not of {self.n} images.")
+            raise ConfigurationError(f"The counts by class are not of {self.n} images.")
 
     @property
     def top1(self) -> float:
@@ -133,13 +98,6 @@ class EvalResult(Evaluation):
         """Throughput of the whole pipeline: decoding, preprocessing and the model."""
         return self.n / self.seconds
 
-    @classmethod
-    def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
-        processes = tuple(given["images_per_process"])
-        classes = None if given.get("classes") is None else ClassCounts.from_dict(given["classes"])
-        preprocess = Preprocess.from_dict(given["preprocess"])
-        return {"preprocess": preprocess, "images_per_process": processes, "classes": classes}
-
 
 @dataclass(frozen=True, kw_only=True)
 class TextResult(Evaluation):
@@ -152,25 +110,14 @@ class TextResult(Evaluation):
         texts_per_process: texts each process evaluated; one entry for an ordinary run.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("texts_per_second",)
+    derived = ("texts_per_second",)
 
     metrics: dict[str, float]
     correct: int | None
-    preprocess: TextInput
+    preprocess: Annotated[TextInput, ByDict()]
     texts_per_process: tuple[int, ...]
 
     @property
     def texts_per_second(self) -> float:
         """Throughput of the whole pipeline: tokeniser and model."""
         return self.n / self.seconds
-
-    @classmethod
-    def _restored(cls, given: dict[str, Any]) -> dict[str, Any]:
-        processes = tuple(given["texts_per_process"])
-        return {"preprocess": TextInput.from_dict(given["preprocess"]), "texts_per_process": processes}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Preprocess | TextInput | ClassCounts):
-        return value.to_dict()
-    return list(value) if isinstance(value, tuple) else value
