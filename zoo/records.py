@@ -114,29 +114,39 @@ class Record:
         if not isinstance(values, Mapping):
             raise ConfigurationError(f"it is {_short(values)}, not an object")
         absent = {*cls.derived, *(field.name for field in fields(cls) if cls.whole)} - set(values)  # type: ignore[arg-type]
-        found: list[Any] = []
-        try:
-            text = to_json({key: item for key, item in values.items() if key not in cls.derived})
-            record: Self = _adapter(cls).validate_json(text)
-        except PydanticSerializationError as error:
-            raise ConfigurationError(f"it is no JSON: {error}") from error
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-        if found or absent:
-            raise ConfigurationError(in_words(found, absent))
+        given = {key: item for key, item in values.items() if key not in cls.derived}
+        record: Self = check(cls, given, absent)
         wrong = [name for name in cls.derived if getattr(record, name) != values[name]]
         if wrong:
             raise ConfigurationError(f"{', '.join(wrong)} do not follow from the other fields; the file was edited")
         return record
 
 
-def in_words(errors: Iterable[ErrorDetails], absent: Iterable[str] = ()) -> str:
-    """Tell what pydantic found wrong: every field, what was found there and what is wanted.
+def check(kind: Any, values: Any, absent: Iterable[str] = ()) -> Any:
+    """What pydantic makes of these values.
 
     Args:
-        errors: `ValidationError.errors()`.
-        absent: further fields that are missing.
+        kind: a record, or another type that pydantic knows.
+        values: as they come from JSON.
+        absent: fields known to be missing, to be named with the others.
+
+    Raises:
+        ConfigurationError: what is wrong, in words for a sentence to hold.
     """
+    errors: list[ErrorDetails] = []
+    try:
+        found = _adapter(kind).validate_json(to_json(values))
+    except PydanticSerializationError as error:
+        raise ConfigurationError(f"it is no JSON: {error}") from error
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    if errors or absent:
+        raise ConfigurationError(_in_words(errors, absent))
+    return found
+
+
+def _in_words(errors: Iterable[ErrorDetails], absent: Iterable[str]) -> str:
+    """Tell what is wrong: every field, what was found there and what is wanted."""
     missing, unknown, wrong = set(absent), [], []
     for error in errors:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")

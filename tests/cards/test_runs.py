@@ -158,7 +158,7 @@ def test_from_a_run_to_a_whole_card_on_the_command_line(run_zoo, finished, tmp_p
 def test_results_of_other_weights_are_refused(run_zoo, finished, tmp_path, cards):
     tag = adopt(finished, tag="pets").tag
     before = (cards / NAME / "README.md").read_bytes()
-    for wrong, said in (({"sha256": "0" * 64}, "other weights"), ({"top1": 90.0}, "do not follow from the counts")):
+    for wrong, said in (({"sha256": "0" * 64}, "other weights"), ({"top1": 90.0}, "top1 do not follow")):
         (tmp_path / "result.json").write_text(json.dumps(evaluation(tag) | wrong))
         code, _, err = run_zoo("card", NAME, "--evaluation", tmp_path / "result.json")
         assert (code, said in err) == (1, True)

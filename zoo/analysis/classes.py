@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import NonNegativeInt
 
 from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 FULL_MATRIX = 20
 """Up to so many classes every confusion is kept, and with it the whole matrix."""
@@ -14,7 +16,7 @@ KEPT = 50
 
 
 @dataclass(frozen=True)
-class ClassCounts:
+class ClassCounts(Record):
     """Top-1 predictions counted by class.
 
     Args:
@@ -22,11 +24,20 @@ class ClassCounts:
         correct: of each class, those whose own class scored highest.
         confused: (class, predicted class, images) with two different classes, the most frequent first: all of them
             for up to `FULL_MATRIX` classes, else the first `KEPT`.
+
+    Raises:
+        ConfigurationError: the counts contradict each other.
     """
 
-    images: tuple[int, ...]
-    correct: tuple[int, ...]
-    confused: tuple[tuple[int, int, int], ...]
+    subject = "table of counts by class"
+
+    images: tuple[NonNegativeInt, ...]
+    correct: tuple[NonNegativeInt, ...]
+    confused: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt], ...]
+
+    def __post_init__(self) -> None:
+        if not self._consistent():
+            raise ConfigurationError("Counts by class contradict each other; the file was edited.")
 
     @classmethod
     def of(cls, pairs: Mapping[tuple[int, int], int], num_classes: int) -> "ClassCounts":
@@ -61,34 +72,9 @@ class ClassCounts:
             rows[target][answer] = count
         return rows
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as lists, ready for JSON."""
-        confused = [list(cell) for cell in self.confused]
-        return {"images": list(self.images), "correct": list(self.correct), "confused": confused}
-
-    @classmethod
-    def from_dict(cls, values: Any) -> "ClassCounts":
-        """The inverse of `to_dict`.
-
-        Raises:
-            ConfigurationError: the values do not have that form, or contradict each other.
-        """
-        try:
-            found = cls(
-                tuple(values["images"]),
-                tuple(values["correct"]),
-                tuple((target, answer, count) for target, answer, count in values["confused"]),
-            )
-        except (TypeError, KeyError, ValueError, IndexError):
-            raise ConfigurationError("Counts by class need the lists images, correct and confused.") from None
-        if not found._consistent():
-            raise ConfigurationError("Counts by class contradict each other; the file was edited.")
-        return found
-
     def _consistent(self) -> bool:
         size = len(self.images)
-        numbers = (*self.images, *self.correct, *(number for cell in self.confused for number in cell))
-        if len(self.correct) != size or not all(type(number) is int and number >= 0 for number in numbers):
+        if len(self.correct) != size:
             return False
         wrong: Counter[int] = Counter()
         for target, answer, count in self.confused:

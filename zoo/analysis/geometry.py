@@ -3,8 +3,7 @@
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -16,12 +15,13 @@ from zoo.activations.swalu import SWALU
 from zoo.analysis.stages import DOWNSAMPLING, stage_of
 from zoo.errors import ConfigurationError
 from zoo.numerics.saturating_unit import guard
+from zoo.records import Record
 
 KINDS: tuple[type[SALU | SWALU | GALU], ...] = (SALU, SWALU, GALU)
 
 
 @dataclass(frozen=True)
-class LayerGeometry:
+class LayerGeometry(Record):
     """One SALU, SWALU or GALU of a model.
 
     Args:
@@ -52,13 +52,9 @@ class LayerGeometry:
         """True if it is a SWALU or GALU."""
         return self.kind != "SALU"
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class StageGeometry:
+class StageGeometry(Record):
     """Mean and standard deviation of S and W over the layers of one kind in one stage: a row of the paper's table.
 
     Args:
@@ -78,10 +74,6 @@ class StageGeometry:
     saturation_std: float | None
     width_mean: float
     width_std: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
 
 
 def learned_pairs(model: nn.Module) -> Iterator[tuple[str, SALU | SWALU | GALU]]:

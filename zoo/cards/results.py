@@ -20,31 +20,21 @@ place of `top1` and `top5`; so has a comparison. The layers of `coefficients` ar
 of `geometry` `LayerGeometry.to_dict()`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import ConfigDict, conlist, create_model, model_validator
 
 from zoo.analysis.classes import ClassCounts
 from zoo.analysis.coefficients import QUANTILES
 from zoo.analysis.geometry import LayerGeometry
 from zoo.errors import ConfigurationError
+from zoo.records import check
 
 SUMMARY_FILE = "summary.json"
-PARTS = {
-    "evaluations": list,
-    "training": dict,
-    "comparisons": list,
-    "geometry": dict,
-    "coefficients": dict,
-    "notes": list,
-}
-EVALUATION_FIELDS = {"dataset": str, "split": (str, type(None)), "top1": (int, float), "n": int}
-COMPARISON_FIELDS = {"label": str, "top1": (int, float)}
-METRICS_FIELDS = {"metrics": dict}
-COEFFICIENTS_FIELDS = {"dataset": str, "split": (str, type(None)), "n": int, "layers": list}
-LAYER_FIELDS = {"layer": str, "channels": int, "vertical": dict, "horizontal": dict}
-SPREAD_FIELDS = dict.fromkeys((*QUANTILES, "within"), (int, float))
+_OPTIONAL = {"log": (list[Any] | None, None), "recipe_changes": (dict[str, Any] | None, None)}
 
 
 def check_results(results: Mapping[str, Any], text: bool = False) -> None:
@@ -57,21 +47,44 @@ def check_results(results: Mapping[str, Any], text: bool = False) -> None:
     Raises:
         ConfigurationError: an unknown part, a part of the wrong kind, or a row without its fields; all are named.
     """
-    problems = [f"unknown part {key!r}; known: {', '.join(PARTS)}" for key in results if key not in PARTS]
-    problems += [f"{k} must be a {t.__name__}" for k, t in PARTS.items() if k in results and type(results[k]) is not t]
-    if not problems:
-        for part, wanted in (("evaluations", EVALUATION_FIELDS), ("comparisons", COMPARISON_FIELDS)):
-            fields = {k: v for k, v in wanted.items() if k != "top1"} | METRICS_FIELDS if text else wanted
-            for row, values in enumerate(results.get(part, [])):
-                problems += [f"{part}[{row}].{problem}" for problem in _row_problems(values, fields)]
-        problems += _optional_problems(results)
-        if "geometry" in results:
-            problems += [f"geometry.{problem}" for problem in _geometry_problems(results["geometry"])]
-        if "coefficients" in results:
-            problems += [f"coefficients.{problem}" for problem in _coefficients_problems(results["coefficients"])]
-        problems += [f"notes[{i}] must be a text" for i, v in enumerate(results.get("notes", [])) if type(v) is not str]
-    if problems:
-        raise ConfigurationError(f"The results of a card do not have their form: {'; '.join(problems)}.")
+    try:
+        check(_form(text), results)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"The results of a card do not have their form: {error}.") from error
+
+
+@cache
+def _form(text: bool) -> Any:
+    """What pydantic checks results against: each part's fields, a pair where there is a default."""
+    figures: dict[str, Any] = {"metrics": dict[str, Any]} if text else {"top1": float}
+    measured: dict[str, Any] = {"dataset": str, "split": str | None, "n": int}
+    counted = {"classes": (ClassCounts | None, None), "correct1": (Any, None)}
+    spread = _object(**dict.fromkeys((*QUANTILES, "within"), float))
+    layers = conlist(_object(layer=str, channels=int, vertical=spread, horizontal=spread))
+    evaluation = _object(**measured, **figures, **counted, __validators__={"run": _of_one_run})
+    comparison = _object(**figures, label=str, command=(str | None, None), **_OPTIONAL)
+    return create_model(
+        "CardResults",
+        __config__=ConfigDict(strict=True, extra="forbid"),
+        evaluations=(conlist(evaluation), []),
+        training=(dict[str, Any], {}),
+        comparisons=(conlist(comparison), []),
+        geometry=(_object(layers=list[LayerGeometry]), None),
+        coefficients=(_object(**measured, layers=layers), None),
+        notes=(list[str], []),
+    )
+
+
+def _object(**fields: Any) -> Any:
+    return create_model("Part", __config__=ConfigDict(strict=True, extra="ignore"), **fields)
+
+
+@model_validator(mode="after")
+def _of_one_run(values: Any) -> Any:
+    found = values.classes
+    if found and (sum(found.images), sum(found.correct)) != (values.n, values.correct1):
+        raise ValueError("classes are not of its n images and its correct1")
+    return values
 
 
 def runtime_of(result: Mapping[str, Any]) -> str:
@@ -111,50 +124,3 @@ def without_place(value: Any) -> Any:
     if isinstance(value, str) and Path(value).is_absolute():
         return f"local: {'/'.join(Path(value).parts[-2:])}"
     return value
-
-
-def _optional_problems(results: Mapping[str, Any]) -> Iterator[str]:
-    """Of fields that a row may leave out: classes of an evaluation, log and command of a comparison."""
-    for row, values in enumerate(results.get("evaluations", [])):
-        if isinstance(values, Mapping) and values.get("classes") is not None:
-            try:
-                found = ClassCounts.from_dict(values["classes"])
-            except ConfigurationError as error:
-                yield f"evaluations[{row}].classes: {error}"
-                continue
-            if (sum(found.images), sum(found.correct)) != (values.get("n"), values.get("correct1")):
-                yield f"evaluations[{row}].classes are not of its n images and its correct1"
-    kinds = {"log": list, "recipe_changes": dict, "command": str}
-    for row, values in enumerate(results.get("comparisons", [])):
-        for name, kind in kinds.items() if isinstance(values, Mapping) else ():
-            if values.get(name) is not None and not isinstance(values[name], kind):
-                yield f"comparisons[{row}].{name} must be a {kind.__name__}"
-
-
-def _geometry_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    wanted = {field.name: (int, float) if field.type in (float, "float") else str for field in fields(LayerGeometry)}
-    problems = _row_problems(values, {"layers": list})
-    yield from problems
-    for row, layer in enumerate([] if problems else values["layers"]):
-        wrong = _row_problems(layer, wanted) or [f"{key} is unknown" for key in layer if key not in wanted]
-        yield from (f"layers[{row}].{problem}" for problem in wrong)
-
-
-def _coefficients_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    problems = _row_problems(values, COEFFICIENTS_FIELDS)
-    yield from problems
-    for row, layer in enumerate([] if problems else values["layers"]):
-        wrong = _row_problems(layer, LAYER_FIELDS)
-        for name in () if wrong else ("vertical", "horizontal"):
-            wrong += [f"{name}.{problem}" for problem in _row_problems(layer[name], SPREAD_FIELDS)]
-        yield from (f"layers[{row}].{problem}" for problem in wrong)
-
-
-def _row_problems(values: Any, wanted: Mapping[str, Any]) -> list[str]:
-    if not isinstance(values, Mapping):
-        return [f"? must be an object, not {type(values).__name__}"]
-    return [
-        f"{name} is missing" if name not in values else f"{name} is {values[name]!r}"
-        for name, kind in wanted.items()
-        if name not in values or not isinstance(values[name], kind)
-    ]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from pydantic import PositiveFloat, PositiveInt
+
 from zoo.analysis.classes import ClassCounts
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
@@ -46,13 +48,13 @@ class Evaluation(Record):
     source: dict[str, Any]
     split: str | None
     limit: int | None
-    n: int
+    n: PositiveInt
     loss: float
     batch_size: int
     precision: str
     device: str
     hardware: str
-    seconds: float
+    seconds: PositiveFloat
     versions: dict[str, str]
     command: str | None
     date: str
@@ -77,7 +79,7 @@ class EvalResult(Evaluation):
     correct5: int
     preprocess: Annotated[Preprocess, ByDict()]
     images_per_process: tuple[int, ...]
-    classes: Annotated[ClassCounts, ByDict()] | None = None
+    classes: ClassCounts | None = None
 
     def __post_init__(self) -> None:
         if self.classes and (sum(self.classes.images), sum(self.classes.correct)) != (self.n, self.correct1):
