@@ -85,6 +85,14 @@ def test_what_is_wrong_is_named(change, said):
     assert len(str(error.value)) < 250
 
 
+def test_many_wrong_fields_do_not_make_a_page():
+    with pytest.raises(
+        WeightsMismatchError, match=r"laps\[11\] is 3, not an object; and 988 more\. Run FILE again"
+    ) as error:
+        Race.from_dict(RACE.to_dict() | {"laps": 1000 * [3]})
+    assert len(str(error.value)) < 500
+
+
 def test_what_a_file_must_have():
     values = RACE.to_dict()
     del values["best"], values["name"], values["notes"]

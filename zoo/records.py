@@ -5,9 +5,9 @@ by field, with no conversion: "1" is no number, 1.0 no whole number, and every w
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -19,6 +19,9 @@ from zoo.files import write_atomic
 
 _adapter: Callable[[type], TypeAdapter[Any]] = cache(TypeAdapter)
 _NOT_FINITE = {text: float(text) for text in ("inf", "-inf", "nan")}
+# So many problems are told; the others are counted.
+_MOST = 12
+_WORDS = {"Input should be": "not", "greater than or equal to": "at least", "less than or equal to": "at most"}
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -145,10 +148,10 @@ def check(kind: Any, values: Any, absent: Iterable[str] = ()) -> Any:
     return found
 
 
-def _in_words(errors: Iterable[ErrorDetails], absent: Iterable[str]) -> str:
+def _in_words(errors: Sequence[ErrorDetails], absent: Iterable[str]) -> str:
     """Tell what is wrong: every field, what was found there and what is wanted."""
     missing, unknown, wrong = set(absent), [], []
-    for error in errors:
+    for error in errors[:_MOST]:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
         if error["type"] == "missing":
             missing.add(place)
@@ -157,9 +160,10 @@ def _in_words(errors: Iterable[ErrorDetails], absent: Iterable[str]) -> str:
         elif error["type"] == "value_error":
             wrong.append(f"{place}: {error['ctx']['error']}".removeprefix(": ").removesuffix("."))
         else:
-            said = error["msg"].replace("Input should be", "not")
+            said = reduce(lambda text, pair: text.replace(*pair), _WORDS.items(), error["msg"])
             wrong.append(f"{place or 'it'} is {_short(error['input'])}, {said[0].lower()}{said[1:]}")
     groups = {"missing fields": sorted(missing), "unknown fields": sorted(unknown)}
+    wrong += [f"and {len(errors) - _MOST} more"] if len(errors) > _MOST else []
     return "; ".join([*(f"{name}: {', '.join(places)}" for name, places in groups.items() if places), *wrong])
 
 

@@ -74,9 +74,12 @@ def test_the_examples_on_the_card_run(text_card, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("results", "named"),
     [
-        ({"evaluations": [{"dataset": "sst2", "split": None, "top1": 91.0, "n": 5}]}, "metrics is missing"),
+        (
+            {"evaluations": [{"dataset": "sst2", "split": None, "top1": 91.0, "n": 5}]},
+            r"missing fields: evaluations\[0\]\.metrics",
+        ),
         ({"evaluations": [{"dataset": "sst2", "split": None, "metrics": 0.9, "n": 5}]}, r"metrics is 0\.9"),
-        ({"comparisons": [{"label": "GELU"}]}, r"comparisons\[0\]\.metrics is missing"),
+        ({"comparisons": [{"label": "GELU"}]}, r"missing fields: comparisons\[0\]\.metrics"),
     ],
 )
 def test_results_of_another_form_are_refused(text_card, results, named):
