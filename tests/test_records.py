@@ -1,11 +1,15 @@
 """Records: read strictly, and every wrong field is named."""
 
+import importlib
 import json
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, OutputError, WeightsMismatchError
@@ -132,3 +136,19 @@ def test_values_nested_too_deep_are_refused():
         deep = [deep]
     with pytest.raises(WeightsMismatchError, match="it is no JSON"):
         Race.from_dict(RACE.to_dict() | {"notes": {"a": deep}})
+
+
+def records() -> list[tuple[str, str]]:
+    root = Path(__file__).resolve().parent.parent
+    paths = [path for package in ("zoo", "export") for path in sorted((root / package).rglob("*.py"))]
+    return [
+        (".".join(path.relative_to(root).with_suffix("").parts), name)
+        for path in paths
+        for name in re.findall(r"^class (\w+)\((?:Record|Evaluation)\):", path.read_text("utf-8"), re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize(("module", "name"), records())
+def test_pydantic_knows_the_type_of_every_field(module, name):
+    kind = getattr(importlib.import_module(module), name)
+    assert set(TypeAdapter(kind).json_schema(mode="serialization")["properties"]) == {f.name for f in fields(kind)}

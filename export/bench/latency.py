@@ -1,6 +1,6 @@
 """Latency of one image or text, PyTorch against an exported file, taken in turns so that both see the same machine."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from zoo.benchmarks.turns import alternate, always
 from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 from zoo.files import sha256_of
+from zoo.records import Record
 
 USUAL_TOKENS = 128
 """Length of a text, if nobody says."""
@@ -43,7 +44,7 @@ class Percentiles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatencyResult:
+class LatencyResult(Record):
     """Both sides at batch 1, with what is needed to repeat the measurement.
 
     Args:
@@ -67,10 +68,6 @@ class LatencyResult:
     cpu: str
     versions: dict[str, str]
     parity: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return asdict(self)
 
 
 def measure_latency(

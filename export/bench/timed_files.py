@@ -1,10 +1,9 @@
 """Exported files side by side: the same threads and input, in turns, each in the runtime of its target."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,6 +16,7 @@ from export.runtime.session import Session, run_session
 from zoo.benchmarks.turns import alternate, always
 from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class FileSpeed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchResult:
+class BenchResult(Record):
     """All files of one run, with what is needed to repeat it.
 
     Args:
@@ -84,10 +84,6 @@ class BenchResult:
     threads: int
     cpu: str
     versions: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return asdict(self)
 
 
 def bench_files(

@@ -1,7 +1,7 @@
 """Models by targets: every file made, proven and dropped, so that one table shows where this package stands."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError, ZooError
 from zoo.models.build import list_models
 from zoo.models.text_models import TEXT_MODELS
+from zoo.records import Record
 from zoo.weights.locate import list_pretrained
 
 PASSED, SIMULATED, FAILED, NOT_MADE = "passed", "simulated", "failed", "not made"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Cell(Record):
     """One model for one target in one precision.
 
     Args:
@@ -67,10 +68,6 @@ class Cell:
     def column(self) -> str:
         """Target and precision."""
         return f"{self.target} {self.precision}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return asdict(self)
 
 
 def all_models() -> list[str]:

@@ -1,7 +1,7 @@
 """The values κ_ve and κ_ho take in each FleS of a model, over real inputs."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from zoo.activations.fles import FleS
 from zoo.analysis._mode import evaluating
 from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 QUANTILES = {"min": 0.0, "p5": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 
 
 @dataclass(frozen=True)
-class LayerCoefficients:
+class LayerCoefficients(Record):
     """One FleS of a model.
 
     Args:
@@ -31,10 +32,6 @@ class LayerCoefficients:
     channels: int
     vertical: dict[str, float]
     horizontal: dict[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
 
 
 @torch.no_grad()

@@ -9,8 +9,7 @@ With u = x/W and t = u/sqrt(1 + u²) in (-1, 1), the slope of SWALU is ½·(1 + 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
@@ -18,6 +17,7 @@ from zoo.activations.algebra import lipschitz_galu, lipschitz_salu, lipschitz_sw
 from zoo.analysis.geometry import LayerGeometry
 from zoo.analysis.signals import LayerSignal
 from zoo.numerics.constants import CUBIC, SCALE
+from zoo.records import Record
 
 SWALU_PEAK = 4 * math.sqrt(6) / 9
 """The maximum of t·(2 - t²), at t = √(2/3)."""
@@ -26,7 +26,7 @@ _MARGIN = 1e-6
 
 
 @dataclass(frozen=True)
-class LayerBound:
+class LayerBound(Record):
     """Largest possible and measured amplification of one SALU, SWALU or GALU.
 
     Args:
@@ -57,10 +57,6 @@ class LayerBound:
     def holds(self) -> bool:
         """True if nothing measured is above the largest possible slope; 1e-6 are left to rounding."""
         return all(value is None or value <= self.exact * (1 + 1e-6) for value in (self.peak, self.gain))
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
 
 
 def layer_bounds(

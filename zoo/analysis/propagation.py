@@ -17,8 +17,8 @@ Source: arXiv 2606.02927, section 4.1 and appendix D, for the second moment; the
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from dataclasses import dataclass
+from typing import Literal, cast
 
 from torch import fx, nn
 
@@ -27,10 +27,11 @@ from zoo.analysis._mode import evaluating
 from zoo.analysis.geometry import KINDS, describe_layer
 from zoo.analysis.propagation_rules import UNKNOWN, Carried, sigma_w2, through_function, through_module
 from zoo.analysis.variance_map import VarianceMap, describe_map
+from zoo.records import Record
 
 
 @dataclass(frozen=True)
-class Arrival:
+class Arrival(Record):
     """Theoretical prediction for the input of one SALU, SWALU or GALU.
 
     Args:
@@ -47,13 +48,9 @@ class Arrival:
     radius: float | None
     lipschitz: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Propagation:
+class Propagation(Record):
     """A network followed from the image to its output.
 
     Args:
@@ -67,10 +64,6 @@ class Propagation:
     maps: tuple[VarianceMap, ...]
     lipschitz: float | None
     stopped: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
 
 
 def propagate(

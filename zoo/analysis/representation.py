@@ -16,7 +16,7 @@ Source: arXiv 2606.02927, section 5.5. Everything is summed in float64.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,10 +26,11 @@ from torch import Tensor, nn
 from zoo.analysis._mode import evaluating
 from zoo.analysis.activation_sites import StageSite, stage_sites
 from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 
 @dataclass(frozen=True)
-class StageRepresentation:
+class StageRepresentation(Record):
     """The representation at one place of a network.
 
     Args:
@@ -55,10 +56,6 @@ class StageRepresentation:
     skewness: float
     excess_kurtosis: float
     spectrum: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self) | {"spectrum": list(self.spectrum)}
 
 
 def effective_rank(eigenvalues: Tensor) -> float:

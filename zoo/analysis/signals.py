@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from zoo.analysis.activation_sites import signal_sites
 from zoo.analysis.geometry import KINDS
 from zoo.analysis.stages import stage_of
 from zoo.errors import ConfigurationError
+from zoo.records import Record
 
 GAIN_IMAGES = 16
 """Gains are measured on so many images of the first batch."""
@@ -22,7 +23,7 @@ _KEPT = 4096
 
 
 @dataclass(frozen=True)
-class LayerSignal:
+class LayerSignal(Record):
     """The signal at one activation or norm, over all images.
 
     Args:
@@ -53,10 +54,6 @@ class LayerSignal:
     gain: float
     peak: float | None
     peak_radius: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
 
 
 @torch.no_grad()

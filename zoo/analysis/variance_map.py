@@ -9,8 +9,8 @@ Source: arXiv 2606.02927, section 4.1 and appendix D.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from zoo.activations.galu import galu
 from zoo.activations.salu import salu
 from zoo.activations.swalu import swalu
 from zoo.analysis.geometry import LayerGeometry
+from zoo.records import Record
 
 Regime = Literal["ordered", "edge of chaos", "amplifying"]
 EDGE = 0.05
@@ -29,7 +30,7 @@ _HALF_WIDTH, _NODES = 12.0, 24_001
 
 
 @dataclass(frozen=True)
-class VarianceMap:
+class VarianceMap(Record):
     """The variance map of one SALU with the weights it works with.
 
     Args:
@@ -53,10 +54,6 @@ class VarianceMap:
     fixed_point: float
     slope: float
     regime: Regime
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
 
 
 def describe_map(

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import get_args
 
 import torch
 
@@ -15,6 +15,7 @@ from zoo.benchmarks.sizes import elements
 from zoo.benchmarks.time_statistics import Ratio, Times
 from zoo.benchmarks.turns import alternate, on_device
 from zoo.errors import ConfigurationError, suggestion
+from zoo.records import Record
 
 DTYPES = ("float32", "bfloat16", "float16")
 CHECKED_ELEMENTS = 2**16
@@ -51,7 +52,7 @@ class KernelRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KernelResult:
+class KernelResult(Record):
     """All rows, with what is needed to repeat them.
 
     Args:
@@ -67,10 +68,6 @@ class KernelResult:
     runs: int
     warmup: int
     machine: Machine
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return asdict(self)
 
 
 def bench_kernels(

@@ -1,8 +1,8 @@
 """Training benchmark: time of a step beside that of the same backbone with a usual norm and activation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from zoo.benchmarks.twins import twin_of
 from zoo.errors import ConfigurationError, suggestion
 from zoo.models.build import find_spec
 from zoo.models.text_models import TextSpec
+from zoo.records import Record
 from zoo.training.recipe import Precision
 
 Mode = Literal["eager", "compiled", "both"]
@@ -53,7 +54,7 @@ class TrainRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSpeed:
+class TrainingSpeed(Record):
     """All rows, with what is needed to repeat them.
 
     Args:
@@ -67,10 +68,6 @@ class TrainingSpeed:
     runs: int
     warmup: int
     machine: Machine
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
