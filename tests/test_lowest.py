@@ -11,6 +11,7 @@ import pytest
 
 CORE = (
     "tests/test_cli.py",
+    "tests/test_records.py",
     "tests/activations/test_values.py",
     "tests/activations/test_modules.py",
     "tests/models/test_build.py",

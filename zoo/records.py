@@ -55,7 +55,8 @@ class Record:
 
     A subclass names its `subject` and the `error` to raise, with a `remedy`, in which {path} is the file. `derived` are
     properties that are written for readers of the file, and checked when it is read back. With `whole` a file has every
-    field; otherwise those with a default, which are younger than the first files, may be missing.
+    field; otherwise those with a default, which are younger than the first files, may be missing. Plain dataclasses in
+    its fields are read as strictly.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"strict": True, "extra": "forbid"}

@@ -214,6 +214,8 @@ def test_result_refuses_edited_figures(folder):
         EvalResult.from_dict(values | {"top1": 99.0})
     with pytest.raises(ConfigurationError, match="unknown fields: mood"):
         EvalResult.from_dict(values | {"mood": "good"})
+    with pytest.raises(ConfigurationError, match="n is 0, not greater than 0"):
+        EvalResult.from_dict(values | {"n": 0})
 
 
 def test_real_cifar10(shared_dir):
