@@ -71,7 +71,7 @@ def run(name: str, output: Path, data: Path = SAMPLE) -> Findings:
     images = load_vision("cifar10", data=data)
     model = step("Loading the weights", lambda: zoo.create_model(name, pretrained=True).eval())
     pytorch = step("Evaluating in PyTorch", lambda: zoo.evaluate(model, "cifar10", data=data, device="cpu"))
-    file = output / f"{Path(name).name}.onnx"
+    file = output / f"{Path(name).name}.portable.onnx"
     exported = step("Exporting, and checking the file", lambda: export.export(model, file, samples=images))
     onnx = step("Evaluating in ONNX Runtime", lambda: zoo.evaluate(file, "cifar10", data=data, device="cpu"))
     latency = step("Timing both, one image at a time", lambda: export.measure_latency(exported.path, model))

@@ -34,6 +34,11 @@ class ExportTarget:
     baseline: str = ""
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
 
+    def file_name(self, model: str, precision: str) -> str:
+        """What a file is called unless the user says so; no two targets or precisions share a name."""
+        usual = precision == self.precisions[0]
+        return f"{model}.{self.name}.onnx" if usual else f"{model}.{self.name}.{precision}.onnx"
+
     @property
     def place(self) -> str:
         """Place where the nodes are computed: "OpenVINO", "CUDA", which also takes what TensorRT leaves, or "CPU"."""

@@ -112,7 +112,7 @@ def test_all_of_it_on_a_tiny_model(
     data = write_cifar10(tmp_path / "data", 20, size=32)
     demo.main(["--model", str(card), "--output", str(out), "--data", str(data)])
     check_output(json.loads((out / "result.json").read_text("utf-8")), capsys.readouterr().out, 20)
-    names = ["card.onnx", "card.onnx.parity.json", "predictions.png", "result.json"]
+    names = ["card.portable.onnx", "card.portable.onnx.parity.json", "predictions.png", "result.json"]
     assert sorted(path.name for path in out.iterdir()) == names
 
 

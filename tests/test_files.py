@@ -87,6 +87,30 @@ def test_together_a_failure_puts_everything_back(tmp_path, monkeypatch, failing,
     assert contents(tmp_path) == old
 
 
+def test_what_is_about_older_files_goes_with_them(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text("old")
+    write_together({tmp_path / "a": text("new")}, remove=[tmp_path / "b", tmp_path / "never there"])
+    assert contents(tmp_path) == {"a": "new"}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), KeyboardInterrupt()])
+def test_what_was_removed_comes_back_if_the_new_files_do_not(tmp_path, monkeypatch, error):
+    for name in "abc":
+        (tmp_path / name).write_text("old")
+    replace = Path.replace
+
+    def stop(path, target):
+        if target.name == "b":
+            raise error
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(OutputError if isinstance(error, OSError) else KeyboardInterrupt):
+        write_together({tmp_path / "a": text("1"), tmp_path / "b": text("2")}, remove=[tmp_path / "c"])
+    assert contents(tmp_path) == dict.fromkeys("abc", "old")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no lock on folders")
 def test_writers_at_once_do_not_mix_their_files(tmp_path, monkeypatch):
     replace = Path.replace

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,11 +65,15 @@ def write_atomic(path: str | Path, write: Fill) -> Path:
     return Path(path).absolute()
 
 
-def write_together(files: Mapping[str | Path, Fill]) -> None:
+def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path] = ()) -> None:
     """Write several files that belong together: all of them, or none and whatever stood there stays.
 
     Every file is filled beside its place first; then all are renamed, and put back if one rename fails. Of several
     writers at once the files of one end up there, not some of each.
+
+    Args:
+        files: what fills each.
+        remove: what is about older files at these places; gone before the first of `files` appears.
 
     Raises:
         OutputError: as for `write_atomic`.
@@ -80,8 +84,10 @@ def write_together(files: Mapping[str | Path, Fill]) -> None:
             target = Path(path).absolute()
             temporaries[target] = _temporary(target)
             _run(fill, temporaries[target], target)
-        with _alone({target.parent for target in temporaries} if len(temporaries) > 1 else ()):
-            _put_in_place(temporaries)
+        stale = [Path(path).absolute() for path in remove]
+        several = len(temporaries) + len(stale) > 1
+        with _alone({target.parent for target in (*temporaries, *stale)} if several else ()):
+            _put_in_place(temporaries, stale)
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
@@ -141,26 +147,35 @@ def _alone(folders: Iterable[Path]) -> Iterator[None]:
         yield
 
 
-def _put_in_place(temporaries: Mapping[Path, Path]) -> None:
-    """Rename each temporary file to its target; on failure bring back what stood at the targets done so far."""
+def _put_in_place(temporaries: Mapping[Path, Path], stale: Sequence[Path]) -> None:
+    """Remove what is stale and rename each temporary file to its target; bring everything back if that fails or stops.
+
+    One file alone needs no copy of what stood there: it is renamed or it is not.
+    """
+    several = len(temporaries) + len(stale) > 1
     kept: dict[Path, Path] = {}
-    placed: list[Path] = []
+    changed: list[Path] = []
     try:
-        if len(temporaries) > 1:  # copied before anything is renamed: a full disk shows while nothing has changed
-            for target, temporary in temporaries.items():
-                if target.exists():
-                    kept[target] = temporary.with_name(f"{temporary.name}.kept")
-                    shutil.copy2(target, kept[target])
-        for target, temporary in temporaries.items():
-            temporary.replace(target)
-            placed.append(target)
-    except OSError as error:
-        for done in placed:
+        for target in (*temporaries, *stale) if several else ():
+            if target.exists():  # copied before anything is renamed: a full disk shows while nothing has changed
+                kept[target] = _temporary(target)
+                shutil.copy2(target, kept[target])
+        for target in (*stale, *temporaries):
+            if several:
+                changed.append(target)
+            if target in temporaries:
+                temporaries[target].replace(target)
+            else:
+                target.unlink(missing_ok=True)
+    except BaseException as error:  # Ctrl-C as well
+        for done in changed:
             if done in kept:
                 os.replace(kept[done], done)  # noqa: PTH105 must work while Path.replace is what fails
             else:
                 done.unlink(missing_ok=True)
-        raise _refused(target, error) from error
+        if isinstance(error, OSError):
+            raise _refused(target, error) from error
+        raise
     finally:
         for copy in kept.values():
             copy.unlink(missing_ok=True)

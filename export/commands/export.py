@@ -38,7 +38,7 @@ def export_command(
         str | None, typer.Option(help="What the file computes in. Default: the target's first.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file, *.onnx. Default: MODEL.TAG.onnx here.")
+        Path | None, typer.Option("--output", "-o", help="The file, *.onnx. Default: MODEL.TAG.TARGET.onnx here.")
     ] = None,
     check: Annotated[
         bool,

@@ -91,7 +91,8 @@ def export(
 
     Args:
         model: a name, folder or file for `zoo.create_model`, or any module.
-        path: the file, ending in .onnx; None means `<model name>.onnx` here. The report goes to `<path>.parity.json`.
+        path: the file, ending in .onnx; None means `MODEL.TAG.TARGET.onnx` here, see
+            `ExportTarget.file_name`. The report goes to `<path>.parity.json`; reports about an older file are removed.
         target: one of `list_targets()`.
         precision: what the file computes in, one of the target's `precisions`; None means its first.
         input_spec: the input of a module that does not describe it itself: `InputSpec` or `TextInputSpec`.
@@ -133,7 +134,7 @@ def export(
         source = replace(source, shared=Shared())
     request = Int8Request(calibration=calibration, evaluation=evaluation, budget=budget)
     request.check(computes_in, source.input)
-    file = given or _check_output(Path(f"{source.full_name}.onnx"))
+    file = given or _check_output(Path(chosen.file_name(source.full_name, computes_in)))
     job = Job(
         source=source,
         target=chosen,

@@ -151,7 +151,8 @@ def _cell(source: Source, target: ExportTarget, precision: str, samples: Samples
     head: dict[str, Any] = {
         "model": source.full_name, "target": target.name, "precision": precision, "input": source.input.summary()
     }  # fmt: skip
-    job = Job(source=source, target=target, precision=precision, path=Path(f"{source.full_name}.onnx"), samples=samples)
+    path = Path(target.file_name(source.full_name, precision))
+    job = Job(source=source, target=target, precision=precision, path=path, samples=samples)
     job.threads = threads
     try:
         if precision == "int8":

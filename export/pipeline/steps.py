@@ -174,6 +174,8 @@ def refuse(job: Job, report: ParityReport) -> None:
 def write(job: Job) -> None:
     """Put the reports and the file in place, all or none; the file never appears before its reports.
 
+    A report about what stood there before, such as the accuracy of a file in integers, is removed.
+
     Raises:
         OutputError: the folder is missing, read-only or full.
     """
@@ -186,4 +188,5 @@ def write(job: Job) -> None:
     files: dict[str | Path, Callable[[Path], object]] = {
         path: partial(Path.write_text, data=text, encoding="utf-8") for path, text in texts.items()
     }
-    write_together(files | {job.path: lambda file: file.write_bytes(job.file)})
+    stale = {report_path(job.path), accuracy_path(job.path)} - files.keys()
+    write_together(files | {job.path: lambda file: file.write_bytes(job.file)}, remove=stale)

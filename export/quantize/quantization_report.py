@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from export.errors import OnnxFileError
+from export.errors import ModelMismatchError, OnnxFileError
 from export.quantize.exactness import Exactness
 from export.quantize.sensitivity import Sensitivity
+from zoo.files import sha256_of
 from zoo.records import Record
 
 SUFFIX = ".accuracy.json"
@@ -96,6 +97,23 @@ class AccuracyReport(Record):
         """Everything, ready for JSON, with the verdict first."""
         head = {"passed": self.passed, "right": self.last.right, "drop": self.last.drop}
         return head | {"left_in_float32": list(self.last.left_in_float32)} | super().to_dict()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a saved report.
+
+        Raises:
+            OnnxFileError: it is missing or damaged.
+            ModelMismatchError: it lies beside a file and is not about that.
+        """
+        report = super().load(path)
+        file = Path(str(path).removesuffix(SUFFIX))
+        if str(path).endswith(SUFFIX) and file.is_file() and report.file_sha256 != sha256_of(file):
+            raise ModelMismatchError(
+                f"{path} is not about {file.name}: it is about sha256 {report.file_sha256[:12]}..., the file has "
+                f"{sha256_of(file)[:12]}... Export the model again."
+            )
+        return report
 
 
 def accuracy_path(file: str | Path) -> Path:

@@ -24,8 +24,9 @@ from export import (
 from export import (
     export as export_model,
 )
+from export.parity.parity_report import ParityReport
 from export.pipeline.export_plan import make_plan
-from export.targets import get_target
+from export.targets import get_target, list_targets
 from zoo.errors import OutputError
 
 STEPS = ["trace", "simplify", "write out", "name", "stamp", "check", "parity", "write"]
@@ -38,6 +39,28 @@ def test_writes_one_file_and_its_report(exported):
     assert exported.file_sha256 == exported.parity.file_sha256 == hashlib.sha256(content).hexdigest()
     assert exported.parity.passed
     assert exported.nodes["Conv"] == 2
+
+
+def test_no_two_targets_or_precisions_share_a_file_name():
+    names = [target.file_name("m.t", p) for target in map(get_target, list_targets()) for p in target.precisions]
+    assert len(set(names)) == len(names)
+    assert {"m.t.portable.onnx", "m.t.edge_int8.onnx", "m.t.gpu_cuda.onnx", "m.t.gpu_cuda.float16.onnx"} <= set(names)
+
+
+def test_a_file_without_a_name_is_called_after_its_target(spec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = [export_model(tiny(), input_spec=spec, target=target, threads=1).path for target in ("portable", "web")]
+    assert [path.name for path in made] == ["Tiny.portable.onnx", "Tiny.web.onnx"]
+    beside = [f"{path.name}.parity.json" for path in made]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*beside, *(path.name for path in made)])
+
+
+def test_reports_about_an_older_file_go_with_it(spec, tmp_path):
+    for older in ("x.onnx", "x.onnx.parity.json", "x.onnx.accuracy.json"):
+        (tmp_path / older).write_text("yesterday")
+    made = export_model(tiny(), tmp_path / "x.onnx", input_spec=spec, threads=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.onnx", "x.onnx.parity.json"]
+    assert ParityReport.load(made.parity_path).file_sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
 
 
 def test_versions_are_those_of_the_target(exported):

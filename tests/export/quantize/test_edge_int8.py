@@ -12,7 +12,7 @@ from torch import nn
 import export.layouts.arranged_file as machine
 import export.layouts.integer as integer
 from export import export, load_predictor, open_session, validate
-from export.errors import BlockedLayoutError
+from export.errors import BlockedLayoutError, ModelMismatchError
 from export.layouts.arranged_file import BlockedLayoutWarning
 from export.parity.parity_report import ParityReport
 from export.quantize.quantization_report import AccuracyReport, accuracy_path
@@ -55,6 +55,15 @@ def test_what_it_costs_is_measured_and_saved(made, labelled):
     stored = json.loads(accuracy_path(made.path).read_text())
     assert (stored["passed"], stored["right"], stored["file_sha256"]) == (True, right, made.file_sha256)
     assert "float32 100.00 %" in report.summary()
+
+
+def test_an_accuracy_report_beside_another_file_is_refused(made, tmp_path):
+    report = accuracy_path(tmp_path / "other.onnx")
+    report.write_bytes(accuracy_path(made.path).read_bytes())
+    assert AccuracyReport.load(report) == made.accuracy  # alone it is about the file it names
+    (tmp_path / "other.onnx").write_bytes(made.path.read_bytes() + b"x")
+    with pytest.raises(ModelMismatchError, match=r"is not about other.onnx: it is about sha256 \w{12}.*Export"):
+        AccuracyReport.load(report)
 
 
 def test_parity_is_saved_and_repeated(made, small_spec, pictures):
