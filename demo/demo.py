@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 import export
 import zoo
+from zoo.console.output import console_out as console
+from zoo.console.tables import Column, print_table
 from zoo.data import ImageDataset, load_vision
 from zoo.evaluation import EvalResult
 from zoo.files import write_atomic, write_json
@@ -29,7 +28,6 @@ HERE = Path(__file__).resolve().parent
 SAMPLE = HERE / "cifar10_sample"
 MODEL = "salunet_c18_cifar.cifar10"
 PER_CLASS = 6  # rows of the picture: the first six images of each class, whatever the model says about them
-console = Console()
 T = TypeVar("T")
 
 
@@ -89,15 +87,12 @@ def step(what: str, work: Callable[[], T]) -> T:
     return result
 
 
-def table_of(found: Findings) -> Table:
-    """The figures side by side."""
+def print_findings(found: Findings) -> None:
+    """Print the figures side by side."""
     torch_side, onnx_side, latency = found.pytorch, found.onnxruntime, found.latency
     parity = found.exported.parity
     kept = round(parity.top1_agreement * parity.n_samples)
-    table = Table("", box=box.SIMPLE_HEAD)
-    table.add_column("PyTorch", justify="right")
-    table.add_column("ONNX Runtime", justify="right")
-    for label, one, other in (
+    rows = (
         ("Top-1", f"{torch_side.top1:.1f} %", f"{onnx_side.top1:.1f} %"),
         ("images right", f"{torch_side.correct1} of {torch_side.n}", f"{onnx_side.correct1} of {onnx_side.n}"),
         ("loss", f"{torch_side.loss:.4f}", f"{onnx_side.loss:.4f}"),
@@ -105,16 +100,15 @@ def table_of(found: Findings) -> Table:
         ("same first class", "reference", f"{kept} of {parity.n_samples}"),
         ("one image, p50", f"{latency.torch.p50_ms:.1f} ms", f"{latency.onnxruntime.p50_ms:.1f} ms"),
         ("one image, p90", f"{latency.torch.p90_ms:.1f} ms", f"{latency.onnxruntime.p90_ms:.1f} ms"),
-    ):
-        table.add_row(label, one, other)
-    return table
+    )
+    print_table(["", Column("PyTorch", figures=True), Column("ONNX Runtime", figures=True)], rows)
 
 
 def report(found: Findings, result: Path) -> None:
     """Print the table and where everything is."""
     exported = found.exported
     console.print(f"\n[bold]{exported.model}[/bold] on {found.pytorch.n} CIFAR-10 test images", highlight=False)
-    console.print(table_of(found))
+    print_findings(found)
     for what, value in (
         ("Parity", exported.parity.summary()),
         ("Timed", f"on the CPU, {found.latency.threads} thread(s), float32, the two taking turns"),

@@ -82,19 +82,15 @@ def bench_command(
 
 
 def _print(name: str, result: "BenchResult") -> None:
-    from rich import box
-    from rich.table import Table
-
-    from zoo.console.output import console_out
+    from zoo.console.tables import Column, print_table
 
     what = f"one text of {result.tokens} tokens" if result.tokens else "one image"
     title = f"{name}: {what}, {result.threads} threads, {result.runs} runs each, {result.cpu}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("file", "runtime", "p50 ms", "p90 ms", "p99 ms", "ratio", "memory MB", "file MB"):
-        table.add_column(column, overflow="fold")
+    figures = ("p50 ms", "p90 ms", "p99 ms", "ratio", "memory MB", "file MB")
+    spare = ("p90 ms", "p99 ms", "memory MB", "file MB")
+    rows = []
     for row in result.rows:
         times = (f"{value:.2f}" for value in (row.latency.p50_ms, row.latency.p90_ms, row.latency.p99_ms))
         sizes = (f"{value / 1e6:.0f}" for value in (row.memory_bytes, row.size_bytes))
-        ratio = "" if row.twin is None else f"{row.ratio:.2f}"
-        table.add_row(row.label, row.runtime, *times, ratio, *sizes)
-    console_out.print(table)
+        rows.append([row.label, row.runtime, *times, "" if row.twin is None else f"{row.ratio:.2f}", *sizes])
+    print_table(["file", "runtime", *(Column(f, figures=True, optional=f in spare) for f in figures)], rows, title)

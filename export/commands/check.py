@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from export.pipeline.matrix import Cell
 
 LEGEND = (
@@ -78,7 +76,7 @@ def check_models(
     if as_json:
         print_json([cell.to_dict() for cell in cells])
     else:
-        console_out.print(matrix_table(cells))
+        print_matrix(cells)
         console_out.print("\n".join([LEGEND, *_notes(cells)]), markup=False, highlight=False)
     failed = [cell for cell in cells if cell.status == FAILED]
     if failed:
@@ -86,20 +84,16 @@ def check_models(
         raise ParityError(f"{len(failed)} of {len(cells)} files failed.\n" + "\n".join(lines))
 
 
-def matrix_table(cells: Sequence["Cell"]) -> "Table":
-    """A row for each model, a column for each target and precision."""
-    from rich import box
-    from rich.table import Table
+def print_matrix(cells: Sequence["Cell"]) -> None:
+    """Print a row for each model, a column for each target and precision."""
+    from zoo.console.tables import Column, print_table
 
     columns = list(dict.fromkeys(cell.column for cell in cells))
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("model", overflow="fold")
-    for column in columns:
-        table.add_column(column.replace(" ", "\n"), justify="right")
+    rows = []
     for model in dict.fromkeys((cell.model, cell.input) for cell in cells):
         row = {cell.column: cell for cell in cells if (cell.model, cell.input) == model}
-        table.add_row(model[0], *(_text(row.get(column)) for column in columns))
-    return table
+        rows.append([model[0], *(_text(row.get(column)) for column in columns)])
+    print_table(["model", *(Column(column.replace(" ", "\n"), figures=True) for column in columns)], rows)
 
 
 def _text(cell: "Cell | None") -> str:

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 def print_export(result: "ExportResult", written: dict[str, Any], as_json: bool) -> None:
     """Print the exported file, and what was written beside it; see `export.deliver.deliveries`."""
     from export.deliver.deliveries import delivery_rows
-    from zoo.console.output import console_out, print_json
+    from zoo.console.output import print_json
+    from zoo.console.tables import print_facts
 
     if as_json:
         print_json(result.to_dict() | written)
         return
     rows = _export_rows(result.to_dict(), result.parity) + delivery_rows(written)
-    console_out.print(table_of(f"{result.model} for {result.target}", rows))
+    print_facts(rows, f"{result.model} for {result.target}")
 
 
 def _export_rows(result: dict[str, Any], report: "ParityReport") -> list[tuple[str, str]]:
@@ -50,14 +51,3 @@ def parity_rows(report: "ParityReport") -> list[tuple[str, str]]:
         *([("not proven there", report.not_run)] if report.not_run else []),
         *([("near 65,504", ", ".join(report.near_limit))] if report.near_limit else []),
     ]
-
-
-def table_of(title: str, rows: list[tuple[str, str]]) -> Any:
-    """Names and values under a title."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("", "", title=title, show_header=False, title_justify="left")
-    for name, value in rows:
-        table.add_row(Text(name), Text(value, overflow="fold"))
-    return table

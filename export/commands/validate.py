@@ -17,7 +17,7 @@ from export.commands.options import (
     parity_bar,
     samples_of,
 )
-from export.commands.tables import parity_rows, table_of
+from export.commands.tables import parity_rows
 
 
 def validate_command(
@@ -37,7 +37,8 @@ def validate_command(
     """Repeat the parity check of an exported file; the exit status is 1 if it fails."""
     from export.errors import ParityError
     from export.pipeline.verify import validate
-    from zoo.console.output import console_out, print_json
+    from zoo.console.output import print_json
+    from zoo.console.tables import print_facts
     from zoo.files import check_writable
 
     if report_file is not None:
@@ -57,7 +58,7 @@ def validate_command(
     if as_json:
         print_json(report.to_dict())
     else:
-        console_out.print(table_of(f"{file.name} against {report.model}", parity_rows(report)))
+        print_facts(parity_rows(report), f"{file.name} against {report.model}")
     if not report.passed:
         problems = "\n".join(report.failures()[:6])
         raise ParityError(f"{file} fails.\n{problems}\nFirst difference: {report.first_difference}.")

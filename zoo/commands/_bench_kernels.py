@@ -1,5 +1,6 @@
 """`zoo bench kernels`: operators against the speed of a copy."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,15 +14,13 @@ from zoo.commands._bench_options import (
     Threads,
     Warmup,
     announce,
+    columns_of,
     deliver,
-    make_table,
     place_of,
 )
 from zoo.numerics.operators import OPERATORS
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from zoo.benchmarks.kernels import KernelResult, KernelRow
 
 NAMES = tuple(OPERATORS)
@@ -93,19 +92,19 @@ def kernels_command(
         threads=threads,
         on_case=announce,
     )
-    deliver(result.to_dict(), _table(result, mark_gpu), output, as_json)
+    deliver(result.to_dict(), partial(_print, result, mark_gpu), output, as_json)
 
 
-def _table(result: "KernelResult", mark_gpu: bool) -> "Table":
+def _print(result: "KernelResult", mark_gpu: bool) -> None:
+    from zoo.console.tables import print_table
+
     title = f"{place_of(result.machine)}, {result.layout}, {result.runs} runs each, in turns"
-    columns = ("operator", "step", "dtype", "side", "MB", "ms", "quartiles", "GB/s", "of a copy", "time / fused")
-    table = make_table(title, 4, columns)
-    for row in result.rows:
-        table.add_row(*_cells(row))
+    names = ("operator", "step", "dtype", "side", "MB", "ms", "quartiles", "GB/s", "of a copy", "time / fused")
+    rows = [_cells(row) for row in result.rows]
     if mark_gpu and result.machine.device == "cpu":
-        for operator, step in dict.fromkeys((row.operator, row.step) for row in result.rows):
-            table.add_row(operator, _STEP[step], "", "fused on a GPU", "", NOT_MEASURED)
-    return table
+        pairs = dict.fromkeys((row.operator, row.step) for row in result.rows)
+        rows += [(op, _STEP[step], "", "fused on a GPU", "", NOT_MEASURED, *[""] * 4) for op, step in pairs]
+    print_table(columns_of(names, 4, ("dtype", "MB", "quartiles", "GB/s")), rows, title)
 
 
 _STEP = {"forward": "forward", "backward": "backward", "both": "forward + backward"}

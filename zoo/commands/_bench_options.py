@@ -1,14 +1,14 @@
 """Options that the commands of `zoo bench` share, and what becomes of their results."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from zoo.benchmarks.machine import Machine
+    from zoo.console.tables import Column
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N. Default: a GPU if there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of PyTorch on the host. Default: as it is set.")]
@@ -27,25 +27,22 @@ def announce(what: str) -> None:
     console_err.print(f"timing {what} ...", markup=False, highlight=False)
 
 
-def deliver(found: dict[str, Any], table: "Table", output: Path | None, as_json: bool) -> None:
+def deliver(found: dict[str, Any], show: Callable[[], None], output: Path | None, as_json: bool) -> None:
     """Print a result, then write it: one that cannot be written is not lost."""
-    from zoo.console.output import console_out, print_json
+    from zoo.console.output import print_json
     from zoo.files import write_json
 
-    print_json(found) if as_json else console_out.print(table)
+    print_json(found) if as_json else show()
     if output is not None:
         write_json(output, found)
 
 
-def make_table(title: str, words: int, columns: tuple[str, ...]) -> "Table":
-    """An empty table, whose first columns hold words and the others figures."""
-    from rich import box
-    from rich.table import Table
+def columns_of(names: Iterable[str], words: int, optional: Iterable[str]) -> "list[Column]":
+    """Columns of a table, of which the first hold words and the others figures."""
+    from zoo.console.tables import Column
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for place, name in enumerate(columns):
-        table.add_column(name, justify="left" if place < words else "right", no_wrap=place >= words)
-    return table
+    spare = set(optional)
+    return [Column(name, place >= words, name in spare) for place, name in enumerate(names)]
 
 
 def place_of(machine: "Machine") -> str:

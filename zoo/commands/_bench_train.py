@@ -1,5 +1,6 @@
 """`zoo bench train`: training steps against those of the usual twin."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,14 +14,12 @@ from zoo.commands._bench_options import (
     Threads,
     Warmup,
     announce,
+    columns_of,
     deliver,
-    make_table,
     place_of,
 )
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from zoo.benchmarks.training_memory import StepMemory
     from zoo.benchmarks.training_speed import TrainingSpeed, TrainRow
 
@@ -87,25 +86,25 @@ def train_command(
         threads=threads,
         on_case=announce,
     )
-    deliver(result.to_dict(), _table(result, memory, mark_gpu), output, as_json)
+    deliver(result.to_dict(), partial(_print, result, memory, mark_gpu), output, as_json)
 
 
 _MODE = {"eager": "eager", "plain": "eager, unfused", "compiled": "compiled"}
 
 
-def _table(result: "TrainingSpeed", memory: bool, mark_gpu: bool) -> "Table":
+def _print(result: "TrainingSpeed", memory: bool, mark_gpu: bool) -> None:
+    from zoo.console.tables import print_table
+
     first = result.rows[0].setting
     layout = "channels last" if first.channels_last else "contiguous"
     title = f"{place_of(result.machine)}, {first.precision}, {layout}, {result.runs} runs each, in turns"
-    columns = ["model", "twin", "mode", "images", "ms", "twin's ms", "ratio", "95 %"]
-    columns += ["saved MB", "twin's", "peak MB", "twin's"] if memory else []
-    table = make_table(title, 3, tuple(columns))
-    for row in result.rows:
-        table.add_row(*_cells(row), *_memory_cells(row.memory, row.twin_memory))
+    names = ["model", "twin", "mode", "images", "ms", "twin's ms", "ratio", "95 %"]
+    names += ["saved MB", "twin's saved MB", "peak MB", "twin's peak MB"] if memory else []
+    rows = [(*_cells(row), *_memory_cells(row.memory, row.twin_memory)) for row in result.rows]
     if mark_gpu and result.machine.device == "cpu":
-        for row in result.rows:
-            table.add_row(row.model, row.twin, f"{_MODE[row.mode]}, on a GPU", "", NOT_MEASURED)
-    return table
+        spare = [""] * (len(names) - 5)
+        rows += [(r.model, r.twin, f"{_MODE[r.mode]}, on a GPU", "", NOT_MEASURED, *spare) for r in result.rows]
+    print_table(columns_of(names, 3, ("images", "twin's ms")), rows, title)
 
 
 def _cells(row: "TrainRow") -> tuple[str, ...]:

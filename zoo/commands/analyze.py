@@ -123,20 +123,14 @@ def _print(found: "Analysis", layers: bool) -> None:
 
 
 def _print_table(table: "Table") -> None:
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table as Grid
 
     from zoo.console.output import console_out
+    from zoo.console.tables import Column, print_table
 
     console_out.print(escape(table.caption), style="italic", highlight=False)
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for number, name in enumerate(table.head):
-        words = number < table.text_columns
-        grid.add_column(escape(name), justify="left" if words else "right", overflow="fold", no_wrap=not words)
-    for row in table.rows:
-        grid.add_row(*map(escape, row))
-    console_out.print(grid)
+    columns = [Column(name, figures=number >= table.text_columns) for number, name in enumerate(table.head)]
+    print_table(columns, table.rows)
 
 
 def _print_files(folder: Path, written: list[Path]) -> None:

@@ -8,7 +8,7 @@ import typer
 from zoo.files import check_writable, write_json
 
 if TYPE_CHECKING:
-    from zoo.evaluation.run_comparison import Comparison
+    from zoo.evaluation.run_comparison import Comparison, Group
 
 Runs = Annotated[list[Path], typer.Argument(help="Output folders of `zoo train` and `zoo finetune`.")]
 Output = Annotated[Path | None, typer.Option(help="Write every run and the means to this JSON file.")]
@@ -37,19 +37,22 @@ def compare_command(runs: Runs, output: Output = None, as_json: AsJson = False) 
 
 
 def _print(found: "Comparison") -> None:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
+    """A column for each group: what tells it apart, its runs, and mean ± standard deviation of each metric."""
     from zoo.console.output import console_out
+    from zoo.console.tables import Column, print_table
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in (*found.varied, "metric", "runs", "mean", "std"):
-        table.add_column(column, overflow="fold")
-    for group in found.groups:
-        means, deviations = group.mean, group.std
-        for name, value in means.items():
-            std = deviations[name]
-            cells = [*(str(v) for v in group.values.values()), name, str(len(group.runs)), f"{value:.2f}"]
-            table.add_row(*map(escape, cells), "-" if std is None else f"{std:.2f}")
-    console_out.print(table)
+    groups = found.groups
+    heads = [f"group {number}" for number in range(1, len(groups) + 1)]
+    rows = [[name, *(str(group.values[name]) for group in groups)] for name in found.varied]
+    rows.append(["runs", *(str(len(group.runs)) for group in groups)])
+    metrics = list(dict.fromkeys(name for group in groups for name in group.mean))
+    rows += [[f"{name} %", *(_mean(group, name) for group in groups)] for name in metrics]
+    print_table(["", *(Column(head, figures=True) for head in heads)], rows)
+    console_out.print("Mean over the runs, ± standard deviation where there are several.", highlight=False)
+
+
+def _mean(group: "Group", name: str) -> str:
+    if name not in group.mean:
+        return "-"
+    std = group.std[name]
+    return f"{group.mean[name]:.2f}" + ("" if std is None else f" ± {std:.2f}")

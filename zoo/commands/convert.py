@@ -168,22 +168,20 @@ def _print(output: Path, report: "Report", measured: dict[str, Any] | None, as_j
 
 
 def _print_sites(report: "Report") -> None:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+    from zoo.console.tables import Column, print_table
 
-    from zoo.console.output import console_out
-
-    title = f"{report.model}: {len(report.sites)} sites to {report.to}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in ("site", "was", "channels", "axis", "steepness", "same bits", "difference"):
-        table.add_column(column, overflow="fold")
+    columns = [
+        *("site", "was"),
+        *(Column("channels", figures=True), Column("axis", figures=True, optional=True)),
+        *(Column("steepness", optional=True), "same bits", Column("difference", figures=True)),
+    ]
+    rows = []
     for site in report.sites:
         cells = (site.path, site.was, site.num_features, site.channel_axis, site.steepness)
         same = "yes" if site.preserves else "no"
         difference = "-" if site.difference is None else f"{site.difference:.3g}"
-        table.add_row(*("-" if cell is None else escape(str(cell)) for cell in cells), same, difference)
-    console_out.print(table)
+        rows.append([*("-" if cell is None else str(cell) for cell in cells), same, difference])
+    print_table(columns, rows, f"{report.model}: {len(report.sites)} sites to {report.to}")
 
 
 def _print_measured(measured: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.console.completion import tags
-from zoo.console.output import console_err, console_out, print_json, progress
+from zoo.console.output import console_err, print_json, progress
 from zoo.data.glue import GLUE, METRICS
 from zoo.data.image_dataset import DATASETS
 from zoo.devices import is_main_process, leave_processes
@@ -183,17 +183,13 @@ def _default_workers() -> int:
 
 
 def _print_table(result: "Evaluation") -> None:
-    from rich.table import Table
-
+    from zoo.console.tables import print_facts
     from zoo.evaluation.result import TextResult
 
     rows = _text_rows(result) if isinstance(result, TextResult) else _image_rows(result)  # type: ignore[arg-type]
-    table = Table("", "", show_header=False, title=f"{result.model} on {result.dataset}", title_justify="left")
     changed = (("Weights", f"changed since {result.changed_since}"),) if result.changed_since else ()
     run = f"{result.precision} on {result.device} ({result.hardware}), batch {result.batch_size}"
-    for name, value in (*rows[:-1], *changed, ("Run", run), rows[-1]):
-        table.add_row(name, value)
-    console_out.print(table)
+    print_facts((*rows[:-1], *changed, ("Run", run), rows[-1]), f"{result.model} on {result.dataset}")
 
 
 def _image_rows(result: "EvalResult") -> list[tuple[str, str]]:

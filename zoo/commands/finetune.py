@@ -167,7 +167,8 @@ def _report_texts(result: "FinetuneResult", as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from zoo.console.output import console_out, print_json
+    from zoo.console.output import print_json
+    from zoo.console.tables import print_facts
     from zoo.training.finetuning import IMAGES
     from zoo.training.parse import list_recipes, load_recipe
     from zoo.training.texts.finetuning_recipe import list_finetune_recipes, load_finetune_recipe
@@ -177,5 +178,4 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json({name: recipe.to_dict() for name, recipe in recipes.items()})
         return
-    for name, recipe in recipes.items():
-        console_out.print(f"{name:20} {recipe.description} ({recipe.source})", highlight=False, soft_wrap=True)
+    print_facts((name, f"{recipe.description} ({recipe.source})") for name, recipe in recipes.items())

@@ -53,23 +53,16 @@ def info_command(name: Name, json_output: AsJson = False) -> None:
 
 def _print(facts: dict[str, Any]) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
     from zoo.console.output import console_out
+    from zoo.console.tables import print_facts
 
     console_out.print(f"[bold]{escape(facts['name'])}[/bold]  ({facts['kind']})", highlight=False)
     if facts.get("description"):
         console_out.print(escape(facts["description"]), highlight=False)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for key, value in facts.items():
-        shown = "" if key in _APART else _shown(key, value)
-        if shown:
-            grid.add_row(_TITLES.get(key, key.replace("_", " ")), escape(shown))
-    if facts.get("labels"):
-        grid.add_row("labels", escape(_labels(facts["labels"])))
-    console_out.print(grid)
+    texts = {key: "" if key in _APART else _shown(key, value) for key, value in facts.items()}
+    labels = {"labels": _labels(facts["labels"])} if facts.get("labels") else {}
+    print_facts((_TITLES.get(k, k.replace("_", " ")), text) for k, text in (texts | labels).items() if text)
     _print_figures([*facts.get("results", []), *facts.get("comparisons", [])])
     _print_weights(facts)
     if facts.get("next"):
@@ -117,41 +110,42 @@ def _labels(labels: list[str]) -> str:
 
 
 def _print_figures(rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
     from zoo.console.output import console_out
+    from zoo.console.tables import Column, print_table
 
     if not rows:
         return
     names = list(dict.fromkeys(name for row in rows for name in row.get("metrics") or ()))
     columns = names or [name for name in ("top1", "top5") if any(row.get(name) is not None for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("figures")
-    for column in columns:
-        head = {"top1": "Top-1 %", "top5": "Top-5 %"}.get(column, f"{column} x100".replace("_", " "))
-        table.add_column(head, justify="right", no_wrap=True)
-    for row in rows:
-        where = f"these weights on {row.get('dataset')} {row.get('split') or ''} ({row.get('runtime')})"
-        scores = row.get("metrics") or {}
-        values = [100 * scores[name] if name in scores else row.get(name) for name in columns]
-        cells = ["-" if value is None else f"{value:.2f}" for value in values]
-        table.add_row(escape(row.get("label") or where), *cells)
-    console_out.print(table)
+    heads = {"top1": "Top-1 %", "top5": "Top-5 %"}
+    scores = [Column(heads.get(column, f"{column} x100".replace("_", " ")), figures=True) for column in columns]
+    console_out.print()
+    print_table(["figures", *scores], [[_whose(row), *(_score(row, name) for name in columns)] for row in rows])
+
+
+def _whose(row: dict[str, Any]) -> str:
+    own = f"these weights on {row.get('dataset')} {row.get('split') or ''} ({row.get('runtime')})"
+    return row.get("label") or own
+
+
+def _score(row: dict[str, Any], name: str) -> str:
+    scores = row.get("metrics") or {}
+    value = 100 * scores[name] if name in scores else row.get(name)
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _print_weights(facts: dict[str, Any]) -> None:
-    from rich.markup import escape
-
     from zoo.console.output import console_out
+    from zoo.console.tables import print_facts
 
     if facts["kind"] != "model":
         return
     console_out.print("\nWeights:" if facts["weights"] else "\nNo weights are published for it.", style="bold")
-    for row in facts["weights"]:
-        score = f"Top-1 {row['top1']:.2f} %" if row["top1"] is not None else ""
-        score = score or ", ".join(f"{name} {100 * value:.2f}" for name, value in (row["metrics"] or {}).items())
-        size = f"{row['size_bytes'] / 1e6:.1f} MB" if row["size_bytes"] else ""
-        told = ", ".join(part for part in (row["trained_on"], score, size, row["where"]) if part)
-        console_out.print(f"  {escape(row['name'])}  {escape(told)}", highlight=False, soft_wrap=True)
+    print_facts((row["name"], _told(row)) for row in facts["weights"])
+
+
+def _told(row: dict[str, Any]) -> str:
+    score = f"Top-1 {row['top1']:.2f} %" if row["top1"] is not None else ""
+    score = score or ", ".join(f"{name} {100 * value:.2f}" for name, value in (row["metrics"] or {}).items())
+    size = f"{row['size_bytes'] / 1e6:.1f} MB" if row["size_bytes"] else ""
+    return ", ".join(part for part in (row["trained_on"], score, size, row["where"]) if part)

@@ -69,21 +69,14 @@ def _refuse(patterns: Sequence[str], kinds: Sequence[str]) -> None:
     raise typer.BadParameter(f"nothing{where} is called {', '.join(patterns)}. {hints}", param_hint="KIND|PATTERN")
 
 
-# What a screen of 80 columns has no room for, and what is not broken into lines.
-_LEFT_OUT = {
-    "models": ("num_classes", "norm"),
-    "weights": ("num_classes", "top5", "license"),
-    "recipes": ("command", "source"),
-}
-_WHOLE = ("name", "input_size", "parameters", "act", "top1", "top5", "size_bytes")
+# What gives way first where the screen has no room.
+_OPTIONAL = ("num_classes", "norm", "top5", "license", "command", "source")
+_FIGURES = ("num_classes", "parameters", "top1", "top5", "size_bytes")
 
 
 def _print_table(title: str, rows: list[Row]) -> None:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
     from zoo.console.output import console_out
+    from zoo.console.tables import Column, print_table
 
     if not rows:
         console_out.print(
@@ -93,15 +86,11 @@ def _print_table(title: str, rows: list[Row]) -> None:
         )
         return
     empty = {column for column in rows[0] if all(row[column] is None for row in rows)}
-    shown = [column for column in rows[0] if column not in (*_LEFT_OUT.get(title, ()), *empty)]
-    table = Table(title=title.capitalize(), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in shown:
-        whole, number = column in _WHOLE, column in ("parameters", "top1", "size_bytes")
-        head = column.replace("_", " ").removeprefix("num ").removesuffix(" bytes")
-        table.add_column(head, no_wrap=whole, overflow="fold", justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*(escape(_cell(row[column], column)) for column in shown))
-    console_out.print(table)
+    shown = [column for column in rows[0] if column not in empty]
+    heads = (column.replace("_", " ").removeprefix("num ").removesuffix(" bytes") for column in shown)
+    columns = [Column(h, c in _FIGURES, c in _OPTIONAL) for h, c in zip(heads, shown, strict=True)]
+    print_table(columns, [[_cell(row[column], column) for column in shown] for row in rows], title.capitalize())
+    console_out.print()
 
 
 def _cell(value: Any, column: str = "") -> str:

@@ -64,6 +64,7 @@ def push_card(
 
     plan = plan_push(card, repo, private=private, revision_tag=revision_tag, message=message, delete_extra=delete_extra)
     if not json_output:
+        _print_files(plan)
         _print(_planned(plan))
     done = push(plan, pin) if execute else None
     if not json_output:
@@ -79,11 +80,17 @@ def _print(lines: list[str]) -> None:
     console_out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
+def _print_files(plan: "PushPlan") -> None:
+    from zoo.console.tables import Column, print_table
+
+    columns = ["state", Column("bytes", figures=True), Column("sha256", optional=True), "file"]
+    rows = [(file.state, f"{file.size_bytes:,}", file.sha256[:12], file.name) for file in plan.files]
+    print_table(columns, rows, f"{plan.card} to {plan.repo} on {plan.endpoint}")
+
+
 def _planned(plan: "PushPlan") -> list[str]:
-    lines = [f"{plan.card} to {plan.repo} on {plan.endpoint}"]
-    lines += [f"  {file.state:8}{file.size_bytes:>12,}  {file.sha256[:12]}  {file.name}" for file in plan.files]
     there = "to be made" if plan.head is None else f"exists, main is at {plan.head[:12]}"
-    lines += [f"Repository: {there}, {'private' if plan.private else 'public'}"]
+    lines = [f"Repository: {there}, {'private' if plan.private else 'public'}"]
     lines += [f"Commit: {plan.message if plan.changes or plan.deletions else '(none: nothing differs)'}"]
     lines += [f"Tag: {plan.revision_tag or '(none)'}"]
     if plan.extra:

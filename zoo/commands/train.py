@@ -107,12 +107,12 @@ def _adoption(result: "TrainResult") -> str:
 
 
 def _list(as_json: bool) -> None:
-    from zoo.console.output import console_out, print_json
+    from zoo.console.output import print_json
+    from zoo.console.tables import print_facts
     from zoo.training.parse import list_recipes, load_recipe
 
     recipes = {name: load_recipe(name) for name in list_recipes()}
     if as_json:
         print_json({name: recipe.to_dict() for name, recipe in recipes.items()})
         return
-    for name, recipe in recipes.items():
-        console_out.print(f"{name:20} {recipe.description} ({recipe.source})", highlight=False, soft_wrap=True)
+    print_facts((name, f"{recipe.description} ({recipe.source})") for name, recipe in recipes.items())

@@ -23,13 +23,18 @@ from rich.progress import (
 from rich.text import Text
 
 # In a file or pipe there is no width to keep to, and rich would take 80 columns.
-_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+_PIPE = 10_000
 
-console_out = Console(width=_WIDTH)
+console_out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE)
 """Tables and sentences for people; a command with `--json` prints nothing here."""
 
 console_err = Console(stderr=True)
 """Progress, notes and errors: never mixed into what a script reads from stdout."""
+
+
+def is_piped() -> bool:
+    """True if stdout is a file or pipe, where nothing has to be shortened."""
+    return console_out.width >= _PIPE
 
 
 class RateColumn(ProgressColumn):
