@@ -3,10 +3,12 @@
 import importlib.metadata
 import io
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typer.main import get_command
 import zoo
 from zoo import cli
 from zoo.console import output
+from zoo.console.interrupt import on_interrupt, run_kept
 from zoo.errors import ConfigurationError, WeightsMismatchError
 
 HEAVY = {"torch", "torchvision", "timm", "numpy", "onnx", "onnxruntime", "onnxscript", "datasets", "transformers"}
@@ -180,6 +183,93 @@ def test_interrupt_is_one_line_and_130(fails, capsys: pytest.CaptureFixture[str]
     fails(KeyboardInterrupt())
     assert status("fail") == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+KEPT = "The same command goes on."
+
+
+def test_an_interrupt_says_what_is_kept(fails, capsys: pytest.CaptureFixture[str]) -> None:
+    class StoppedError(RuntimeError):
+        pass
+
+    with pytest.raises(typer.Exit) as left, on_interrupt(lambda: KEPT):
+        raise KeyboardInterrupt
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err.splitlines() == [f"Interrupted. {KEPT}"]
+    with pytest.raises(StoppedError), on_interrupt(lambda: KEPT):
+        raise StoppedError
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_kept_of_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint"
+    file.touch()
+    assert run_kept(tmp_path / "none", None) == "Nothing was written yet: give the same command again."
+    assert "--resume starts at the first step" in run_kept(tmp_path, None)
+    assert re.search(r"checkpoint of \d s ago is in .* --resume to go on", run_kept(tmp_path, file))
+
+
+STOPPED = {
+    "train c18_cifar10 --output OUT": ("zoo.training.train", "Nothing was written yet"),
+    "finetune glue --task sst2 --output OUT": ("zoo.finetuning.finetune", "Nothing was written yet"),
+    "evaluate m --dataset cifar10": ("zoo.evaluation.evaluate", "--limit N"),
+    "export m --output OUT/m.onnx": ("export.pipeline.export_model.export", "m.onnx is as it was"),
+    "export m --check": ("export.pipeline.matrix.check_matrix", "Nothing is kept; with --output FILE"),
+}
+
+
+@pytest.mark.parametrize("line", STOPPED)
+def test_ctrl_c_in_long_commands(line, monkeypatch, capsys, tmp_path) -> None:
+    place, says = STOPPED[line]
+
+    def stop(*args: Any, **kwargs: Any) -> Iterator[None]:
+        raise KeyboardInterrupt
+        yield
+
+    def stop_at_once(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, stop if "matrix" in place else stop_at_once)
+    assert status(*line.replace("OUT", str(tmp_path / "out")).split()) == 130
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("Interrupted. ")
+    assert says in said
+
+
+def test_zoo_alone_shows_the_road(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status() == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert max(map(len, shown)) <= 80
+    examples = [line.split() for line in shown if line.startswith("  zoo ")]
+    assert [words[1] for words in examples] == ["finetune", "evaluate", "predict", "export", "info"]
+    assert shown[-1] == "All commands: zoo --help"
+    for words in examples:
+        known = {name for option in get_command(cli.build_app()).commands[words[1]].params for name in option.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("name", ["", *commands(), "bench kernels", "bench train", "bench files"])
+def test_help_fits_and_breaks_no_word(name: str, width: int, monkeypatch, capsys) -> None:
+    def words_at(columns: int) -> list[list[str]]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert status(*name.split(), "--help") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= columns
+        return [line.split() for line in lines]
+
+    whole = {word for words in words_at(80) for word in words}
+    lines = words_at(width)
+    assert {word for words in lines for word in words} == whole
+    assert not any(words[-1].endswith("-") for words in lines if words)
+
+
+@pytest.mark.parametrize("text", ["No CUDA runtime is found, using CUDA_HOME='/usr'", "something that matters"])
+def test_noise_of_libraries_is_left_out(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    with cli._quiet():
+        logging.getLogger("torch.utils.cpp_extension").warning(text)
+        warnings.warn("This DataLoader will create 9 worker processes", stacklevel=1)
+    assert [record.getMessage() for record in caplog.records] == [text] * text.startswith("something")
 
 
 def test_a_closed_pipe_is_no_traceback(repository: Path) -> None:

@@ -20,6 +20,7 @@ MAX_FUNCTION_LINES = 40
 LAYERS = {
     "zoo": [
         {"errors", "first_edition", "registry", "files", "records", "environment", "devices", "memory"},
+        {"console", "hub"},
         {"native", "numerics"},
         {"kernels"},
         {"activations"},
@@ -27,7 +28,6 @@ LAYERS = {
         {"data"},
         {"plots"},
         {"analysis"},
-        {"hub"},
         {"weights"},
         {"timm"},
         {"cards"},
@@ -38,7 +38,6 @@ LAYERS = {
         {"report"},
         {"training"},
         {"benchmarks"},
-        {"console"},
         {"catalogue"},
         {"commands"},
         {"cli"},

@@ -4,28 +4,57 @@ Nothing heavy is imported here or in the modules found here, so that `--help` an
 """
 
 import importlib.metadata
+import logging
+import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 from rich.panel import Panel
 from rich.text import Text
-from typer.core import TyperGroup
 from typer.main import get_command
 
 import zoo.commands
 from zoo.console import PLUGIN_GROUP
+from zoo.console.help_texts import CommandGroup, HelpContext
+from zoo.console.interrupt import INTERRUPTED
 from zoo.console.output import console_err
 from zoo.errors import ConfigurationError, ZooError
 from zoo.registry import import_submodules
 
-HELP = """
-Normalisation-free networks with SALU, SWALU and GALU: from a name to a trained, measured and deployed model.
+WHAT = "Networks whose activations learn their shape: trained, measured, deployed."
+HELP = f"""
+{WHAT}
 
-Start with [bold]zoo list[/bold]. Each command explains itself: [bold]zoo COMMAND --help[/bold].
+Start with `zoo list`. Each command explains itself: `zoo COMMAND --help`.
 """
+ROAD = f"""\
+{WHAT}
+
+  zoo finetune glue --task sst2 --act fles
+      Train a text encoder on a task. (Networks for images: zoo train)
+  zoo evaluate salunet_c18_cifar.cifar10 --dataset cifar10
+      Measure a model or an exported file.
+  zoo predict photo.png --model salunet_c18_cifar.cifar10
+      Say what is on a picture.
+  zoo export salunet_c18_cifar.cifar10 --target edge_cpu
+      Write a file for deployment, proven to compute what PyTorch computes.
+  zoo info salunet_c18_cifar
+      Explain a model, weights, a recipe, a target: anything with a name.
+
+All commands: zoo --help"""
+
+
+NOISE = (
+    "No CUDA runtime is found",  # torch.compile, on a machine with CUDA's compiler and no GPU
+    "This DataLoader will create",  # more workers than cores: what the user asked for
+    "This process .* is multi-threaded, use of fork",  # of each worker, from Python 3.12 on
+)
+"""How the messages begin."""
 
 
 @dataclass
@@ -35,8 +64,15 @@ class Settings:
     debug: bool = False
 
 
-class ZooGroup(TyperGroup):
+class ZooGroup(CommandGroup):
     """The top-level command, with a plain answer to Ctrl-C."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Write the help of every command as that of the group."""
+        for command in self.commands.values():
+            for one in (command, *getattr(command, "commands", {}).values()):
+                one.context_class = HelpContext
+        return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen subcommand.
@@ -48,7 +84,7 @@ class ZooGroup(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             console_err.print("Interrupted.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def _show_version(wanted: bool) -> None:
@@ -65,6 +101,8 @@ def _options(
     ] = False,
 ) -> None:
     context.ensure_object(Settings).debug = debug
+    if context.invoked_subcommand is None:
+        typer.echo(ROAD)
 
 
 def build_app() -> typer.Typer:
@@ -77,8 +115,8 @@ def build_app() -> typer.Typer:
         name="zoo",
         cls=ZooGroup,
         help=HELP,
-        no_args_is_help=True,
-        rich_markup_mode="rich",
+        invoke_without_command=True,
+        rich_markup_mode=None,  # boxes of three columns leave the texts too little room
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -116,6 +154,25 @@ def _wrapped(line: str, width: int) -> list[str]:
     return [part.plain.rstrip() for part in Text(line).wrap(console_err, width)] or [""]
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what libraries say and nobody can act on; see `NOISE`."""
+    said = re.compile("|".join(NOISE))
+    logger = logging.getLogger("torch.utils.cpp_extension")
+
+    def matters(record: logging.LogRecord) -> bool:
+        return said.match(record.getMessage()) is None
+
+    logger.addFilter(matters)
+    try:
+        with warnings.catch_warnings():
+            for text in NOISE:
+                warnings.filterwarnings("ignore", text)
+            yield
+    finally:
+        logger.removeFilter(matters)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `zoo` with `arguments` (default: those of the process) and exit.
 
@@ -124,7 +181,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings()
     given = None if arguments is None else list(arguments)
     try:
-        get_command(build_app()).main(args=given, prog_name="zoo", obj=settings)
+        with _quiet():
+            get_command(build_app()).main(args=given, prog_name="zoo", obj=settings)
+    except KeyboardInterrupt:  # before a command runs
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if settings.debug:
             raise

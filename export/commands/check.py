@@ -54,6 +54,7 @@ def check_models(
     """
     from export.errors import ParityError
     from export.pipeline.matrix import FAILED, check_matrix
+    from zoo.console.interrupt import on_interrupt
     from zoo.console.output import console_err, console_out, print_json
     from zoo.files import check_writable, write_json
 
@@ -69,10 +70,11 @@ def check_models(
         threads=threads,
         on_start=lambda *names: console_err.print(" ".join(names), "...", markup=False, highlight=False),
     )
-    for cell in found:
-        cells.append(cell)
-        if output is not None:
-            write_json(output, [one.to_dict() for one in cells])
+    with on_interrupt(lambda: _kept(cells, output)):
+        for cell in found:
+            cells.append(cell)
+            if output is not None:
+                write_json(output, [one.to_dict() for one in cells])
     if as_json:
         print_json([cell.to_dict() for cell in cells])
     else:
@@ -82,6 +84,12 @@ def check_models(
     if failed:
         lines = (f"{cell.model} for {cell.column}: {cell.note}" for cell in failed[:5])
         raise ParityError(f"{len(failed)} of {len(cells)} files failed.\n" + "\n".join(lines))
+
+
+def _kept(cells: Sequence["Cell"], output: Path | None) -> str:
+    if output is None or not cells:
+        return "Nothing is kept; with --output FILE each result is, as soon as it is known."
+    return f"{output} holds the {len(cells)} results so far; check the other models by name."
 
 
 def print_matrix(cells: Sequence["Cell"]) -> None:

@@ -1,7 +1,7 @@
 """`zoo export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,10 @@ from export.commands.options import (
     single,
 )
 from export.commands.tables import print_export
-from export.targets import list_targets
+from export.targets import get_precision, get_target, list_targets
+
+if TYPE_CHECKING:
+    from export.pipeline.export_model import ExportResult
 
 
 def export_command(
@@ -75,16 +78,16 @@ def export_command(
         )
         return
     from export.deliver.deliveries import Deliveries
-    from export.pipeline.export_model import export
+    from export.pipeline.export_model import ExportResult, export
     from export.quantize.options import int8_arguments
-    from export.targets import get_precision, get_target
-    from zoo.console.output import console_err
+    from zoo.console.interrupt import on_interrupt
 
     name, place = single("model", model), single("--target", target or ["portable"])
     computes_in = get_precision(get_target(place), precision)
     deliveries = Deliveries(bundle, serve, serve_root, page, place)
     deliveries.check()
-    with parity_bar() as on_progress:
+    result: ExportResult | None = None
+    with on_interrupt(lambda: _kept(result, output)), parity_bar() as on_progress:
         result = export(
             name,
             output,
@@ -95,8 +98,27 @@ def export_command(
             pretrained=pretrained,
             img_size=img_size,
             threads=threads,
-            on_plan=lambda plan: console_err.print(plan.render(), markup=False, highlight=False, soft_wrap=True),
-            on_step=lambda step: console_err.print(f"{step.name} ...", markup=False, highlight=False),
             on_progress=on_progress,
+            **_SPOKEN,
         )
-    print_export(result, deliveries.write(result.path), as_json)
+        written = deliveries.write(result.path)
+    print_export(result, written, as_json)
+
+
+def _say(text: str) -> None:
+    from zoo.console.output import console_err
+
+    console_err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+_SPOKEN: dict[str, Any] = {
+    "on_plan": lambda plan: _say(plan.render()),
+    "on_step": lambda step: _say(f"{step.name} ..."),
+}
+
+
+def _kept(result: "ExportResult | None", output: Path | None) -> str:
+    if result is None:
+        there = "" if output is None else f"; what stood at {output} is as it was"
+        return f"Nothing was written{there}. Start again: steps that are done are not kept."
+    return f"{result.path} is whole and proven, what should be written besides is not: give the same command again."

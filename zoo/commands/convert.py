@@ -170,7 +170,7 @@ def _print(output: Path, report: "Report", measured: dict[str, Any] | None, as_j
 def _print_sites(report: "Report") -> None:
     from zoo.console.tables import Column, print_table
 
-    columns = [
+    columns: list[Column | str] = [
         *("site", "was"),
         *(Column("channels", figures=True), Column("axis", figures=True, optional=True)),
         *(Column("steepness", optional=True), "same bits", Column("difference", figures=True)),

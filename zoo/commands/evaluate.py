@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.console.completion import tags
+from zoo.console.interrupt import on_interrupt
 from zoo.console.output import console_err, print_json, progress
 from zoo.data.glue import GLUE, METRICS
 from zoo.data.image_dataset import DATASETS
@@ -93,7 +94,8 @@ def evaluate_command(
             "skip_unreadable": skip_unreadable,
         }
     try:
-        result = _measure(model, dataset, task, options)
+        with on_interrupt(lambda: "Figures of a part are not kept: start again, or measure fewer with --limit N."):
+            result = _measure(model, dataset, task, options)
     finally:
         leave_processes()
     if not main:

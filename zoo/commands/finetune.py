@@ -10,7 +10,9 @@ from zoo.data.glue import GLUE
 
 if TYPE_CHECKING:
     from zoo.training.images.train_images import TrainResult
+    from zoo.training.recipe import Recipe
     from zoo.training.texts.finetune_texts import FinetuneResult
+    from zoo.training.texts.finetuning_recipe import FinetuneRecipe
 
 Model = Annotated[
     str | None,
@@ -87,19 +89,20 @@ def finetune_command(
         return
     if model is None:
         raise typer.BadParameter("name a model, or a recipe; `zoo finetune --list` shows them.", param_hint="MODEL")
+    from zoo.console.interrupt import on_interrupt
     from zoo.devices import leave_processes
-    from zoo.training.finetuning import finetune
+    from zoo.hub.at_once import at_once
+    from zoo.training.finetuning import choose_recipe, finetune
     from zoo.training.images.train_images import TrainResult
 
     fields: dict[str, Any] = {
         "epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed, "freeze": freeze, "img_size": img_size,
         "patience": patience, "dataset": dataset, "task": task, "act": act, "start": start,
     }  # fmt: skip
+    chosen = choose_recipe(model, sets or (), fields)
     try:
-        result = finetune(
-            model, data, output=output, resume=resume, device=device, tensorboard=tensorboard, settings=sets or (),
-            **fields,
-        )  # fmt: skip
+        with on_interrupt(lambda: _kept(chosen, data, output)), at_once():
+            result = finetune(chosen, data, output=output, resume=resume, device=device, tensorboard=tensorboard)
     finally:
         leave_processes()
     if not result.main:
@@ -108,6 +111,14 @@ def finetune_command(
         _report_images(result, data, as_json)
     else:
         _report_texts(result, as_json)
+
+
+def _kept(recipe: "Recipe | FinetuneRecipe", data: Path | None, output: Path | None) -> str:
+    from zoo.console.interrupt import run_kept
+    from zoo.training.finetuning import last_checkpoint, run_folder
+
+    folder = run_folder(recipe, data, output)
+    return run_kept(folder, last_checkpoint(folder))
 
 
 def _report_images(result: "TrainResult", data: Path | None, as_json: bool) -> None:

@@ -96,7 +96,7 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _training(values: dict[str, Any]) -> str:
-    from zoo.cards.readme.training import duration
+    from zoo.console.durations import duration
 
     told = [f"{values['epochs']} epochs" if "epochs" in values else ""]
     told += [duration(values["seconds"]) if "seconds" in values else "", values.get("device", "")]

@@ -83,7 +83,7 @@ def _print(lines: list[str]) -> None:
 def _print_files(plan: "PushPlan") -> None:
     from zoo.console.tables import Column, print_table
 
-    columns = ["state", Column("bytes", figures=True), Column("sha256", optional=True), "file"]
+    columns: list[Column | str] = ["state", Column("bytes", figures=True), Column("sha256", optional=True), "file"]
     rows = [(file.state, f"{file.size_bytes:,}", file.sha256[:12], file.name) for file in plan.files]
     print_table(columns, rows, f"{plan.card} to {plan.repo} on {plan.endpoint}")
 

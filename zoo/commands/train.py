@@ -46,17 +46,27 @@ def train_command(
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo train --list` shows them.", param_hint="RECIPE")
+    from zoo.console.interrupt import on_interrupt
     from zoo.devices import leave_processes
     from zoo.training.images.train_images import train
     from zoo.training.parse import load_recipe
 
     chosen = load_recipe(recipe, _overrides(sets or [], epochs, compiled, workers))
     try:
-        result = train(chosen, data=data, output=output, resume=resume, device=device)
+        with on_interrupt(lambda: _kept(output or Path("runs") / chosen.name)):
+            result = train(chosen, data=data, output=output, resume=resume, device=device)
     finally:
         leave_processes()
     if result.main:
         _report(result, as_json)
+
+
+def _kept(folder: Path) -> str:
+    from zoo.console.interrupt import run_kept
+    from zoo.training.images.loop import CHECKPOINT
+
+    checkpoint = folder / CHECKPOINT
+    return run_kept(folder, checkpoint if checkpoint.exists() else None)
 
 
 def _overrides(sets: list[str], epochs: int | None, compiled: bool | None, workers: int | None) -> list[str]:

@@ -3,7 +3,8 @@
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+
+from zoo.console.help_texts import CommandGroup
 
 NAME = "bench"
 USUAL = "files"
@@ -14,7 +15,7 @@ Measure speed: of exported files, of operators, of training steps.
 """
 
 
-class BenchGroup(TyperGroup):
+class BenchGroup(CommandGroup):
     """A group in which `zoo bench MODEL` means `zoo bench files MODEL`, in help and completion as well."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

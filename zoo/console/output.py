@@ -17,10 +17,10 @@ from rich.progress import (
     SpinnerColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
+
+from zoo.console.durations import duration, roughly
 
 # In a file or pipe there is no width to keep to, and rich would take 80 columns.
 _PIPE = 10_000
@@ -46,6 +46,34 @@ class RateColumn(ProgressColumn):
         return Text("-/s" if speed is None else f"{speed:.1f}/s", style="progress.data.speed")
 
 
+class TimeColumn(ProgressColumn):
+    """Time taken and left, in words."""
+
+    def render(self, task: Task) -> Text:
+        """Return `9 s, about 20 s left`; the time left once it can be told."""
+        taken = duration((task.finished_time if task.finished else task.elapsed) or 0.0)
+        left = None if task.finished else task.time_remaining
+        return Text(taken if left is None else f"{taken}, {roughly(left)} left")
+
+
+def bar_columns(console: Console, note: ProgressColumn, rest: int) -> list[ProgressColumn]:
+    """Columns of a progress bar that fit: what is done, the bar, the count, a note, the time.
+
+    Args:
+        console: where it is drawn.
+        note: left out where there are less than 60 cells.
+        rest: cells that everything but the bar takes; the bar needs ten more.
+    """
+    room = console.width - rest
+    return [
+        TextColumn("{task.description}"),
+        *([BarColumn(min(40, room))] if room >= 10 else []),
+        MofNCompleteColumn(),
+        *([note] if console.width >= 60 else []),
+        TimeColumn(),
+    ]
+
+
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON on stdout, as the only thing a script will read there."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -64,16 +92,7 @@ def progress(description: str, total: int | None) -> Iterator[Callable[[int], No
     Yields:
         A function that takes the number of steps just finished.
     """
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console_err, disable=not console_err.is_terminal) as bar:
+    columns = bar_columns(console_err, RateColumn(), 66)
+    with Progress(SpinnerColumn(), *columns, console=console_err, disable=not console_err.is_terminal) as bar:
         task = bar.add_task(description, total=total)
         yield lambda steps: bar.advance(task, steps)

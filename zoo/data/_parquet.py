@@ -131,11 +131,14 @@ def _fetch(spec: TableSpec, split: str) -> Path:
     # The base class of the HTTP library underneath, which is another one in other versions.
     from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[attr-defined]
 
+    from zoo.hub.at_once import at_once
+
     places = (f"{spec.config}/",) if spec.config else ("", "*/")
     ends = ("-*.parquet", ".parquet", "/*.parquet")
     wanted = [place + name + end for place in places for name in spec.splits.get(split, (split,)) for end in ends]
     try:
-        return Path(snapshot_download(str(spec.hub_id), repo_type="dataset", allow_patterns=wanted))
+        with at_once():
+            return Path(snapshot_download(str(spec.hub_id), repo_type="dataset", allow_patterns=wanted))
     except (NetworkError, HFValidationError, OSError) as error:
         raise DataNotFoundError(
             f"Cannot fetch split {split!r} of {spec.name} from the Hub (dataset {spec.hub_id}): {_reason(error)}. "

@@ -41,8 +41,11 @@ def asking(kind: type[ZooError], what: str, otherwise: str) -> Iterator[None]:
     from huggingface_hub.errors import EntryNotFoundError
     from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[attr-defined]
 
+    from zoo.hub.at_once import at_once
+
     try:
-        yield
+        with at_once():
+            yield
     except (NetworkError, EntryNotFoundError, OSError, ValueError, RuntimeError) as error:
         raise kind(f"Cannot {what} on {constants.ENDPOINT}: {_explain(error)}{otherwise}") from error
 
@@ -59,6 +62,8 @@ def is_unreachable(error: BaseException) -> bool:
 
 def _explain(error: BaseException) -> str:
     for cause in _causes(error):
+        if "HubUnreachableError" in _family(cause):
+            continue  # its cause says why
         status = _status(cause)
         keys = (*_family(cause), status, status and status // 100)
         if meaning := next((_MEANINGS[key] for key in keys if key in _MEANINGS), None):

@@ -6,11 +6,13 @@ from typing import Any
 
 from zoo.errors import RecipeError
 from zoo.models.text_models import TEXT_MODELS
+from zoo.training.images.loop import CHECKPOINT
 from zoo.training.images.train_images import TrainResult, train
 from zoo.training.parse import list_recipes, load_recipe, read_recipe
 from zoo.training.recipe import Recipe
-from zoo.training.texts.finetune_texts import FinetuneResult, finetune_texts
+from zoo.training.texts.finetune_texts import FinetuneResult, finetune_texts, text_run_folder
 from zoo.training.texts.finetuning_recipe import FinetuneRecipe, list_finetune_recipes, load_finetune_recipe
+from zoo.training.texts.resume_finetuning import find
 
 IMAGES = "finetune_images"
 """The recipe for images where none is named."""
@@ -74,8 +76,7 @@ def finetune(
         if tensorboard:
             raise RecipeError("tensorboard: transformers' Trainer logs texts into summary.json; it is for images here.")
         return finetune_texts(recipe, output=output, **where)  # type: ignore[arg-type]
-    folder = output if output is not None else Path("runs") / run_name(recipe, data)
-    return train(recipe, output=folder, tensorboard=tensorboard, **where)  # type: ignore[arg-type]
+    return train(recipe, output=run_folder(recipe, data, output), tensorboard=tensorboard, **where)  # type: ignore[arg-type]
 
 
 def choose_recipe(
@@ -119,8 +120,22 @@ def _changes(names: Mapping[str, str], given: Mapping[str, Any], kind: str) -> l
     return [f"{names[key]}={value}" for key, value in given.items()]
 
 
-def run_name(recipe: Recipe, data: str | Path | None) -> str:
-    """A run's folder, named after the model and the data."""
+def run_folder(recipe: Recipe | FinetuneRecipe, data: str | Path | None, output: str | Path | None) -> Path:
+    """The folder of a run: the one asked for, or one below runs/ named after the recipe, or the model and the data."""
+    if isinstance(recipe, FinetuneRecipe):
+        return text_run_folder(recipe, output)
+    return Path(output) if output is not None else Path("runs") / _run_name(recipe, data)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that a run of either kind would go on from."""
+    if (folder / CHECKPOINT).exists():
+        return folder / CHECKPOINT
+    found = find(folder)
+    return found.folder if found else None
+
+
+def _run_name(recipe: Recipe, data: str | Path | None) -> str:
     model = Path(recipe.model.name).name if "/" in recipe.model.name else recipe.model.name
     source = Path(data).absolute().name if data is not None else recipe.data.dataset.rpartition("/")[2]
     return f"{model}_{source}".replace(":", "_").replace("@", "_")

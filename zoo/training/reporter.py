@@ -1,5 +1,6 @@
 """Progress display of a run: a bar in a terminal, plain lines elsewhere, always on stderr."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,14 +8,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress, TextColumn
+
+from zoo.console.durations import duration, roughly
+from zoo.console.output import bar_columns
 
 # Seconds between plain lines where no bar can be drawn.
 _LINE_EVERY = 30.0
 
 
 class Reporter:
-    """Shows steps done, loss, rate and time left, and one line for each epoch.
+    """Shows steps done, loss, rate and time left, one line for each epoch, and that torch.compile is at work.
 
     Args:
         total: steps of the whole run.
@@ -26,18 +30,44 @@ class Reporter:
     def __init__(self, total: int, done: int, show: bool, unit: str = "images") -> None:
         self._console = Console(stderr=True, quiet=not show)
         self._total, self._first, self._done, self._unit = total, done, done, unit
-        self._start = self._last_line = time.monotonic()
+        self._begin = self._start = self._last_line = time.monotonic()
+        self._compiling = self._compiled_s = 0.0
+        self._announced = False
         self._bar = _bar(self._console, show)
         self._task = self._bar.add_task("training", total=total, completed=done, note="")
 
     def __enter__(self) -> Self:
         self._bar.start()
+        if compiler := _compiler():
+            compiler.register_start_callback(self._compile_begins)
+            compiler.register_end_callback(self._compile_ends)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if compiler := _compiler():
+            for callbacks in (compiler.start_callbacks, compiler.end_callbacks):
+                callbacks[:] = [found for found in callbacks if getattr(found, "__self__", None) is not self]
         self._bar.stop()
+
+    def _compile_begins(self, *_: Any) -> None:
+        self._compiling = time.monotonic()
+        if not self._announced:
+            self._announced = True
+            self.say("torch.compile compiles the model: the first step takes a minute or more, the others do not.")
+        self._bar.update(self._task, description="compiling")
+
+    def _compile_ends(self, *_: Any) -> None:
+        self._compiled_s += time.monotonic() - self._compiling
+        self._bar.update(self._task, description="training")
+
+    def _compiled(self) -> None:
+        """Report how long the compiler took, if it was more than a blink; the rate of steps leaves it out."""
+        if self._compiled_s >= 1:
+            self.say(f"Compiled in {duration(self._compiled_s)}.")
+        self._start += self._compiled_s
+        self._compiled_s = 0.0
 
     def say(self, text: str) -> None:
         """Print one line, above the bar if there is one."""
@@ -46,14 +76,16 @@ class Reporter:
     def step(self, loss: float | None, count: int) -> None:
         """One more step is done, over `count` images; the loss is None where it is not known yet."""
         self._done += 1
+        self._compiled()
         now = time.monotonic()
         rate = (self._done - self._first) / max(now - self._start, 1e-9)
         note = ("" if loss is None else f"loss {loss:.3f}  ") + f"{rate * count:.0f} {self._unit}/s"
         self._bar.update(self._task, completed=self._done, note=note)
         if self._bar.disable and now - self._last_line >= _LINE_EVERY:
             self._last_line = now
-            left = (self._total - self._done) / rate
-            self.say(f"step {self._done}/{self._total}  {note}  {rate:.2f} steps/s  {left / 60:.1f} min left")
+            left = roughly((self._total - self._done) / rate)
+            taken = duration(now - self._begin)
+            self.say(f"step {self._done}/{self._total}  {note}  {rate:.2f} steps/s  {taken}, {left} left")
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         """Print one finished epoch's row of the log."""
@@ -92,14 +124,11 @@ def counting(what: str, total: int, show: bool) -> Iterator[Callable[[int], None
 
 
 def _bar(console: Console, show: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        console=console,
-        disable=not (show and console.is_terminal),
-    )
+    columns = bar_columns(console, TextColumn("{task.fields[note]}"), 86)
+    return Progress(*columns, console=console, disable=not (show and console.is_terminal))
+
+
+def _compiler() -> Any:
+    """PyTorch's list of who wants to know when it compiles; None where nothing is compiled, and it is not loaded."""
+    module = sys.modules.get("torch._dynamo.callback")
+    return module and module.callback_handler

@@ -5,6 +5,7 @@ from typing import Any
 
 from zoo.cards.datasets import title_of
 from zoo.cards.markdown import flat, table
+from zoo.console.durations import duration
 from zoo.weights.tag import PretrainedTag
 
 # Shown elsewhere on the card; `energy`, an estimate that older cards hold, is shown no more.
@@ -26,15 +27,6 @@ def training_part(tag: PretrainedTag) -> dict[str, str]:
         "recipe": table(("field", "value"), recipe) if recipe else "",
         "run": table(("run", "value"), flat(facts)) if facts else "",
     }
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: `1 h 18 min`, `5 min 20 s`, `42 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _sentence(tag: PretrainedTag, training: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ def finetune_texts(
         WeightsCorruptError: the start's weights or a checkpoint cannot be read.
     """
     recipe = recipe if isinstance(recipe, FinetuneRecipe) else load_finetune_recipe(recipe)
-    task, folder = GLUE.get(recipe.data.task), _folder(recipe, output)
+    task, folder = GLUE.get(recipe.data.task), text_run_folder(recipe, output)
     devices = find_devices(device)
     check_devices(recipe, devices)
     saved = look_into(folder, resume, devices)
@@ -122,7 +122,8 @@ class _Job:
     show: bool
 
 
-def _folder(recipe: FinetuneRecipe, output: str | Path | None) -> Path:
+def text_run_folder(recipe: FinetuneRecipe, output: str | Path | None) -> Path:
+    """The folder asked for, or one below runs/ named after recipe, task, activation and seed."""
     usual = f"{recipe.name}_{recipe.data.task}_{recipe.model.act}_{recipe.runtime.seed}"
     return Path(output if output is not None else Path("runs") / usual).absolute()
 
