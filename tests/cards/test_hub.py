@@ -1,11 +1,12 @@
 """`hf-hub:` names against a server: which commit, which token, no network, and downloads that go wrong."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import constants
+from huggingface_hub import constants, get_session
 
 from zoo import Preprocess
 from zoo.cards.card import write_card
@@ -177,6 +178,20 @@ def test_nobody_there(hub, published, hub_cache, monkeypatch):
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}")
     with pytest.raises(WeightsNotFoundError, match=r"no connection \(ConnectError.*Check the network.*HF_ENDPOINT"):
         create_model(HUB)
+
+
+def test_nobody_there_is_not_waited_for_and_the_cache_serves(hub, published, state, monkeypatch):
+    create_model(HUB)
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}")
+    send = get_session().send
+    with pytest.warns(UserWarning, match=rf"no connection(.|\n)*commit {published.refs['main']}"):
+        assert holds(create_model(HUB), state)
+    with pytest.raises(WeightsNotFoundError, match=r"no connection \(ConnectError"):
+        create_model(f"{HUB}@v1.0")
+    assert waits == []
+    assert get_session().send == send
 
 
 def test_wrong_bytes_are_fetched_again_once_and_never_used(hub, published, state, hub_cache):
