@@ -1,7 +1,7 @@
 """`zoo export`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,7 @@ from export.targets import get_precision, get_target, list_targets
 
 if TYPE_CHECKING:
     from export.pipeline.export_model import ExportResult
+    from export.pipeline.export_plan import ExportPlan, Step
 
 
 def export_command(
@@ -83,7 +84,6 @@ def export_command(
     from zoo.console.interrupt import on_interrupt
 
     name, place = single("model", model), single("--target", target or ["portable"])
-    computes_in = get_precision(get_target(place), precision)
     deliveries = Deliveries(bundle, serve, serve_root, page, place)
     deliveries.check()
     result: ExportResult | None = None
@@ -93,28 +93,31 @@ def export_command(
             output,
             target=place,
             precision=precision,
+            **int8_arguments(get_precision(get_target(place), precision), dataset, data, calibration, budget),
             samples=samples_of(dataset, task, data),
-            **int8_arguments(computes_in, dataset, data, calibration, budget),
             pretrained=pretrained,
             img_size=img_size,
             threads=threads,
             on_progress=on_progress,
-            **_SPOKEN,
+            on_plan=_say_plan,
+            on_step=_say_step,
         )
         written = deliveries.write(result.path)
     print_export(result, written, as_json)
 
 
-def _say(text: str) -> None:
+def _say_plan(plan: "ExportPlan") -> None:
+    from zoo.console.output import console_err
+    from zoo.console.tables import print_facts
+
+    steps = ((f"{number}. {step.name}", step.detail) for number, step in enumerate(plan.steps, 1))
+    print_facts(steps, plan.title, console_err)
+
+
+def _say_step(step: "Step") -> None:
     from zoo.console.output import console_err
 
-    console_err.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-_SPOKEN: dict[str, Any] = {
-    "on_plan": lambda plan: _say(plan.render()),
-    "on_step": lambda step: _say(f"{step.name} ..."),
-}
+    console_err.print(f"{step.name} ...", markup=False, highlight=False)
 
 
 def _kept(result: "ExportResult | None", output: Path | None) -> str:

@@ -28,13 +28,13 @@ _PIPE = 10_000
 console_out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE)
 """Tables and sentences for people; a command with `--json` prints nothing here."""
 
-console_err = Console(stderr=True)
+console_err = Console(stderr=True, width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else _PIPE)
 """Progress, notes and errors: never mixed into what a script reads from stdout."""
 
 
-def is_piped() -> bool:
-    """True if stdout is a file or pipe, where nothing has to be shortened."""
-    return console_out.width >= _PIPE
+def is_piped(screen: Console) -> bool:
+    """True if it writes into a file or pipe, where nothing has to be shortened."""
+    return screen.width >= _PIPE
 
 
 class RateColumn(ProgressColumn):

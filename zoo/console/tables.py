@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
-from rich.console import JustifyMethod
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -49,11 +49,11 @@ def print_table(columns: Iterable[Column | str], rows: Iterable[Sequence[str]], 
     every = [Column(column) if isinstance(column, str) else column for column in columns]
     cells = [list(row) for row in rows]
     width = output.console_out.width
-    if output.is_piped():
+    if output.is_piped(output.console_out):
         every = [replace(column, optional=False) for column in every]
         width = max(_PIPED, _needed(_easy(every, cells)))
     shown = _fitted(every, cells, width)
-    _print_title(title)
+    _print_title(title, output.console_out)
     if shown is None:
         _print_records(every, cells)
         return
@@ -66,32 +66,33 @@ def print_table(columns: Iterable[Column | str], rows: Iterable[Sequence[str]], 
     output.console_out.print(table)
 
 
-def print_facts(facts: Iterable[tuple[str, str]], title: str = "") -> None:
+def print_facts(facts: Iterable[tuple[str, str]], title: str = "", screen: Console | None = None) -> None:
     """Print names and, beside each or under it, what is known; long paths are broken after a slash.
 
     Args:
         facts: name and text.
         title: a line above.
+        screen: None for stdout.
     """
     pairs = list(facts)
-    screen = output.console_out
+    screen = screen or output.console_out
     indent = max((cell_len(name) for name, _ in pairs), default=0) + _GAP
     beside = screen.width - indent >= 2 * _SHORTEST
     indent = indent if beside else _GAP
-    _print_title(title)
+    _print_title(title, screen)
     for name, value in pairs:
         room = screen.width - indent
         lines = _text(value, room).wrap(screen, room, overflow="ellipsis")
         if not beside:
-            _print_title(name)
+            _print_title(name, screen)
         for number, line in enumerate(lines):
             head = set_cell_size(name if beside and number == 0 else "", indent)
             screen.print(Text.assemble((head, "bold"), line), soft_wrap=True, highlight=False)
 
 
-def _print_title(title: str) -> None:
+def _print_title(title: str, screen: Console) -> None:
     if title:
-        output.console_out.print(Text(title, style="bold"), overflow="ellipsis")
+        screen.print(Text.assemble((_text(title, screen.width).plain, "bold")), overflow="ellipsis", highlight=False)
 
 
 def _print_records(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
