@@ -62,7 +62,7 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
 
 def test_output_that_cannot_be_written_is_found_before_the_work(run, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("zoo.evaluation.evaluate", lambda *a, **k: pytest.fail("the work was begun"))
+    monkeypatch.setattr("zoo.evaluation.evaluate_images.evaluate", lambda *a, **k: pytest.fail("the work was begun"))
     for place in (tmp_path / "file" / "result.json", tmp_path):
         done = run("--output", str(place))
         assert isinstance(done.exception, OutputError)
