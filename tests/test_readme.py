@@ -55,6 +55,10 @@ def test_python_block_runs(code: str, tmp_path: Path, monkeypatch, capsys) -> No
         pytest.skip("this copy of the source has no weights in model_cards/")
     images = load_vision("cifar10", data=SAMPLE)
     images[0][0].save(tmp_path / "photo.png")
+    for index in range(24):  # a folder of photos, for what is fine-tuned
+        image, label = images[index]
+        (tmp_path / "photos" / images.labels[label % 3]).mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / "photos" / images.labels[label % 3] / f"{index}.png")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "a page", "exec"), {})
     printed = capsys.readouterr().out.strip()
