@@ -34,6 +34,7 @@ from zoo.files import sha256_of
 from zoo.hub.fetch import HUB_PREFIX, fetch, fetch_current
 from zoo.models.build import find_spec, list_models
 from zoo.models.model_spec import MODELS
+from zoo.models.quiet import quiet_transformers
 from zoo.weights.create import create_model, find_tag, is_path
 from zoo.weights.load import load_weights, read_weights
 from zoo.weights.locate import pinned
@@ -285,7 +286,8 @@ def _open_transformers(name: str, folder: Path) -> NamedModel:
     names = config.get("architectures") or ["AutoModel"]
     cls = transformers_class(names[0])
     try:
-        model = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        with quiet_transformers():
+            model = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise WeightsCorruptError(
             f"{folder} does not load as {names[0]}: {' '.join(str(error).split())[:300]}. It must hold config.json and "

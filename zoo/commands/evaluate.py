@@ -27,7 +27,11 @@ Dataset = Annotated[
     typer.Option(help=f"Images: one of {', '.join(DATASETS)}.", autocompletion=lambda: DATASETS.names()),
 ]
 Task = Annotated[
-    str | None, typer.Option(help=f"Texts, of GLUE: one of {', '.join(GLUE)}.", autocompletion=lambda: GLUE.names())
+    str | None,
+    typer.Option(
+        help=f"Texts, of GLUE: one of {', '.join(GLUE)}; or own, for a file of texts (--data).",
+        autocompletion=lambda: GLUE.names(),
+    ),
 ]
 Data = Annotated[
     Path | None,

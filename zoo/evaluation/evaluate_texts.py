@@ -10,6 +10,7 @@ import torch
 
 from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
 from zoo.data.labels import check_same_order
+from zoo.data.own_texts import OWN, load_own_texts
 from zoo.data.tokenize import TextPreprocess
 from zoo.devices import choose_device, join_processes, torch_defaults
 from zoo.errors import ConfigurationError
@@ -47,7 +48,7 @@ def evaluate_text(
     Args:
         model: `model.tag` or folder (see `zoo.create_model`), FILE.onnx, a module that takes
             `zoo.data.tokenize.INPUT_NAMES`, or a predictor of a dictionary of them.
-        task: a name in `zoo.data.glue.GLUE`.
+        task: a name in `zoo.data.glue.GLUE`; or "own", for a file of texts with the model's classes as labels.
         data: local folder of GLUE with a folder per task; None fetches from the Hub.
         split: part of the task; None takes its own for evaluation. GLUE hides the labels of most test splits.
         batch_size: texts per batch.
@@ -64,14 +65,15 @@ def evaluate_text(
         ZooError: one of its kinds for each thing that can be wrong: an unknown name, missing data or weights, a model
             for images, a classifier of another width, labels in another order, scores that are not finite.
     """
-    spec = GLUE.get(task)
+    spec = None if task == OWN else GLUE.get(task)
     batch_work.check_numbers(batch_size=batch_size, limit=limit)
     place = choose_device(default_device(model) if device is None else device)
     processes = join_processes(place)
     threads = batch_work.threads_of(place, processes.count)
     # The model is opened first: a mistyped name is not answered after a download of the whole task.
     with open_subject(model, EvaluationSetting(place, precision, None, preprocess, threads), TEXTS) as subject:
-        whole = load_glue(task, split, data)
+        whole = load_glue(task, split, data) if spec else _own_texts(subject, split, data)
+        spec = whole.task
         texts = whole.select(batch_work.choose(len(whole), limit, "texts"))
         _check_labels(subject, spec)
         own = processes.share(list(enumerate(_by_length(texts, batch_size))))
@@ -98,6 +100,14 @@ def evaluate_text(
         texts_per_process=tuple(sum(len(scored.indices) for scored in part.items) for part in parts),
         seconds=max(part.seconds for part in parts),
     )
+
+
+def _own_texts(subject: EvaluatedModel[TextPreprocess], split: str | None, data: str | Path | None) -> GlueSplit:
+    if split is not None:
+        raise ConfigurationError(f"Split {split!r}: a file of one's own texts is measured as a whole.")
+    if not subject.labels:
+        raise ConfigurationError(f"{subject.name} has no class names to compare the labels of {data} with.")
+    return load_own_texts(data, subject.labels)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """`finetune`: a model learns the classes of one's own data, from the weights it has."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.own_texts import OWN
 from zoo.errors import RecipeError
+from zoo.files import cards_root
 from zoo.models.text_models import TEXT_MODELS
 from zoo.training.images.loop import CHECKPOINT
 from zoo.training.images.train_images import TrainResult, train
@@ -13,9 +16,10 @@ from zoo.training.recipe import Recipe
 from zoo.training.texts.finetune_texts import FinetuneResult, finetune_texts, text_run_folder
 from zoo.training.texts.finetuning_recipe import FinetuneRecipe, list_finetune_recipes, load_finetune_recipe
 from zoo.training.texts.resume_finetuning import find
+from zoo.weights.tag import CONFIG_FILE, read_json
 
-IMAGES = "finetune_images"
-"""The recipe for images where none is named."""
+IMAGES, TEXTS = "finetune_images", "glue"
+"""The recipes for images and for texts where none is named."""
 _IMAGE_FIELDS = {
     "epochs": "schedule.epochs",
     "lr": "optimizer.lr",
@@ -52,11 +56,12 @@ def finetune(
     """Teach a network new classes; the same call with `resume=True` goes on after a kill.
 
     Images: `finetune("salunet_c18_cifar.cifar10", "photos/")`, one folder per class, with or without folders train and
-    val above. Texts: `finetune("glue", task="rte")`. The run's folder then is a name of the model (see `zoo.names`).
+    val above. Texts: `finetune("fles_minilm_l6.sst2", "reviews.csv")`, with columns text, text_pair and
+    label; or a task of GLUE, `finetune("glue", task="rte")`. The run's folder then is a name of the model.
 
     Args:
-        model: any name of a model for images, which is fine-tuned by the recipe `finetune_images`; or a recipe: an
-            object, a shipped name, or a .toml or .json file.
+        model: any name of a model: for images it is fine-tuned by the recipe `finetune_images`, for texts by `glue`;
+            or a recipe: an object, a shipped name, or a .toml or .json file.
         data: local folder of the data; None fetches it from the Hub.
         output: folder of the run; None takes one below runs/ that is named after model and data.
         resume: go on from the folder's checkpoint.
@@ -96,15 +101,46 @@ def choose_recipe(
     if _is_text_recipe(name):
         return load_finetune_recipe(name, [*settings, *_changes(_TEXT_FIELDS, given, "texts")])
     named = name in list_recipes() or name.endswith((".toml", ".json"))
-    if not named and name.partition(".")[0] in TEXT_MODELS:
-        raise RecipeError(
-            f"{name} takes texts: zoo finetune glue --task TASK --set model.name={name.partition('.')[0]}."
-        )
+    text = None if named else _text_start(name)
+    if text is not None:
+        usual = [] if "task" in given else [f"data.task={OWN}"]
+        return load_finetune_recipe(TEXTS, [*text, *usual, *settings, *_changes(_TEXT_FIELDS, given, "texts")])
     start = [] if named else [f"model.name={name}"]
     recipe = load_recipe(name if named else IMAGES, [*start, *settings, *_changes(_IMAGE_FIELDS, given, "images")])
     if not recipe.model.pretrained:
         raise RecipeError(f"Recipe {name!r} starts from fresh weights: zoo train {name}, or set model.pretrained=true.")
     return recipe
+
+
+def _text_start(name: str) -> list[str] | None:
+    """The fields of a recipe that start from a text model of any name; None for a model that takes images.
+
+    Raises:
+        RecipeError: it is one of neither, or has sizes of none of the zoo's encoders.
+    """
+    card = cards_root() / name
+    place = card if (card / CONFIG_FILE).is_file() else Path(name).expanduser()
+    if not (place / CONFIG_FILE).is_file():
+        if name in TEXT_MODELS:
+            raise RecipeError(f"{name} has no weights of that name: name a tag, or zoo finetune glue --start PLACE.")
+        return None
+    config = read_json(place / CONFIG_FILE)
+    if not isinstance(config, dict) or "model_type" not in config:
+        return None
+    if config["model_type"] not in ("bert", "fles_bert"):
+        raise RecipeError(f"{name} is a {config['model_type']} of transformers; texts are fine-tuned from a BERT.")
+    variant = config.get("fles_variant", "fles")
+    gate = "fles" if variant == "fles" else f"fles_{variant}"
+    gate = config.get("hidden_act", "gelu") if config["model_type"] == "bert" else gate
+    usual = {"hidden_size": 768, "num_hidden_layers": 12}  # of a BERT that does not say
+    fitting = [
+        model
+        for model in TEXT_MODELS
+        if all({**usual, **TEXT_MODELS.get(model).config}[key] == config.get(key, usual[key]) for key in usual)
+    ]
+    if not fitting:
+        raise RecipeError(f"{name} has the size of none of the zoo's encoders ({', '.join(TEXT_MODELS)}).")
+    return [f"model.name={fitting[0]}", f"model.act={gate}", f"model.start={json.dumps(str(place))}"]
 
 
 def _is_text_recipe(name: str) -> bool:

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from zoo.data.glue import GLUE, GlueSplit, GlueTask, load_glue
+from zoo.data.own_texts import OWN, open_own_texts
 from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 from zoo.files import write_json
+from zoo.models.quiet import quiet_transformers
 from zoo.training.processes import Devices, find_devices
 from zoo.training.reporter import Reporter
 from zoo.training.resume import check_same
@@ -68,7 +69,8 @@ def finetune_texts(
 
     Args:
         recipe: a `FinetuneRecipe`, the name of a shipped one, or a file.
-        data: a local folder of GLUE with a folder per task; None fetches from the Hub.
+        data: a local folder of GLUE with a folder per task, None fetches from the Hub; for the task "own" a file or
+            folder of texts, see `zoo.data.own_texts`.
         output: folder of the run; None takes runs/<recipe>_<task>_<act>_<seed>.
         resume: go on from the folder's last checkpoint; without one the run starts at its beginning.
         device: "cpu", "cuda" or "mps"; None takes the best available. CUDA_VISIBLE_DEVICES chooses among GPUs.
@@ -88,16 +90,16 @@ def finetune_texts(
         WeightsCorruptError: the start's weights or a checkpoint cannot be read.
     """
     recipe = recipe if isinstance(recipe, FinetuneRecipe) else load_finetune_recipe(recipe)
-    task, folder = GLUE.get(recipe.data.task), text_run_folder(recipe, output)
+    folder = text_run_folder(recipe, output)
     devices = find_devices(device)
     check_devices(recipe, devices)
     saved = look_into(folder, resume, devices)
-    splits = {"train": load_glue(task.name, "train", data), "evaluation": load_glue(task.name, task.evaluation, data)}
+    task, splits = _open_splits(recipe, data)
     identity = identify(recipe, splits, devices.world)
     if saved is not None:
         check_same(saved.folder, saved.identity, identity)
     job = _Job(recipe, task, folder, devices, identity, resume, saved, show_progress and devices.main)
-    with _no_bars():
+    with quiet_transformers():
         trainer = _prepare(job, splits)
         start = time.monotonic() - (saved.seconds if saved else 0.0)
 
@@ -106,6 +108,17 @@ def finetune_texts(
 
         _train(job, trainer, clock)
         return _finish(job, trainer, clock)
+
+
+def _open_splits(recipe: FinetuneRecipe, data: str | Path | None) -> tuple[GlueTask, dict[str, GlueSplit]]:
+    if recipe.data.task == OWN:
+        task, learned, measured = open_own_texts(data, recipe.data.eval_fraction, recipe.runtime.seed)
+        return task, {"train": learned, "evaluation": measured}
+    task = GLUE.get(recipe.data.task)
+    return task, {
+        "train": load_glue(task.name, "train", data),
+        "evaluation": load_glue(task.name, task.evaluation, data),
+    }
 
 
 @dataclass(frozen=True)
@@ -126,20 +139,6 @@ def text_run_folder(recipe: FinetuneRecipe, output: str | Path | None) -> Path:
     """The folder asked for, or one below runs/ named after recipe, task, activation and seed."""
     usual = f"{recipe.name}_{recipe.data.task}_{recipe.model.act}_{recipe.runtime.seed}"
     return Path(output if output is not None else Path("runs") / usual).absolute()
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """transformers draws bars of its own while it loads and saves, across ours."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _prepare(job: _Job, splits: Mapping[str, GlueSplit]) -> "Trainer":

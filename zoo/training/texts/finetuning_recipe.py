@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.data.glue import GLUE
+from zoo.data.own_texts import OWN
 from zoo.errors import suggestion
 from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS
 from zoo.training.parse import load_table
@@ -16,16 +17,18 @@ _FOLDER = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True, kw_only=True)
 class TextData:
-    """Data to learn from.
+    """Data to learn from: a task of GLUE, or "own" for texts and classes of one's own.
 
     `subset` is how many training texts are used, drawn once without replacement under `subset_seed`; 0 means all.
-    Texts are cut at `max_length` tokens, [CLS] and [SEP] included.
+    Texts are cut at `max_length` tokens, [CLS] and [SEP] included. Of one's own texts in a single file
+    `eval_fraction` of each class is held back and measured on.
     """
 
     task: str
     max_length: int = bounded(128, 3)
     subset: int = bounded(0, 0)
     subset_seed: int = bounded(0, 0)
+    eval_fraction: float = bounded(0.2, 0, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,7 @@ def load_finetune_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()
 
 def _check(recipe: FinetuneRecipe) -> list[str]:
     names = (
-        ("data.task", recipe.data.task, GLUE.names()),
+        ("data.task", recipe.data.task, [*GLUE.names(), OWN]),
         ("model.name", recipe.model.name, TEXT_MODELS.names()),
         ("model.act", recipe.model.act, TEXT_ACTS),
     )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # What follows from how the encoder was trained, and not from the model's name.
 _KEPT = ("vocab_size", "max_position_embeddings", "type_vocab_size", "pad_token_id", "layer_norm_eps")
+FLES = "fles_bert"
+_FLES_FIELDS = ("fles_hidden", "fles_start", "fles_steepness")
 # κ_ho at the start for an encoder that was trained with the activation of this name.
 _STEEPNESS = {
     **dict.fromkeys(("gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu"), GELU_STEEPNESS),
@@ -22,8 +24,8 @@ _STEEPNESS = {
 def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Module":
     """The classifier to fine-tune: the pretrained encoder's weights, a fresh classifier, a fresh FleS.
 
-    FleS starts as the activation the encoder was trained with: exactly for SiLU, nearly (κ_ho = 1.702) for GELU. An
-    encoder that was stored without its pooler gets a fresh one.
+    An encoder with FleS brings its own. Otherwise FleS starts as the activation the encoder was trained with: exactly
+    for SiLU, nearly (κ_ho = 1.702) for GELU. An encoder that was stored without its pooler gets a fresh one.
 
     Args:
         recipe: names the model and the start.
@@ -45,7 +47,14 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
         return fresh
     config = _config(recipe.start)
     _check_size(recipe, spec.config, config)
-    if recipe.act.startswith("fles") and not fields.keys() & {"fles_start", "fles_steepness"}:
+    if config.model_type == FLES and recipe.act != _gate_of(config):
+        raise ConfigurationError(
+            f"model.act: {recipe.start!r} has the gate {_gate_of(config)!r}, which it was trained with; asked for "
+            f"{recipe.act!r}. Set model.act={_gate_of(config)}."
+        )
+    if config.model_type == FLES:
+        fields |= {key: getattr(config, key) for key in _FLES_FIELDS}
+    elif recipe.act.startswith("fles") and not fields.keys() & {"fles_start", "fles_steepness"}:
         fields |= {"fles_start": "identity", "fles_steepness": _steepness(recipe, config)}
     kept = {key: getattr(config, key) for key in _KEPT}
     model = classifier(recipe.act, {**spec.config, **kept, "num_labels": num_outputs, **fields}, recipe.name)
@@ -55,8 +64,14 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
     return model
 
 
+def _gate_of(config: Any) -> str:
+    return "fles" if config.fles_variant == "fles" else f"fles_{config.fles_variant}"
+
+
 def _config(start: str) -> Any:
     from transformers import AutoConfig
+
+    import zoo.models.bert  # noqa: F401 - makes fles_bert known to transformers
 
     try:
         return AutoConfig.from_pretrained(start, trust_remote_code=False)
@@ -78,7 +93,7 @@ def _check_size(recipe: TextModel, wanted: Any, config: Any) -> None:
         for name, usual in sizes.items()
         if getattr(config, name, None) != wanted.get(name, usual)
     ]
-    if wrong or config.model_type != "bert":
+    if wrong or config.model_type not in ("bert", FLES):
         raise ConfigurationError(
             f"model.start: {recipe.start!r} is a {config.model_type} that does not fit {recipe.name}: "
             f"{', '.join(wrong) or 'another architecture'}. Choose another --start or model.name."
@@ -111,7 +126,8 @@ def _fill(model: "nn.Module", start: str) -> None:
     # transformers fills what the file lacks with random numbers.
     missing = sorted(name for name in loaded["missing_keys"] if not name.startswith("pooler."))
     found = model.bert.load_state_dict(encoder.state_dict(), strict=False)  # type: ignore[union-attr, operator]
-    missing += [name for name in found.missing_keys if ".intermediate_act_fn." not in name]
+    gates = () if encoder.config.model_type == FLES else (".intermediate_act_fn.",)  # those of a plain BERT are fresh
+    missing += [name for name in found.missing_keys if not any(part in name for part in gates)]
     if missing or found.unexpected_keys:
         raise WeightsMismatchError(
             f"model.start: the weights at {start!r} do not fit: missing {missing[:5]}, unexpected "
