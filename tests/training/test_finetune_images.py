@@ -161,7 +161,7 @@ def test_bad_requests(network, photos, tmp_path):
     refused(network, photos, folder, RecipeError, "model.freeze", freeze="head")
     refused(network, photos, folder, RecipeError, "task: not for images", task="rte")
     refused("c18_cifar10", photos, folder, RecipeError, "starts from fresh weights", epochs=6)
-    refused("fles_minilm_l6.sst2", photos, folder, RecipeError, "takes texts")
+    refused("fles_minilm_l6.sst2", photos, folder, RecipeError, "not for texts")
     refused(network, photos, folder, RecipeError, "schedule.epochs", epochs=-1)
     (tmp_path / "run").mkdir()
     (tmp_path / "run/log.jsonl").write_text("")

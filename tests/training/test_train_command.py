@@ -1,5 +1,6 @@
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,15 +42,20 @@ def test_train_prints_only_json_and_resumes(zoo_train, tiny_data, tmp_path):
     assert zoo_train(*arguments, "--resume").exit_code == 0
 
 
-def test_the_command_it_prints_makes_a_card(zoo_train, tiny_data, tmp_path, capsys):
+def test_the_commands_it_prints_measure_the_run_and_make_a_card(zoo_train, tiny_data, tmp_path, capsys):
     file = tmp_path / "mine.toml"
     file.write_text(TEXT)
     run = tmp_path / "a run"
     options = ["--data", tiny_data, "--output", run, "--device", "cpu", "--epochs", 1, "--set", "model.act=galu"]
     done = zoo_train(file, *options)
     assert done.exit_code == 0, done.output
-    command = shlex.split(done.stdout.splitlines()[-1])
-    assert command[:3] == ["zoo", "adopt", str(run / "model.safetensors")]
+    *steps, command = [shlex.split(line) for line in done.stdout.splitlines() if line.startswith("  zoo ")]
+    assert [step[1] for step in steps] == ["evaluate", "export"]
+    assert command[:2] == ["zoo", "adopt"]
+    assert Path(command[2]).resolve() == run
+    with pytest.raises(SystemExit) as left:
+        cli.main(steps[0][1:])
+    assert left.value.code == 0, capsys.readouterr().err
     with pytest.raises(SystemExit) as left:
         cli.main([*command[1:], "--output", str(tmp_path / "card"), "--dtype", "float32"])
     assert left.value.code == 0, capsys.readouterr().err

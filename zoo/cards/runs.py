@@ -10,7 +10,7 @@ from zoo.cards.papers import paper_figure
 from zoo.cards.results import SUMMARY_FILE, portable, without_place
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.weights.run_folder import find_run_folder
+from zoo.weights.run_folder import find_run_folder, run_base
 from zoo.weights.tag import WEIGHTS_FILE, read_json
 from zoo.weights.tag_rules import MODEL_ARGS
 
@@ -147,10 +147,14 @@ def open_run(folder: str | Path) -> TrainedRun:
     place = Path(folder)
     record = training_record(place)
     summary = read_json(place / SUMMARY_FILE)
-    model = summary["recipe"]["model"]
-    args = dict(model.get("args") or {})
-    recorded = {key: value for key, value in (("norm", model.get("norm")), ("act", model.get("act"))) if value}
-    recorded |= {key: args.pop(key) for key in tuple(args) if key in MODEL_ARGS}
+    base, _, _ = run_base(place)
+    if base["kind"] != "zoo":
+        raise ConfigurationError(
+            f"{place} holds a network of kind {base['kind']!r}; a card is for models of the zoo. The folder "
+            "itself is a name that every command takes."
+        )
+    args = {key: value for key, value in base["arguments"].items() if key not in ("num_classes", "in_chans")}
+    recorded = {key: args.pop(key) for key in tuple(args) if key in MODEL_ARGS}
     unknown = sorted(args.keys() - TRAINING_ARGS)
     if unknown:
         raise ConfigurationError(
@@ -159,7 +163,7 @@ def open_run(folder: str | Path) -> TrainedRun:
         )
     return TrainedRun(
         place,
-        model["name"],
+        base["name"],
         summary["data"]["dataset"],
         tuple(summary["data"].get("labels") or ()),
         recorded,

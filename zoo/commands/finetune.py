@@ -124,12 +124,10 @@ def _kept(recipe: "Recipe | FinetuneRecipe", data: Path | None, output: Path | N
 def _report_images(result: "TrainResult", data: Path | None, as_json: bool) -> None:
     """Figures, and the commands that come next, which take the run's folder as it is."""
     import shlex
-    from os.path import relpath
 
-    from zoo.console.output import console_out, print_json
+    from zoo.console.output import console_out, print_json, shortest_path
 
-    folder = min(relpath(result.output), str(result.output), key=len)
-    folder = folder if "/" in folder else f"./{folder}"
+    folder = shortest_path(result.output)
     summary, split = result.summary, result.summary["data"]["eval_split"]
     images = ["--dataset", summary["data"]["dataset"], *([] if data is None else ["--data", str(data)])]
     steps = [

@@ -36,8 +36,8 @@ def train_command(
 ) -> None:
     """Train a model by a recipe; the same command with --resume goes on after a kill.
 
-    The weights of a finished run get a name by `zoo adopt`, which makes a card of them: the command to do so is
-    printed at the end. After it, `zoo evaluate` and `zoo export` take them.
+    The folder of a finished run is a name of the model: zoo evaluate, predict and export take it. zoo adopt makes a
+    card of it.
 
     Several processes: `torchrun --nproc-per-node 8 -m zoo train RECIPE`, or `accelerate launch -m zoo train RECIPE`.
     """
@@ -58,7 +58,7 @@ def train_command(
     finally:
         leave_processes()
     if result.main:
-        _report(result, as_json)
+        _report(result, data, as_json)
 
 
 def _kept(folder: Path) -> str:
@@ -78,42 +78,37 @@ def _overrides(sets: list[str], epochs: int | None, compiled: bool | None, worke
     return [*sets, *(f"{key}={value}" for key, value in short.items() if value is not None)]
 
 
-def _report(result: "TrainResult", as_json: bool) -> None:
-    from rich.markup import escape
-
+def _report(result: "TrainResult", data: Path | None, as_json: bool) -> None:
     from zoo.console.output import console_out, print_json
 
-    command = _adoption(result)
+    steps = _next_steps(result, data)
     if as_json:
-        paths = {"output": str(result.output), "weights": str(result.weights), "adopt": command}
+        paths = {"output": str(result.output), "weights": str(result.weights), "adopt": steps[-1], "next": steps}
         print_json(paths | result.summary)
         return
     figures = result.summary["results"]
     shown = "  ".join(f"{k}: {figures[k]:.2f} %" for k in ("val_top1", "val_top1_ema") if k in figures)
     console_out.print(f"{shown}  after {result.summary['wall_clock_s'] / 60:.1f} min", highlight=False)
-    console_out.print(f"Weights: {escape(str(result.weights))}", highlight=False, soft_wrap=True)
-    console_out.print("To evaluate and export them by name, make a card of them:", highlight=False)
-    console_out.print(escape(command), highlight=False, soft_wrap=True)
+    console_out.print("Next; the last one makes a card of the run:", highlight=False)
+    for step in steps:
+        console_out.print(f"  {step}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _adoption(result: "TrainResult") -> str:
-    """The command that makes a card of a run's weights; the tag is the data set's name."""
+def _next_steps(result: "TrainResult", data: Path | None) -> list[str]:
+    """The commands that come next; all of them take the run's folder as a name."""
     import shlex
 
-    recipe = result.summary["recipe"]
-    model, dataset = recipe["model"], recipe["data"]["dataset"]
-    options = {
-        "--model": model["name"],
-        "--tag": dataset,
-        "--dataset": dataset,
-        "--labels": result.output / "labels.json" if result.summary["data"]["labels"] else None,
-        "--preprocess": result.output / "preprocess.json",
-        "--norm": model.get("norm"),
-        "--act": model.get("act"),
-        "--img-size": model["args"].get("img_size"),
-    }
-    given = [part for option, value in options.items() if value is not None for part in (option, str(value))]
-    return shlex.join(["zoo", "adopt", str(result.weights), *given])
+    from zoo.console.output import shortest_path
+
+    folder, about = shortest_path(result.output), result.summary["data"]
+    images = ["--dataset", about["dataset"], "--split", about["eval_split"]]
+    images += [] if data is None else ["--data", str(data)]
+    steps = [
+        ["zoo", "evaluate", folder, *images],
+        ["zoo", "export", folder, "--target", "edge_cpu", "--output", f"{Path(folder).name}.edge_cpu.onnx"],
+        ["zoo", "adopt", folder],
+    ]
+    return [shlex.join(step) for step in steps]
 
 
 def _list(as_json: bool) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -96,3 +97,11 @@ def progress(description: str, total: int | None) -> Iterator[Callable[[int], No
     with Progress(SpinnerColumn(), *columns, console=console_err, disable=not console_err.is_terminal) as bar:
         task = bar.add_task(description, total=total)
         yield lambda steps: bar.advance(task, steps)
+
+
+def shortest_path(folder: Path) -> str:
+    """A folder as a command takes it from here: relative where that is shorter, with ./ where it would be a name."""
+    from os.path import relpath
+
+    shown = min(relpath(folder), str(folder), key=len)
+    return shown if "/" in shown else f"./{shown}"
