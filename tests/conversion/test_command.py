@@ -94,6 +94,9 @@ def test_accuracy_before_and_after(run, card, tmp_path):
     assert status == 0, err
     assert "Top-1 on 6 images of cifar10" in out
     measured = json.loads((tmp_path / "new" / "conversion.json").read_text())["measured"]
+    page = (tmp_path / "new" / "README.md").read_text()
+    assert "| Top-1 (%) |" in page
+    assert "16 images of cifar10" in page
     before, after = measured["before"], measured["after"]
     assert before["n"] == after["n"] == 6
     assert 0 < measured["largest_logit_difference"] < 0.05 * measured["largest_logit"]
@@ -101,6 +104,20 @@ def test_accuracy_before_and_after(run, card, tmp_path):
     again, _ = zoo.load_converted(tmp_path / "new")
     result = zoo.evaluate(again, "cifar10", data=data, limit=6)
     assert (result.correct1, result.loss) == (after["correct1"], pytest.approx(after["loss"]))
+
+
+def test_to_salunet(run, tmp_path):
+    name = "test_resnet"
+    save_file(timm.create_model(name).state_dict(), tmp_path / "resnet.safetensors")
+    status, out, err = run(name, "--weights", "resnet.safetensors", "--to", "salunet", "--output", "new")
+    assert status == 0, err
+    assert "folded into" in out
+    assert "layer1.0.conv2" in out
+    again, report = zoo.load_converted(tmp_path / "new")
+    assert not any("BatchNorm" in type(m).__name__ for m in again.modules())
+    assert report.arguments == {"headroom": 8.0, "steepness": 16.0}
+    assert json.loads((tmp_path / "new" / "conversion.json").read_text())["example"] == "two samples of noise"
+    assert "converted to salunet" in (tmp_path / "new" / "README.md").read_text()
 
 
 def test_a_transformers_folder(run, tmp_path):
@@ -127,6 +144,14 @@ BAD = {
     "steepness of a gate without": (
         [SILU, "--weights", f"{SILU}.safetensors", "--to", "swalu", "--steepness", "1"],
         "steepness",
+    ),
+    "steepness of salunet": (
+        [SILU, "--weights", f"{SILU}.safetensors", "--to", "salunet", "--steepness", "-1"],
+        "give a positive number",
+    ),
+    "kinds for salunet": (
+        [SILU, "--weights", f"{SILU}.safetensors", "--to", "salunet", "--of", "relu"],
+        "leave of, channel_axis",
     ),
     "data without a dataset": ([SILU, "--weights", f"{SILU}.safetensors", "--limit", "3"], "--dataset"),
     "unknown dataset": (["./card", "--dataset", "cifar11"], "Nearest: cifar10"),

@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification, BertConfig, BertFor
 import zoo
 from zoo.conversion import Report, rebuild, save_converted
 from zoo.conversion.base import build_base
+from zoo.conversion.conversion_readme import conversion_readme
 from zoo.errors import ConfigurationError, OutputError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.names import open_model
 
@@ -36,7 +37,7 @@ def folder(tmp_path):
     return tmp_path / "saved"
 
 
-@pytest.mark.parametrize("to", ["fles", "fles_pn", "swalu", "salu", "dyt"])
+@pytest.mark.parametrize("to", ["fles", "fles_pn", "swalu", "salu", "dyt", "salunet"])
 def test_round_trip(tmp_path, to):
     model, report = zoo.convert(timm.create_model("test_efficientnet"), to, example=X)
     save_converted(tmp_path, scrambled(model), report, TIMM)
@@ -56,6 +57,40 @@ def test_by_hand(folder):
     assert model.load_state_dict(load_file(folder / "model.safetensors")).missing_keys == []
     with torch.no_grad():
         assert torch.equal(model.eval()(X), zoo.load_converted(folder)[0].eval()(X))
+
+
+def test_the_page_says_what_the_record_says(folder):
+    record, page = json.loads((folder / "conversion.json").read_text()), (folder / "README.md").read_text()
+    report = Report.from_dict(record["report"])
+    assert page == conversion_readme(record, "saved")
+    assert page.startswith("# test_efficientnet converted to fles\n")
+    assert 'zoo.load_converted("saved")' in page
+    assert record["sha256"] in page
+    assert "No accuracy was measured" in page
+    assert all(f"| {site.path} | SiLU | fles |" in page for site in report.sites)
+    assert "{:,} before, {:,} now".format(*report.parameters) in page
+    assert "\n\n\n" not in page
+
+
+def test_the_page_tells_what_was_left_and_measured():
+    model = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 4, 1), torch.nn.ReLU6())
+    _, report = zoo.convert(model, "salunet", example=X, partial=True)
+    record = {"base": TIMM, "report": report.to_dict(), "sha256": "0" * 64, "versions": {"python": "3.11"}}
+    results = {"dataset": "cifar10", "n": 1000, "top1": 91.5}
+    record["measured"] = {
+        "before": results,
+        "after": {**results, "top1": 91.25},
+        "same_prediction_percent": 99.0,
+        "largest_logit_difference": 0.5,
+        "largest_logit": 20.0,
+    }
+    page = conversion_readme({**record, "example": "16 images of cifar10"}, "new")
+    assert "| Top-1 (%) | 91.50 | 91.25 |" in page
+    assert "on the example (16 images of cifar10)" in page
+    assert "- 0 (BatchNorm2d): no convolution or linear layer stands directly before it" in page
+    assert "- the network still normalises: 0 (BatchNorm2d)." in page
+    assert "| 2 | ReLU6 | swalu | 6 | a = 16, b = 16 |" in page
+    assert "\n\n\n" not in page
 
 
 def test_number_type_is_kept(tmp_path):
@@ -91,7 +126,7 @@ def test_fles_bert_loads_both_ways(tmp_path):
             assert torch.equal(again(ids).logits, base(ids).logits)
     assert theirs.config.num_labels == 3
     assert (tmp_path / "new" / "vocab.txt").read_text() == "[PAD]\n[UNK]\n"
-    for name in ("conversion.json", "config.json"):
+    for name in ("conversion.json", "config.json", "README.md"):
         assert str(tmp_path) not in (tmp_path / "new" / name).read_text()
 
 
@@ -102,7 +137,8 @@ def test_other_transformers_models(tmp_path):
     opened, record = named.model, named.base
     model, report = zoo.convert(opened, "swalu")
     save_converted(tmp_path / "new", scrambled(model), report, record)
-    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["conversion.json", "model.safetensors"]
+    files = ["README.md", "conversion.json", "model.safetensors"]
+    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == files
     again, _ = zoo.load_converted(tmp_path / "new")
     ids = torch.randint(1, 50, (2, 6))
     with torch.no_grad():
@@ -137,7 +173,7 @@ def test_a_report_fits_its_model_only(folder):
 def test_what_is_no_report(folder, values):
     record = json.loads((folder / "conversion.json").read_text())["report"]
     with pytest.raises(
-        ConfigurationError, match=r"no conversion report of format 2: .*Format 1 belongs to the first edition of FleS"
+        ConfigurationError, match=r"no conversion report of format 3: .*Format 1 belongs to the first edition of FleS"
     ):
         Report.from_dict({} if not values else {**record, **values} if "format" in values else values)
     with pytest.raises(ConfigurationError, match=r"missing fields: sites\[0\]\.became, .*sites\[0\]\.was"):

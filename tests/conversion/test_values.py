@@ -67,11 +67,11 @@ GELU = [nn.GELU(), nn.GELU(approximate="tanh"), of_timm.GELU(), of_timm.GELUTanh
 @pytest.mark.parametrize("act", GELU, ids=lambda act: f"{type(act).__module__.split('.')[0]} {type(act).__name__}")
 def test_from_gelu_nearly(act):
     model = nn.Sequential(nn.Linear(4, 8), act)
-    _, report = zoo.convert(model, example=torch.randn(3, 4))
+    _, report = zoo.convert(model, example=20 * torch.randn(30, 4))
     (site,) = report.sites
     assert (site.kind, site.steepness, site.preserves) == ("gelu", 1.702, False)
     assert 0.0201 < site.difference < 0.0208  # sup |GELU(x) - x·σ(1.702·x)| is 0.0203 for the exact, 0.0207 for tanh
-    assert report.difference < site.difference
+    assert report.difference <= 1.0001 * site.difference
     assert "do not compute the same bits" in report.warnings[0]
 
 
@@ -89,11 +89,13 @@ def test_every_silu_is_one(act):
 
 
 def test_the_reported_difference_is_that_of_the_gates():
-    x = torch.linspace(-8, 8, 100_001)
     for act, steepness in ((F.relu, 5.0), (F.relu6, 2.0), (F.hardswish, 1.0)):
         layer = {F.relu: nn.ReLU, F.relu6: nn.ReLU6, F.hardswish: nn.Hardswish}[act]
-        _, report = zoo.convert(nn.Sequential(nn.Linear(4, 8), layer()), example=torch.randn(3, 4), steepness=steepness)
-        expected = (act(x) - x * torch.sigmoid(steepness * x)).abs().max().item()
+        model = nn.Sequential(nn.Linear(4, 8), layer())
+        _, report = zoo.convert(model, example=20 * torch.randn(30, 4), steepness=steepness)
+        x = torch.linspace(*report.sites[0].span, 100_001)
+        clipped = x.clamp(max=6) if act is F.relu6 else x
+        expected = (act(x) - clipped * torch.sigmoid(steepness * clipped)).abs().max().item()
         assert 0.995 * expected < report.sites[0].difference < 1.0001 * expected
         assert not report.preserves
 

@@ -1,7 +1,12 @@
-"""Values as Markdown: tables, numbers, nested settings on one line."""
+"""Values as Markdown: tables, numbers, nested settings on one line; templates of whole pages."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def number(value: float | None, digits: int) -> str | None:
@@ -36,3 +41,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _cell(value: Any) -> str:
     text = "-" if value is None else f"{value:g}" if isinstance(value, float) else plain(value)
     return " ".join(text.split()).replace("|", "\\|")
+
+
+@cache
+def load_template(path: Path) -> "Template":
+    """A template of a page, in which every name must be given."""
+    from jinja2 import Environment, StrictUndefined
+
+    # The page is Markdown, and what is put into it is our own: nothing to escape for HTML.
+    space = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    environment = Environment(undefined=StrictUndefined, autoescape=False, **space)  # type: ignore[arg-type]
+    return environment.from_string(path.read_text(encoding="utf-8"))

@@ -8,9 +8,11 @@ import typer
 from zoo.console.completion import tags
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from zoo.conversion.conversion_report import Report
+
+EXAMPLE_IMAGES = 16
 
 Model = Annotated[
     str,
@@ -22,7 +24,8 @@ Model = Annotated[
 To = Annotated[
     str,
     typer.Option(
-        help="A gate such as fles, fles_dg, swalu; or salu, dyt, derf for the norm layers.",
+        help="A gate such as fles, fles_dg, swalu; salunet for a network without BatchNorm and ReLU that computes the "
+        "same at first; or salu, dyt, derf for the norm layers, to be trained anew.",
     ),
 ]
 Output = Annotated[Path, typer.Option(help="Folder for the converted weights and the report.")]
@@ -30,13 +33,20 @@ Weights = Annotated[Path | None, typer.Option(help="Weights of a timm model (saf
 Include = Annotated[list[str] | None, typer.Option(help="Pattern of module names; repeatable. Default: all.")]
 Exclude = Annotated[list[str] | None, typer.Option(help="Pattern of module names to leave out; repeatable.")]
 Of = Annotated[list[str] | None, typer.Option(help="Kinds to replace, such as gelu; repeatable. Default: the usual.")]
-Steepness = Annotated[float | None, typer.Option(help="κ_ho of a fresh FleS. Default: by what stood at the site.")]
+Steepness = Annotated[
+    float | None, typer.Option(help="κ_ho of a fresh FleS, a = b of salunet's gates. Default: by what stood there.")
+]
 Axis = Annotated[
     int | None, typer.Option(help="Channel axis, if the example pass cannot tell: 1 for maps, -1 for tokens.")
 ]
 Partial = Annotated[bool, typer.Option("--partial", help="Leave sites that cannot be converted, and say so.")]
 Padding = Annotated[bool, typer.Option("--ignore-padding", help="Convert although padding will change results.")]
-Dataset = Annotated[str | None, typer.Option(help="Measure Top-1 on it before and after; see `zoo list datasets`.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        help="Measure Top-1 on it before and after; 16 of its images are the example. See `zoo list datasets`."
+    ),
+]
 Data = Annotated[Path | None, typer.Option(help="Its local folder. Default: the Hub.")]
 Split = Annotated[str | None, typer.Option(help="Its part. Default: the dataset's own for evaluation.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only this many images, evenly spaced.")]
@@ -74,12 +84,12 @@ def convert_command(
 ) -> None:
     """Convert a model and write its weights with a report; with --dataset, measure it before and after.
 
-    From SiLU to fles the outputs keep every bit, from GELU nearly; from ReLU and for norm layers they change, and the
-    model must be trained. Load the folder with zoo.load_converted(DIR).
+    From SiLU to fles the outputs keep every bit; from GELU and ReLU to fles, and from BatchNorm and ReLU to salunet,
+    nearly. Other gates and norm replacements change them, and the model must be trained. Load the folder with
+    zoo.load_converted(DIR).
     """
-    from zoo.conversion.convert_model import convert
+    from zoo.conversion.convert_model import check_target, convert
     from zoo.conversion.converted_folder import check_output, save_converted
-    from zoo.conversion.target import Target
     from zoo.data.image_dataset import DATASETS
     from zoo.errors import ConfigurationError
     from zoo.models.build import list_models
@@ -89,7 +99,7 @@ def convert_command(
     if dataset is None and unused:
         raise ConfigurationError(f"{unused[0]} is for measuring; name the dataset with --dataset.")
     start: dict[str, Any] = {} if steepness is None else {"steepness": steepness}
-    Target(to, start)
+    check_target(to, start)
     if dataset is not None:
         DATASETS.get(dataset)
     check_output(output, force=force)
@@ -102,6 +112,7 @@ def convert_command(
         of=of or None,
         include=include or "*",
         exclude=exclude or (),
+        example=None if dataset is None else _example(before, dataset, split, data),
         channel_axis=channel_axis,
         partial=partial,
         ignore_padding=ignore_padding,
@@ -110,8 +121,21 @@ def convert_command(
     asked = {"data": data, "split": split, "limit": limit, "batch_size": batch_size, "device": device}
     measured = None if dataset is None else _measure(before, after, dataset, asked)
     tokenizer = opened.folder if opened.kind == "transformers" else None
-    save_converted(output, after, report, base, tokenizer=tokenizer, force=force, measured=measured)
+    seen = "two samples of noise" if dataset is None else f"{EXAMPLE_IMAGES} images of {dataset}"
+    save_converted(output, after, report, base, tokenizer=tokenizer, force=force, measured=measured, example=seen)
     _print(output, report, measured, as_json)
+
+
+def _example(model: "nn.Module", dataset: str, split: str | None, data: Path | None) -> "Tensor":
+    """Evenly spaced images of the dataset, as the model takes them."""
+    import torch
+
+    from zoo.data import Preprocess, load_vision
+
+    images, preprocess = load_vision(dataset, split, data), Preprocess.of(model)
+    return torch.stack([preprocess(images[i * len(images) // EXAMPLE_IMAGES][0]) for i in range(EXAMPLE_IMAGES)]).to(
+        next(model.parameters()).dtype
+    )
 
 
 def _measure(before: "nn.Module", after: "nn.Module", dataset: str, asked: dict[str, Any]) -> dict[str, Any]:
@@ -169,18 +193,11 @@ def _print(output: Path, report: "Report", measured: dict[str, Any] | None, as_j
 
 def _print_sites(report: "Report") -> None:
     from zoo.console.tables import Column, print_table
+    from zoo.conversion.conversion_readme import site_table
 
-    columns: list[Column | str] = [
-        *("site", "was"),
-        *(Column("channels", figures=True), Column("axis", figures=True, optional=True)),
-        *(Column("steepness", optional=True), "same bits", Column("difference", figures=True)),
-    ]
-    rows = []
-    for site in report.sites:
-        cells = (site.path, site.was, site.num_features, site.channel_axis, site.steepness)
-        same = "yes" if site.preserves else "no"
-        difference = "-" if site.difference is None else f"{site.difference:.3g}"
-        rows.append([*("-" if cell is None else str(cell) for cell in cells), same, difference])
+    head, rows = site_table(report)
+    optional = ("axis", "range seen", "folded into", "start")
+    columns: list[Column | str] = [Column(name, optional=True) if name in optional else name for name in head]
     print_table(columns, rows, f"{report.model}: {len(report.sites)} sites to {report.to}")
 
 

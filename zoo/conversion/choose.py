@@ -65,18 +65,26 @@ def make_wish(target: Target, of: Kinds, include: str | Iterable[str], exclude: 
     return Wish(target, frozenset(names), classes, *patterns)
 
 
-def choose_slots(model: nn.Module, wish: Wish) -> tuple[list[tuple[Slot, str]], list[Left]]:
+def choose_slots(model: nn.Module, wish: Wish, beside: Wish | None = None) -> tuple[list[tuple[Slot, str]], list[Left]]:
     """The slots to convert, each with its kind, and those of a known kind that stay as they are.
+
+    Args:
+        model: the model.
+        wish: what is asked for.
+        beside: a second wish of the same conversion, whose slots its patterns may mean as well.
 
     Raises:
         ConfigurationError: a pattern fits nothing.
     """
-    found = [(slot, kind) for slot in find_slots(model) if (kind := wish.kind_of(slot.module)) is not None]
+    slots = find_slots(model)
+    found = [(slot, kind) for slot in slots if (kind := wish.kind_of(slot.module)) is not None]
+    meant = [slot for slot in slots if any(w.kind_of(slot.module) for w in (wish, beside) if w)]
+    sort = "site" if beside else "norm layer" if wish.target.replaces_norms else "activation"
     for pattern in (*wish.include, *wish.exclude):
-        if pattern != "*" and not any(slot.matches(pattern) for slot, _ in found):
+        if pattern != "*" and not any(slot.matches(pattern) for slot in meant):
             raise ConfigurationError(
-                f"The pattern {pattern!r} fits no {'norm layer' if wish.target.replaces_norms else 'activation'} of "
-                f"{type(model).__name__}. {suggestion(pattern, [slot.path for slot, _ in found])}"
+                f"The pattern {pattern!r} fits no {sort} of {type(model).__name__}. "
+                f"{suggestion(pattern, [slot.path for slot in meant])}"
             )
     chosen, left = [], [] if wish.target.replaces_norms else _derived(model, wish)
     for slot, kind in found:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,22 +11,32 @@ from torch import nn
 from zoo.conversion.choose import Wish
 from zoo.conversion.conversion_report import ConvertedSite
 from zoo.conversion.example import mask_owner
-from zoo.conversion.probe import RecordedCall
+from zoo.conversion.probe import RecordedCall, seen_span
 from zoo.conversion.replaceable import norm_channels
+from zoo.conversion.site_module import module_for, settled
 from zoo.conversion.slots import Slot, ancestors
-from zoo.conversion.target import Target, started
+from zoo.conversion.target import Target
 from zoo.errors import ConfigurationError, suggestion
 
 Axis = int | Mapping[str, int] | None
+USUAL_SPAN = (-8.0, 8.0)
 
 
 @dataclass(frozen=True)
 class ConversionPlan:
-    """A site, the slot it lies in, and what will be put there."""
+    """A site and what will be put there.
+
+    Args:
+        slot: where it lies.
+        site: its entry in the report.
+        module: the new one.
+        layer: slot and new module of the layer that takes up what stood at the site; None for all but folded norms.
+    """
 
     slot: Slot
     site: ConvertedSite
     module: nn.Module
+    layer: tuple[Slot, nn.Module] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,6 @@ def plan_site(slot: Slot, kind: str, calls: Sequence[RecordedCall], setting: Slo
     channels, axis = _placed(slot, calls, setting)
     if target.mixes_positions:
         _check_positions(slot, calls, setting)
-    steepness = target.steepness_for(kind)
-    module = target.make(channels, -1 if axis is None else axis, steepness)
-    difference = None if target.replaces_norms else _difference(slot, module, channels, axis, calls)
-    if target.replaces_norms:
-        module = with_activation(slot.module, module)
     site = ConvertedSite(
         path=slot.path,
         was=type(slot.module).__name__,
@@ -76,34 +81,19 @@ def plan_site(slot: Slot, kind: str, calls: Sequence[RecordedCall], setting: Slo
         became=target.name,
         num_features=channels if target.needs_channels else None,
         channel_axis=axis if target.needs_channels else None,
-        steepness=steepness,
-        preserves=difference == 0.0,
-        difference=difference,
+        steepness=target.steepness_for(kind),
+        preserves=False,
+        difference=None,
         calls=len(calls),
         aliases=slot.aliases,
+        clip=target.clip_for(kind),
+        span=seen_span(calls),
     )
-    return ConversionPlan(slot, site, settle(slot, module, calls, setting.model))
-
-
-def with_activation(old: nn.Module, new: nn.Module) -> nn.Module:
-    """`new` as child `norm`, before the dropout `drop` and the activation `act` that a norm layer of timm's held."""
-    held = {name: part for name, part in old.named_children() if not isinstance(part, nn.Identity)}
-    sequence = nn.Sequential()
-    for name, part in {"norm": new, **held}.items():
-        sequence.add_module(name, part)
-    return sequence if held else new
-
-
-def settle(slot: Slot, module: nn.Module, calls: Sequence[RecordedCall], model: nn.Module) -> nn.Module:
-    """The new module on the device, in the number type and in the mode of the one it replaces."""
-    near = (*slot.module.parameters(), *slot.parent.parameters(), *model.parameters())
-    own = next((p for p in near if p.is_floating_point()), None)
-    device, dtype = (calls[0].device, calls[0].dtype) if calls else (None, None)
-    if own is not None and (not calls or own in set(slot.module.parameters())):
-        device, dtype = own.device, own.dtype
-    if dtype is not None and not dtype.is_floating_point:
-        raise ConfigurationError(f"it receives {dtype}, not floating-point numbers")
-    return started(module.to(device=device, dtype=dtype)).train(slot.module.training)
+    module = module_for(site, target)
+    if not target.replaces_norms:
+        usual, seen = (_difference(slot, module, channels, axis, calls, span) for span in (USUAL_SPAN, site.span))
+        site = replace(site, preserves=usual == 0.0, difference=seen)
+    return ConversionPlan(slot, site, settled(slot, module, setting.model, calls))
 
 
 def _placed(slot: Slot, calls: Sequence[RecordedCall], setting: SlotSetting) -> tuple[int | None, int | None]:
@@ -181,18 +171,23 @@ def _check_positions(slot: Slot, calls: Sequence[RecordedCall], setting: SlotSet
 
 
 @torch.no_grad()
-def gate_difference(old: nn.Module, new: nn.Module, shape: Sequence[int], axis: int) -> float:
-    """Largest |new - old| over 1,024 values of x from -8 to 8 for each channel, in float32 and eval mode.
+def gate_difference(
+    old: nn.Module, new: nn.Module, shape: Sequence[int], axis: int, span: tuple[float, float] | None = None
+) -> float:
+    """Largest |new - old| over 4,097 values of x in `span` for each channel, closest around 0, in eval mode.
 
     Args:
         old: what stands at the site; it is not touched.
         new: what will stand there.
         shape: of an input of the site.
         axis: where its channels lie.
+        span: smallest and largest x; None for [-8, 8].
     """
+    low, high = span or USUAL_SPAN
     ndim = len(shape)
     along = next((i for i in range(1, ndim) if i != axis % ndim), 0)  # a position, or the batch where there is none
-    ramp = torch.linspace(-8, 8, 1024).view([-1 if i == along else 1 for i in range(ndim)])
+    steps = torch.linspace(-1, 1, 4097) ** 3 * max(-low, high)
+    ramp = steps.clamp(low, high).view([-1 if i == along else 1 for i in range(ndim)])
     # Channels of different scale, so that gates that compare channels show what they do.
     scale = torch.linspace(1, 0.5, shape[axis]).view([-1 if i == axis % ndim else 1 for i in range(ndim)])
     x = ramp * scale
@@ -203,7 +198,12 @@ def gate_difference(old: nn.Module, new: nn.Module, shape: Sequence[int], axis: 
 
 
 def _difference(
-    slot: Slot, module: nn.Module, channels: int | None, axis: int | None, calls: Sequence[RecordedCall]
+    slot: Slot,
+    module: nn.Module,
+    channels: int | None,
+    axis: int | None,
+    calls: Sequence[RecordedCall],
+    span: tuple[float, float] | None,
 ) -> float:
     """`gate_difference` at a slot; a former gate of ours knows its channels even where the new one needs none."""
     old: Any = slot.module
@@ -212,7 +212,7 @@ def _difference(
     ndim = len(calls[0].shape) if calls else 4
     shape = [1] * ndim
     shape[axis] = channels
-    return gate_difference(old, module, shape, axis)
+    return gate_difference(old, module, shape, axis, span)
 
 
 def check_axis(axis: Axis, target: Target) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from zoo.conversion.base import Base, build_base
 from zoo.conversion.bert import MODEL_TYPE
+from zoo.conversion.conversion_readme import README, conversion_readme
 from zoo.conversion.conversion_report import Report
 from zoo.data.labels import labels_of
 from zoo.data.preprocess import Preprocess, config_of
@@ -31,7 +32,7 @@ def check_output(folder: str | Path, *, force: bool = False) -> Path:
         OutputError: the folder cannot be written, or holds a model already and `force` is not set.
     """
     target = Path(folder)
-    for name in (RECORD, WEIGHTS, "config.json"):
+    for name in (RECORD, WEIGHTS, README, "config.json"):
         check_writable(target / name)
         if (target / name).exists() and not force:
             raise OutputError(f"{target} holds a {name} already. Choose another folder, or replace it with --force.")
@@ -50,9 +51,9 @@ def save_converted(
 ) -> Path:
     """Write a converted model: all files, or none.
 
-    `model.safetensors` holds the weights in the number type they have, `conversion.json` what is needed to load them. A
-    `fles_bert` also gets its config.json and the tokenizer's files, so that transformers loads the folder once
-    `zoo.models.bert` is imported.
+    `model.safetensors` holds the weights in the number type they have, `conversion.json` what is needed to load them,
+    `README.md` says it to readers. A `fles_bert` also gets its config.json and the tokenizer's files, so that
+    transformers loads the folder once `zoo.models.bert` is imported.
 
     Args:
         folder: where to; it is made if it is missing.
@@ -87,6 +88,8 @@ def save_converted(
         **facts,
     }
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    page = conversion_readme(record, target.absolute().name)
+    files |= {target / README: lambda file: file.write_text(page, "utf-8")}
     write_together({**files, target / RECORD: lambda file: file.write_text(text, "utf-8")})
     return target
 

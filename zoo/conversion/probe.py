@@ -5,6 +5,7 @@ hooks and the state of the random number generators are put back.
 """
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from zoo.conversion.layout import ChannelTracker, call_name, tensors
+from zoo.conversion.origin import Producer, ProducerWatch
 from zoo.conversion.replaceable import FUNCTIONS, NORM_FUNCTIONS, activation_kind, norm_kind, resembled_kind
 from zoo.conversion.slots import Slot
 from zoo.errors import ConfigurationError
@@ -30,12 +32,16 @@ class RecordedCall:
         axis: of the channels in it, counted from the front; None where the probe could not tell.
         dtype: of its input.
         device: of its input.
+        span: its smallest and largest value; None where they are not finite, or on the meta device.
+        origin: the convolution or linear layer whose output it is; None where something else made it.
     """
 
     shape: tuple[int, ...]
     axis: int | None
     dtype: torch.dtype
     device: torch.device
+    span: tuple[float, float] | None
+    origin: Producer | None
 
 
 @dataclass
@@ -66,14 +72,15 @@ def run_probe(model: nn.Module, example: Any, slots: Sequence[Slot]) -> Trace:
     """
     trace, tracker = Trace(), ChannelTracker()
     stack: list[tuple[str, nn.Module]] = []
+    origins = ProducerWatch(stack)
     with ExitStack() as cleanup:
         cleanup.enter_context(_undisturbed(model))
         cleanup.enter_context(_one_each(slots))
         for path, module in model.named_modules():
             _follow(cleanup, path, module, stack)
         for slot in slots:
-            _record(cleanup, slot.parent.get_submodule(slot.name), trace.calls[slot], tracker)
-        for context in (torch.no_grad(), tracker, _FunctionWatch(trace, stack)):
+            _record(cleanup, slot.parent.get_submodule(slot.name), trace.calls[slot], tracker, origins)
+        for context in (torch.no_grad(), tracker, origins, _FunctionWatch(trace, stack)):
             cleanup.enter_context(context)
         try:
             trace.outputs = [x.clone() for x in tensors(_call(model, example)) if x.is_floating_point()]
@@ -112,12 +119,20 @@ def _follow(cleanup: ExitStack, path: str, module: nn.Module, stack: list[tuple[
     cleanup.callback(module.register_forward_hook(leave).remove)
 
 
-def _record(cleanup: ExitStack, module: nn.Module, calls: list[RecordedCall], tracker: ChannelTracker) -> None:
+def _record(
+    cleanup: ExitStack,
+    module: nn.Module,
+    calls: list[RecordedCall],
+    tracker: ChannelTracker,
+    origins: ProducerWatch,
+) -> None:
     """Note what a site receives; where its channel axis is not known, whoever takes its output may tell."""
 
     def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         x = next(tensors((args, kwargs)))
-        calls.append(RecordedCall(tuple(x.shape), tracker.axis_of(x), x.dtype, x.device))
+        with torch._C.DisableTorchFunction():  # our own look at x is no use of it
+            span = _span(x)
+        calls.append(RecordedCall(tuple(x.shape), tracker.axis_of(x), x.dtype, x.device, span, origins.origin_of(x)))
 
     def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         call = calls[-1]
@@ -126,6 +141,21 @@ def _record(cleanup: ExitStack, module: nn.Module, calls: list[RecordedCall], tr
 
     cleanup.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
     cleanup.callback(module.register_forward_hook(after).remove)
+
+
+def _span(x: Tensor) -> tuple[float, float] | None:
+    if x.is_meta or not x.numel():
+        return None
+    low, high = (float(value) for value in x.aminmax())
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def seen_span(calls: Sequence[RecordedCall]) -> tuple[float, float] | None:
+    """The smallest and the largest value over several calls; None where one is not known, or there is none."""
+    spans = [call.span for call in calls if call.span is not None]
+    if not spans or len(spans) != len(calls):
+        return None
+    return min(low for low, _ in spans), max(high for _, high in spans)
 
 
 class _FunctionWatch(TorchFunctionMode):

@@ -7,23 +7,27 @@ from torch import nn
 
 from zoo.conversion.conversion_plan import ConversionPlan
 from zoo.conversion.probe import Trace, run_probe
+from zoo.conversion.site_module import put_at
 from zoo.conversion.slots import Slot
 from zoo.errors import ConfigurationError
 
 
 def place(model: nn.Module, plans: Sequence[ConversionPlan]) -> Callable[[], None]:
-    """Put each plan's module into its slot.
+    """Put each plan's module into its slot, in their order: a norm layer keeps the new activation put into it before.
 
     Returns:
         A function that takes everything back.
     """
     for plan in plans:
-        plan.slot.put(plan.module)
+        put_at(plan.slot, plan.site, plan.module)
+        if plan.layer is not None:
+            plan.layer[0].put(plan.layer[1])
     restore = leave_fast_paths(model, [plan.slot for plan in plans])
 
     def undo() -> None:
         for plan in plans:
-            plan.slot.put(plan.slot.module)
+            for slot in (plan.slot, *(plan.layer or ())[:1]):
+                slot.put(slot.module)
         for module, attribute, value in restore:
             setattr(module, attribute, value)
 

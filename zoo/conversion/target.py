@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations.fles import GELU_STEEPNESS, FleS
+from zoo.activations.galu import GALU
 from zoo.activations.gates import make_gate
 from zoo.activations.spec import ACTIVATIONS
+from zoo.activations.swalu import SWALU
 from zoo.errors import ConfigurationError, UnknownNameError
 
 RELU_STEEPNESS = 16.0
@@ -58,7 +60,7 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.name not in ACTIVATIONS:
-            raise UnknownNameError("conversion target", self.name, ACTIVATIONS)
+            raise UnknownNameError("conversion target", self.name, [*ACTIVATIONS, "salunet"])
         odd = [name for name, value in self.arguments.items() if not isinstance(value, bool | int | float | str | None)]
         if odd:
             raise ConfigurationError(
@@ -138,6 +140,11 @@ class Target:
         if kind not in STEEPNESS:
             raise ConfigurationError(f"no start of FleS is known where {kind!r} stood; give steepness=...")
         return STEEPNESS[kind]
+
+    def clip_for(self, kind: str) -> float | None:
+        """The bound of ReLU6, which stays in front of this project's own gates; None for other kinds and targets."""
+        own = ACTIVATIONS.get(self.name).module in (FleS, SWALU, GALU)
+        return 6.0 if kind == "relu6" and own else None
 
     def _example_module(self) -> nn.Module:
         with torch.random.fork_rng([]):

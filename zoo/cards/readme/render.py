@@ -1,10 +1,10 @@
 """From config.json and results.json to README.md, and the check that the one still says what the others do."""
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.cards.datasets import facts_of
+from zoo.cards.markdown import load_template
 from zoo.cards.papers import FLES_NOTICE, citation, has_fles, is_salunet
 from zoo.cards.pictures.card_pictures import KINDS, pictures_of
 from zoo.cards.pictures.stamp import check_stamp
@@ -18,9 +18,6 @@ from zoo.errors import WeightsMismatchError
 from zoo.models.build import find_spec
 from zoo.weights.identity import check_whose
 from zoo.weights.tag import PretrainedTag, read_tag
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 README_FILE = "README.md"
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -55,7 +52,7 @@ def render_tag(tag: PretrainedTag, size_bytes: int | None = None, on_hub: bool =
         ConfigurationError: the results do not have their form.
     """
     check_results(tag.results, tag.is_text)
-    return _template().render(_facts(tag, size_bytes, on_hub))
+    return load_template(TEMPLATE).render(_facts(tag, size_bytes, on_hub))
 
 
 def check_card(folder: str | Path) -> None:
@@ -123,13 +120,3 @@ def _called(code: str, tag: PretrainedTag, on_hub: bool) -> str:
     if not on_hub:
         return code
     return code.replace(f"model_cards/{tag.name}", str(tag.repo)).replace(tag.name, f"hf-hub:{tag.repo}")
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
-    # The page is Markdown, and what is put into it is our own: nothing to escape for HTML.
-    space = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    environment = Environment(undefined=StrictUndefined, autoescape=False, **space)  # type: ignore[arg-type]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
