@@ -1,9 +1,10 @@
 """`convert(model, "salunet")`: a trained network with BatchNorm and ReLU as a SaluNet, without loss at the start.
 
 Every BatchNorm is folded into the convolution or linear layer before it. A SALU of gain 1 takes its place, so wide
-that the values the example pass brings there lie in its linear part: S = W = `headroom` times the largest of them, so
-(a, b) = (1, 1/W²), and the largest is bent by 1/(2·headroom²) of itself. ReLU becomes SWALU with a = b = `steepness`:
-S = 1, and |SWALU - ReLU| is at most 0.150/a. ReLU6 keeps its clip in front. All of it is ours.
+that the values the example pass brings there lie in its linear part: S = W = `headroom` times the largest of them, or
+`headroom` where that is below 1, so (a, b) = (1, 1/W²), and the largest is bent by 1/(2·headroom²) of itself. ReLU
+becomes SWALU with a = b = `steepness`: S = 1, and |SWALU - ReLU| is at most 0.150/a. ReLU6 keeps its clip in front. All
+of it is ours.
 """
 
 from collections.abc import Sequence
@@ -130,7 +131,7 @@ def _with_salu(plan: ConversionPlan, calls: Calls, model: nn.Module, headroom: f
             f"{plan.site.path}: the example brings values there that are not finite or not known, and the width of "
             "SALU follows from them. Pass another example=..."
         )
-    largest = max(-span[0], span[1]) or 1.0  # a BatchNorm that starts at 0 lets nothing through yet
+    largest = max(-span[0], span[1], 1.0)  # a BatchNorm that starts at 0 lets little through yet
     pair = (1.0, max((headroom * largest) ** -2, FLOOR))
     module = module_for(plan.site, Target("salu", {"a": pair[0], "b": pair[1]}))
     difference = gate_difference(nn.Identity(), module, (1, 1, 1, 1), 1, span)
