@@ -12,7 +12,6 @@ from zoo.data.preprocess import Preprocess, config_of
 from zoo.errors import ConfigurationError, ShapeError
 from zoo.models.build import build_model, find_spec
 from zoo.models.model_spec import MODELS, ModelSpec
-from zoo.names import open_model
 
 FRESH = "fresh"
 _FRESH_KEYS = ("norm", "act", "seed", "classes")
@@ -73,6 +72,8 @@ def open_subject(name: str, like: AnalysedModel | None = None) -> tuple[nn.Modul
     """
     if name == FRESH or name.startswith((f"{FRESH}:", f"{FRESH},")):
         return _open_fresh(name, like)
+    from zoo.names import open_model
+
     named = open_model(name)
     module, tag = named.model.float(), named.tag
     if not config_of(module):
