@@ -35,8 +35,8 @@ Start with `zoo list`. Each command explains itself: `zoo COMMAND --help`.
 ROAD = f"""\
 {WHAT}
 
-  zoo finetune glue --task sst2 --act fles
-      Train a text encoder on a task. (Networks for images: zoo train)
+  zoo finetune salunet_c18_cifar.cifar10 --data photos
+      Teach a model your classes: a folder of images for each.
   zoo evaluate salunet_c18_cifar.cifar10 --dataset cifar10
       Measure a model or an exported file.
   zoo predict photo.png --model salunet_c18_cifar.cifar10

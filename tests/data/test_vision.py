@@ -201,3 +201,13 @@ def test_real_datasets(shared_dir, name, count):
     image, label = images[count - 1]
     assert image.mode == "RGB"
     assert 0 <= label < images.num_classes
+
+
+def test_ones_own_photos_are_turned_as_people_see_them(tmp_path):
+    (tmp_path / "a").mkdir()
+    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: turn by 90 degrees
+    image.save(tmp_path / "a/x.png", exif=exif)
+    found = load_vision("imagefolder", data=tmp_path)[0][0]
+    assert np.array_equal(np.asarray(found), np.rot90(np.asarray(image), -1))

@@ -19,14 +19,17 @@ Model = Annotated[
     typer.Argument(
         metavar="MODEL|RECIPE",
         help="Images: any name of a model, such as salunet_c18_cifar.cifar10, timm/resnet18, a converted or run "
-        "folder. Texts: the recipe glue. Or a .toml file.",
+        "folder. Texts: a text model likewise, or the recipe glue. Or a .toml file.",
         show_default=False,
         autocompletion=finetune_names,
     ),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Images: one folder per class, with or without train/ and val/ above. Default: the Hub."),
+    typer.Option(
+        help="Images: one folder per class, with or without train/ and val/ above. Texts: a .csv or .jsonl file with "
+        "text and label. Default: the Hub."
+    ),
 ]
 Output = Annotated[Path | None, typer.Option(help="Folder of the run. Default: one below runs/.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")]
@@ -81,7 +84,9 @@ def finetune_command(
 
     zoo finetune salunet_c18_cifar.cifar10 --data photos/
 
-    The run's folder is a name of the model from then on: zoo evaluate, predict and export take it. Texts:
+    zoo finetune fles_minilm_l6.sst2 --data reviews.csv
+
+    The run's folder is a name of the model from then on: zoo evaluate, predict and export take it. A task of GLUE:
     zoo finetune glue --task rte. Several processes: torchrun --nproc-per-node 8 -m zoo finetune ...
     """
     if list_all:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from zoo.data.image_dataset import DatasetSpec, ImageDataset
 from zoo.data.labels import check_standard_order, wordnet_names
@@ -31,7 +31,7 @@ def from_image_folder(spec: DatasetSpec, split: str | None, folder: Path) -> Ima
 
     root, used = _split_folder(spec, split, folder)
     try:
-        rows = ImageFolder(str(root), loader=_open_image)
+        rows = ImageFolder(str(root), loader=_open_upright if spec.hub_id is None else _open_image)
     except OSError as error:
         inside = sorted(entry.name for entry in root.iterdir())
         listed = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "") if inside else "nothing"
@@ -54,6 +54,11 @@ def _open_image(path: str) -> Image.Image:
     with Image.open(path) as image:
         image.load()
         return image
+
+
+def _open_upright(path: str) -> Image.Image:
+    """Decode one of the user's own photos, turned as its EXIF orientation says: as people and `zoo predict` see it."""
+    return ImageOps.exif_transpose(_open_image(path))
 
 
 def _split_folder(spec: DatasetSpec, split: str | None, folder: Path) -> tuple[Path, str | None]:
