@@ -1,14 +1,8 @@
-// The formulas, once, over a vector type V: four to sixteen elements on a CPU, one on a GPU. All of it has internal
+// The formulas, once, over a vector type V of four to sixteen elements. All of it has internal
 // linkage, so that no linker can pick the copy of another instruction set.
 #pragma once
 
 #include "kernels.h"
-
-#if defined(__CUDACC__)
-#define SALU_ZOO_INLINE __host__ __device__ inline
-#else
-#define SALU_ZOO_INLINE inline
-#endif
 
 namespace salu_zoo {
 namespace {
@@ -19,12 +13,12 @@ namespace {
 template <class V>
 struct UnitOf {
     V gain, scale, limit, lowest;
-    SALU_ZOO_INLINE explicit UnitOf(const Unit& unit)
+    inline explicit UnitOf(const Unit& unit)
         : gain(V::set(unit.gain)), scale(V::set(unit.scale)), limit(V::set(unit.limit)), lowest(V::set(unit.lowest)) {}
 };
 
 template <class V>
-SALU_ZOO_INLINE V bounded(V z, const UnitOf<V>& unit) {
+inline V bounded(V z, const UnitOf<V>& unit) {
     const V u = unit.scale * z;
     const V inside = unit.gain * z * V::inverse_sqrt(V::fma(u, u, V::set(1.0f)));
     return V::where_ge(V::abs(u), V::set(kSaturated), V::copysign(unit.limit, z), inside);
@@ -32,29 +26,29 @@ SALU_ZOO_INLINE V bounded(V z, const UnitOf<V>& unit) {
 
 // x·(1/2 + half), half = bounded(...) of a gate's unit; -inf becomes `lowest`.
 template <class V>
-SALU_ZOO_INLINE V gated(V x, V half, const UnitOf<V>& unit) {
+inline V gated(V x, V half, const UnitOf<V>& unit) {
     return V::where_ge(unit.lowest, x, unit.lowest, x) * (V::set(0.5f) + half);
 }
 
 template <class V>
 struct SaluOf {
     UnitOf<V> unit;
-    SALU_ZOO_INLINE explicit SaluOf(const Unit* units) : unit(units[0]) {}
-    SALU_ZOO_INLINE V operator()(V x) const { return bounded(x, unit); }
+    inline explicit SaluOf(const Unit* units) : unit(units[0]) {}
+    inline V operator()(V x) const { return bounded(x, unit); }
 };
 
 template <class V>
 struct SwaluOf {
     UnitOf<V> unit;
-    SALU_ZOO_INLINE explicit SwaluOf(const Unit* units) : unit(units[0]) {}
-    SALU_ZOO_INLINE V operator()(V x) const { return gated(x, bounded(x, unit), unit); }
+    inline explicit SwaluOf(const Unit* units) : unit(units[0]) {}
+    inline V operator()(V x) const { return gated(x, bounded(x, unit), unit); }
 };
 
 template <class V>
 struct GaluOf {
     UnitOf<V> unit;
-    SALU_ZOO_INLINE explicit GaluOf(const Unit* units) : unit(units[0]) {}
-    SALU_ZOO_INLINE V operator()(V x) const {
+    inline explicit GaluOf(const Unit* units) : unit(units[0]) {}
+    inline V operator()(V x) const {
         // The factor sqrt(2/pi) of psi is in the unit. An overflow to ±inf here is saturated there.
         const V psi = x * V::fma(V::set(0.044715f) * x, x, V::set(1.0f));
         return gated(x, bounded(psi, unit), unit);
@@ -64,8 +58,8 @@ struct GaluOf {
 template <class V>
 struct SaluSwaluOf {
     UnitOf<V> first, second;
-    SALU_ZOO_INLINE explicit SaluSwaluOf(const Unit* units) : first(units[0]), second(units[1]) {}
-    SALU_ZOO_INLINE V operator()(V x) const {
+    inline explicit SaluSwaluOf(const Unit* units) : first(units[0]), second(units[1]) {}
+    inline V operator()(V x) const {
         const V y = bounded(x, first);
         return gated(y, bounded(y, second), second);
     }
@@ -74,8 +68,8 @@ struct SaluSwaluOf {
 template <class V>
 struct SaluAddSwaluOf {
     UnitOf<V> first, second;
-    SALU_ZOO_INLINE explicit SaluAddSwaluOf(const Unit* units) : first(units[0]), second(units[1]) {}
-    SALU_ZOO_INLINE V operator()(V x, V r) const {
+    inline explicit SaluAddSwaluOf(const Unit* units) : first(units[0]), second(units[1]) {}
+    inline V operator()(V x, V r) const {
         const V y = bounded(x, first) + r;
         return gated(y, bounded(y, second), second);
     }
@@ -83,7 +77,7 @@ struct SaluAddSwaluOf {
 
 // exp(-z) for 0 <= z; NaN gives some number. exp(-105) is 0 in float32.
 template <class V>
-SALU_ZOO_INLINE V exp_minus(V z) {
+inline V exp_minus(V z) {
     const V depth = V::where_ge(V::set(105.0f), z, z, V::set(105.0f));
     // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
     const V shifted = V::fma(depth, V::set(-1.44269504f), V::set(12582912.0f));
@@ -103,7 +97,7 @@ SALU_ZOO_INLINE V exp_minus(V z) {
 
 // v·(σ(h·x)·x). |h| below 2⁻⁶⁴ counts as 2⁻⁶⁴, so that h = 0 keeps the limits at ±inf of a small h.
 template <class V>
-SALU_ZOO_INLINE V fles_gate(V x, V vertical, V horizontal) {
+inline V fles_gate(V x, V vertical, V horizontal) {
     const V one = V::set(1.0f), zero = V::set(0.0f), least = V::set(5.42101086e-20f);
     const V signed_least = V::where_ge(horizontal, zero, least, zero - least);
     const V z = V::where_ge(least, V::abs(horizontal), signed_least, horizontal) * x;

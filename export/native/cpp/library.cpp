@@ -92,11 +92,7 @@ size_t describe_all(Registered* operators) {
         operators[i].create_kernel_v2 = create;
         operators[i].kernel_compute_v2 = compute;
     }
-#if defined(SALU_ZOO_CUDA)
-    return kOperatorCount + describe_cuda(operators + kOperatorCount);
-#else
     return kOperatorCount;
-#endif
 }
 
 Library library = {describe_all, {}, nullptr};

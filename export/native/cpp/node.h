@@ -1,5 +1,4 @@
-// A node of the graph: its operator, its attributes in the form the kernels take, and the tensors of one run. Shared by
-// the CPU and the CUDA library.
+// A node of the graph: its operator, its attributes in the form the kernels take, and the tensors of one run.
 #pragma once
 
 #include "kernels.h"
@@ -22,7 +21,7 @@ constexpr const char* kDomain = "salu_zoo";
 struct Node {
     const OperatorSpec* spec;
     const ort::Api* api;
-    const Kernels* kernels;  // null on CUDA
+    const Kernels* kernels;
     int element_type;
     Unit units[2];
     int64_t axis, block;  // of FlesGate and PositiveMean
@@ -62,8 +61,5 @@ struct Library {
     OrtCustomOpDomain* domain;
 };
 OrtStatus* register_library(OrtSessionOptions* options, const ort::ApiBase* base, Library* library);
-
-// On the CUDA provider, in the library that is built with it: how many there are.
-size_t describe_cuda(Registered* operators);
 
 }  // namespace salu_zoo
