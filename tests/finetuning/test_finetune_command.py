@@ -30,7 +30,7 @@ def test_it_prints_only_json(zoo_finetune, recipe_file, glue, tmp_path):
 
 def test_list_names_the_recipes(zoo_finetune):
     assert "MiniLM-L6 on a GLUE task" in zoo_finetune("--list").stdout
-    assert set(json.loads(zoo_finetune("--list", "--json").stdout)) == {"glue"}
+    assert set(json.loads(zoo_finetune("--list", "--json").stdout)) == {"finetune_images", "glue"}
 
 
 def test_a_recipe_is_needed(zoo_finetune):
@@ -76,5 +76,5 @@ def test_an_undefined_metric_is_said(capsys):
 
     recipe = {"model": {"name": "fles_tiny"}, "data": {"task": "stsb"}}
     summary = {"recipe": recipe, "metrics": ["pearson"], "results": {}, "unmeasured": "No correlation.", "seconds": 60}
-    command._report(FinetuneResult(Path("run"), nn.Identity(), summary), as_json=False)
+    command._report_texts(FinetuneResult(Path("run"), nn.Identity(), summary), as_json=False)
     assert "Not measured: No correlation.  after 1.0 min" in capsys.readouterr().out

@@ -216,7 +216,7 @@ def test_an_unreadable_image_is_one_error_without_a_traceback(workers, tiny_data
 
     recipe = tiny_recipe("data.loader=pil", f"runtime.workers={workers}")
     monkeypatch.setattr(TableRows, "__getitem__", fail)
-    with pytest.raises(DataNotFoundError, match=r"^Image 4 of cifar10 \((train|test)\) cannot be read") as caught:
+    with pytest.raises(DataNotFoundError, match=r"^Image 4 of cifar10 \((train|test)\) cannot be decoded") as caught:
         run(recipe, tiny_data, tmp_path / "run")
     assert "Traceback" not in str(caught.value)
 
