@@ -1,13 +1,12 @@
 """One's own texts as a task: a file with labels, or a folder with one file to learn from and one to measure on."""
 
-import random
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.data._parquet import ParquetTable
 from zoo.data.glue import GlueSplit, GlueTask
+from zoo.data.holdout import hold_back
 from zoo.data.text_file import PAIR, SUFFIXES, TEXT, TextRows, read_text_file
 from zoo.errors import DataNotFoundError
 from zoo.files import sha256_of
@@ -43,7 +42,7 @@ def open_own_texts(
         return task, _split(task, "train", learned, files[0]), _split(task, files[1].stem, measured, files[1])
     whole = _labelled(place)
     task = _task(whole, labels)
-    rows, held = _divided(whole, fraction, seed)
+    rows, held = (_of(whole, part) for part in hold_back(whole.labels or (), fraction, seed, repr, "text"))
     return task, _split(task, "train", rows, place), _split(task, "held back", held, place)
 
 
@@ -108,20 +107,6 @@ def _split(task: GlueTask, name: str, rows: TextRows, file: Path) -> GlueSplit:
     table = datasets.Dataset.from_dict(columns)
     described = {"kind": "file", "file": file.name, "texts": len(rows.texts)}
     return GlueSplit(task, name, table, ParquetTable(table, str(file), lambda: described | {"sha256": sha256_of(file)}))
-
-
-def _divided(rows: TextRows, fraction: float, seed: int) -> tuple[TextRows, TextRows]:
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, label in enumerate(rows.labels or ()):
-        members[label].append(index)
-    held: set[int] = set()
-    for label, indices in sorted(members.items()):
-        if len(indices) < 2:
-            raise DataNotFoundError(f"{label!r} has a single text; it takes two to learn from one and measure on one.")
-        count = min(max(1, round(fraction * len(indices))), len(indices) - 1)
-        held |= set(random.Random(f"{seed} {label}").sample(indices, count))
-    learned = [index for index in range(len(rows.texts)) if index not in held]
-    return _of(rows, learned), _of(rows, sorted(held))
 
 
 def _of(rows: TextRows, indices: Sequence[int]) -> TextRows:

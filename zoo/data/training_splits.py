@@ -1,13 +1,12 @@
 """The two parts of a dataset that training needs: images to learn from, and images to measure on."""
 
-import random
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data._folder import SPLIT_NAMES
 from zoo.data._parquet import belongs, find_parquet
+from zoo.data.holdout import hold_back
 from zoo.data.image_dataset import ImageDataset, dataset_spec
 from zoo.data.subset import selected
 from zoo.data.vision import load_vision
@@ -94,18 +93,13 @@ def _with_classes_of(learned: ImageDataset, measured: ImageDataset) -> ImageData
 
 def _divided(images: ImageDataset, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
     """Split off `fraction` of each class, at least one image, and leave at least one."""
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, label in enumerate(_class_numbers(images)):
-        members[label].append(index)
-    chosen: list[int] = []
-    for label, indices in sorted(members.items()):
-        if len(indices) < 2:
-            name = images.labels[label] if images.labels else f"class {label}"
-            raise DataNotFoundError(f"{name!r} has a single image; it takes two to learn from one and measure on one.")
-        count = min(max(1, round(fraction * len(indices))), len(indices) - 1)
-        chosen += random.Random(f"{seed} {label}").sample(indices, count)
-    held = set(chosen)
-    parts = ([i for i in range(len(images)) if i not in held], sorted(held))
+    parts = hold_back(
+        _class_numbers(images),
+        fraction,
+        seed,
+        lambda n: repr(images.labels[n]) if images.labels else f"class {n}",
+        "image",
+    )
     whole = images.split or "all"
     names = (f"{whole}, {1 - fraction:.0%} of each class", f"{whole}, the other {fraction:.0%}")
     train, evaluation = (selected(images, indices, name) for indices, name in zip(parts, names, strict=True))
