@@ -1,5 +1,6 @@
 """Writing files so that nobody ever sees half of one, and telling files apart by their hash."""
 
+import csv
 import hashlib
 import json
 import os
@@ -91,6 +92,20 @@ def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: str | Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows as CSV in UTF-8, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def fill(file: Path) -> None:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows(rows)
+
+    write_atomic(path, fill)
 
 
 def write_json(path: str | Path, value: Any) -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 import timm
 from torch import nn
 
-from zoo.conversion.base import Base, build_base, transformers_class
+from zoo.conversion.base import RECORD, Base, build_base, transformers_class
 from zoo.data.preprocess import config_of
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE, TextPreprocess
 from zoo.errors import (
@@ -42,7 +42,6 @@ from zoo.weights.run_folder import find_run_folder, run_base
 from zoo.weights.tag import CONFIG_FILE, TAG_KEY, WEIGHTS_FILE, PretrainedTag, read_json
 
 TIMM_PREFIX = "timm/"
-CONVERSION_FILE = "conversion.json"
 # Entries of another project's pretrained_cfg that are taken over; the rest names places and code.
 _DESCRIBING = ("input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std", "num_classes", "label_names")
 
@@ -143,7 +142,7 @@ def _opener(name: str | Path) -> "partial[NamedModel] | None":
     run = find_run_folder(folder)
     if run is not None:
         return partial(_open_run, text, run)
-    if (folder / CONVERSION_FILE).is_file():
+    if (folder / RECORD).is_file():
         return partial(_open_converted, text, folder)
     return _opener_of(text, folder, read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {})
 

@@ -266,6 +266,15 @@ def test_a_class_map_by_name_and_number(tmp_path):
         evaluate(Linear(), "imagefolder", data=tmp_path, classes={"hund": 0, "vogel": 1})
 
 
+def test_a_name_that_two_classes_share_names_neither(tmp_path):
+    write_folders(tmp_path, ("crane", "dog"), per_class=1)
+    model = Linear(labels=("crane", "dog", "Crane, machine", *"abcdefg"))
+    assert evaluate(model, "imagefolder", data=tmp_path).source["classes"] == {"crane": 0, "dog": 1}
+    model = Linear(labels=("crane, bird", "dog", "crane, machine", *"abcdefg"))
+    with pytest.raises(ConfigurationError, match="'crane' of imagefolder is 'crane', which is none"):
+        evaluate(model, "imagefolder", data=tmp_path)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_unreadable_images_are_left_out_if_asked_for_and_listed(tmp_path, workers):
     write_folders(tmp_path, CIFAR10_NAMES, per_class=2)

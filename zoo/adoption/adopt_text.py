@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from zoo.cards.card import write_card
-from zoo.cards.results import SUMMARY_FILE
 from zoo.cards.runs import finetuning_record
 from zoo.data.glue import GLUE
 from zoo.data.labels import check_same_order
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE, TextPreprocess
 from zoo.errors import ConfigurationError, WeightsMismatchError, WeightsNotFoundError
-from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS, build_text_model
+from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS, build_text_model, gate_of_variant
 from zoo.weights.load import differences, read_weights
+from zoo.weights.run_folder import SUMMARY_FILE
 from zoo.weights.tag import CONFIG_FILE, WEIGHTS_FILE, PretrainedTag, read_json
 from zoo.weights.tag_rules import TEXT_ARGS
 
@@ -146,7 +146,7 @@ def _open(folder: Path, model: str) -> _Run:
         act = config.hidden_act
     else:
         config = FlesBertConfig.from_pretrained(folder)
-        act = "fles" if config.fles_variant == "fles" else f"fles_{config.fles_variant}"
+        act = gate_of_variant(config.fles_variant)
     if act not in TEXT_ACTS:
         raise WeightsMismatchError(f"{folder} has the activation {act!r}; {model} takes {', '.join(TEXT_ACTS)}.")
     if not (folder / SUMMARY_FILE).is_file():

@@ -33,7 +33,6 @@ from zoo.analysis.geometry import LayerGeometry
 from zoo.errors import ConfigurationError
 from zoo.records import check
 
-SUMMARY_FILE = "summary.json"
 _OPTIONAL = {"log": (list[Any] | None, None), "recipe_changes": (dict[str, Any] | None, None)}
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.cards.papers import paper_figure
-from zoo.cards.results import SUMMARY_FILE, portable, without_place
+from zoo.cards.results import portable, without_place
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.weights.run_folder import find_run_folder, run_base
+from zoo.weights.run_folder import LOG_FILE, SUMMARY_FILE, find_run_folder, run_base
 from zoo.weights.tag import WEIGHTS_FILE, read_json
 from zoo.weights.tag_rules import MODEL_ARGS
 
@@ -36,7 +36,7 @@ def training_record(run: str | Path) -> dict[str, Any]:
     Raises:
         WeightsNotFoundError: one of the two is missing: the run is not finished, or it is another folder.
     """
-    summary_file, log_file = Path(run) / SUMMARY_FILE, Path(run) / "log.jsonl"
+    summary_file, log_file = Path(run) / SUMMARY_FILE, Path(run) / LOG_FILE
     for file in (summary_file, log_file):
         if not file.is_file():
             raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo train` run.")

@@ -25,11 +25,11 @@ def about(name: str) -> Row:
         ZooError: it is a card that cannot be read.
     """
     from zoo.errors import UnknownNameError
-    from zoo.names import is_card, timm_name
+    from zoo.names import TIMM_PREFIX, is_card, timm_name
 
     if _is_card(name):
         return _card(name) if is_card(name) else _other(name)
-    if name.startswith("timm/") or ("." in name and timm_name(name)):
+    if name.startswith(TIMM_PREFIX) or ("." in name and timm_name(name)):
         return _other(name)
     describers = {**_describers(), **dict(_plug_ins())}
     for kind, (names, one) in describers.items():

@@ -152,10 +152,8 @@ def _class_map(file: Path) -> dict[str, str | int]:
 
 def _write_per_class(file: Path, result: "EvalResult", data: Path | None) -> None:
     """One row for each class that was measured: its number, its name in the data, images, right ones, percent."""
-    import csv
-
     from zoo.data.vision import load_vision
-    from zoo.files import write_atomic
+    from zoo.files import write_csv
 
     mapped: dict[str, int] = result.source.get("classes") or {}
     names = {number: name for name, number in mapped.items()} or dict(
@@ -168,11 +166,7 @@ def _write_per_class(file: Path, result: "EvalResult", data: Path | None) -> Non
         if images
     ]
 
-    def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream).writerows([("class", "name", "images", "correct", "top1"), *rows])
-
-    write_atomic(file, write)
+    write_csv(file, [("class", "name", "images", "correct", "top1"), *rows])
 
 
 def _measure(model: str, dataset: str | None, task: str | None, options: dict[str, Any]) -> "Evaluation":

@@ -139,9 +139,7 @@ def _of_texts(
 
 def _write_csv(file: Path, found: "Sequence[Prediction]") -> None:
     """One row for each guess; a score has no class; a problem has neither."""
-    import csv
-
-    from zoo.files import write_atomic
+    from zoo.files import write_csv
 
     rows: list[tuple[Any, ...]] = [("file", "rank", "class", "label", "probability", "score", "problem")]
     for p in found:
@@ -151,11 +149,7 @@ def _write_csv(file: Path, found: "Sequence[Prediction]") -> None:
         ]
         rows += [] if p.guesses else [(p.file, "", "", "", "", "" if p.score is None else p.score, p.problem or "")]
 
-    def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream).writerows(rows)
-
-    write_atomic(file, write)
+    write_csv(file, rows)
 
 
 def _annotate(folder: Path, found: "Sequence[Prediction]") -> None:

@@ -11,6 +11,8 @@ from zoo.conversion.replay import rebuild
 from zoo.errors import ConfigurationError
 from zoo.weights.create import create_model
 
+RECORD = "conversion.json"
+"""The file of a converted folder by which it is told."""
 Base = dict[str, Any]
 """{"kind": "zoo" or "timm", "name", "arguments"}, {"kind": "transformers", "class", "config"}, or
 {"kind": "converted", "base", "report"}."""

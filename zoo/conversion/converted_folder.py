@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from zoo.conversion.base import Base, build_base
+from zoo.conversion.base import RECORD, Base, build_base
 from zoo.conversion.bert import MODEL_TYPE
 from zoo.conversion.conversion_readme import README, conversion_readme
 from zoo.conversion.conversion_report import Report
@@ -21,7 +21,7 @@ from zoo.errors import OutputError, WeightsCorruptError, WeightsNotFoundError
 from zoo.files import check_writable, write_together
 from zoo.weights.load import check_finite, load_weights, read_weights
 
-WEIGHTS, RECORD = "model.safetensors", "conversion.json"
+WEIGHTS = "model.safetensors"
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 

@@ -66,7 +66,7 @@ def check_same_order(asked: str, first: Sequence[str], found: str, second: Seque
     """
     if not first or not second:
         return
-    ours, theirs = _unique_positions(first), _unique_positions(second)
+    ours, theirs = unique_positions(first), unique_positions(second)
     common = ours.keys() & theirs.keys()
     advice = "Evaluate on the dataset the model was trained for, with its classes in the same order."
     if not common:
@@ -115,7 +115,13 @@ def imagenet_wordnet_ids() -> tuple[str, ...]:
     return tuple(ImageNetInfo("imagenet-1k").label_names())
 
 
-def _unique_positions(names: Sequence[str]) -> dict[str, int]:
-    keys = [name.split(",")[0].replace("_", " ").strip().casefold() for name in names]
+def class_key(name: str) -> str:
+    """A class name as it is compared: without case, without underscores, up to the first comma."""
+    return name.split(",")[0].replace("_", " ").strip().casefold()
+
+
+def unique_positions(names: Sequence[str]) -> dict[str, int]:
+    """The number of each class by its `class_key`; a key that occurs twice, as ImageNet's cranes do, is left out."""
+    keys = [class_key(name) for name in names]
     counts = Counter(keys)
     return {key: i for i, key in enumerate(keys) if counts[key] == 1}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.image_dataset import ImageDataset
+from zoo.data.labels import class_key, unique_positions
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError
 
 if TYPE_CHECKING:
@@ -77,18 +78,18 @@ def match_classes(
         images: the dataset.
         labels: the model's class names by number.
         classes: of each class of the dataset the model's class, by name or number; None goes by equal names, compared
-            without case and up to the first comma.
+            without case and up to the first comma; a name that two classes share names neither.
 
     Raises:
         ConfigurationError: a class of the dataset is none of the model's, or `classes` does not name it.
     """
-    places = {key: number for number, name in enumerate(labels) for key in (name, _short(name))}
+    exact, alike = {name: n for n, name in enumerate(labels) if labels.count(name) == 1}, unique_positions(labels)
     numbers = []
     for name in images.labels:
         if classes is not None and name not in classes:
             raise ConfigurationError(f"The class map does not say what {name!r} of {images.name} is to the model.")
         wanted = classes[name] if classes is not None else name
-        number = wanted if isinstance(wanted, int) else places.get(wanted, places.get(_short(str(wanted))))
+        number = wanted if isinstance(wanted, int) else exact.get(wanted, alike.get(class_key(wanted)))
         if number is None or not 0 <= number < len(labels):
             raise ConfigurationError(
                 f"Class {name!r} of {images.name} is {wanted!r}, which is none of the model's {len(labels)} classes: "
@@ -97,10 +98,6 @@ def match_classes(
         numbers.append(number)
     told = {"classes": dict(zip(images.labels, numbers, strict=True))}
     return selected(images, range(len(images)), images.split, numbers, labels, told)
-
-
-def _short(name: str) -> str:
-    return name.split(",")[0].replace("_", " ").strip().casefold()
 
 
 def without_unreadable(images: ImageDataset, advance: Callable[[int], None] = lambda _: None) -> ImageDataset:

@@ -8,8 +8,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from zoo.cards.markdown import flat
-from zoo.cards.results import SUMMARY_FILE, without_place
+from zoo.cards.results import without_place
 from zoo.errors import ConfigurationError, WeightsNotFoundError
+from zoo.weights.run_folder import SUMMARY_FILE
 from zoo.weights.tag import read_json
 
 SEED = "runtime.seed"

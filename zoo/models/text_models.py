@@ -68,6 +68,11 @@ def build_text_model(
     return model
 
 
+def gate_of_variant(variant: str) -> str:
+    """The name in `TEXT_ACTS` of a FleS variant, as a `fles_bert` configuration has it."""
+    return "fles" if variant == "fles" else f"fles_{variant}"
+
+
 def classifier(act: str, fields: Mapping[str, Any], asked: str) -> "nn.Module":
     """The classifier class and configuration class that belong to `act`, put together.
 

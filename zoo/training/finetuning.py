@@ -8,7 +8,7 @@ from typing import Any
 from zoo.data.own_texts import OWN
 from zoo.errors import RecipeError
 from zoo.files import cards_root
-from zoo.models.text_models import TEXT_MODELS
+from zoo.models.text_models import TEXT_MODELS, gate_of_variant
 from zoo.training.images.loop import CHECKPOINT
 from zoo.training.images.train_images import TrainResult, train
 from zoo.training.parse import list_recipes, load_recipe, read_recipe
@@ -129,9 +129,8 @@ def _text_start(name: str) -> list[str] | None:
         return None
     if config["model_type"] not in ("bert", "fles_bert"):
         raise RecipeError(f"{name} is a {config['model_type']} of transformers; texts are fine-tuned from a BERT.")
-    variant = config.get("fles_variant", "fles")
-    gate = "fles" if variant == "fles" else f"fles_{variant}"
-    gate = config.get("hidden_act", "gelu") if config["model_type"] == "bert" else gate
+    plain = config["model_type"] == "bert"
+    gate = config.get("hidden_act", "gelu") if plain else gate_of_variant(config.get("fles_variant", "fles"))
     usual = {"hidden_size": 768, "num_hidden_layers": 12}  # of a BERT that does not say
     fitting = [
         model

@@ -10,7 +10,7 @@ from zoo.data.labels import classifier_of, labels_of
 from zoo.data.preprocess import Preprocess, config_of, resized
 from zoo.errors import ConfigurationError, RecipeError
 from zoo.models.build import build_model
-from zoo.names import open_model, timm_name
+from zoo.names import TIMM_PREFIX, open_model, timm_name
 from zoo.training.recipe import ModelRecipe
 
 
@@ -38,11 +38,11 @@ def start_network(recipe: ModelRecipe, classes: int, labels: Sequence[str] = ())
 
 def _fresh(recipe: ModelRecipe, classes: int) -> tuple[nn.Module, Base]:
     size: dict[str, Any] = {"img_size": recipe.img_size} if recipe.img_size else {}
-    if recipe.name.startswith("timm/") or timm_name(recipe.name):
+    if recipe.name.startswith(TIMM_PREFIX) or timm_name(recipe.name):
         if recipe.norm or recipe.act:
             raise RecipeError(f"model.norm, model.act: parts of a model of timm cannot be chosen: {recipe.name}.")
         arguments = {**recipe.args, "num_classes": classes}
-        base: Base = {"kind": "timm", "name": recipe.name.removeprefix("timm/"), "arguments": arguments}
+        base: Base = {"kind": "timm", "name": recipe.name.removeprefix(TIMM_PREFIX), "arguments": arguments}
         return build_base(base), base
     model = build_model(recipe.name, num_classes=classes, norm=recipe.norm, act=recipe.act, **size, **recipe.args)
     parts = {key: value for key, value in (("norm", recipe.norm), ("act", recipe.act)) if value is not None}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.activations.fles import GELU_STEEPNESS
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
-from zoo.models.text_models import TEXT_MODELS, build_text_model, classifier
+from zoo.models.text_models import TEXT_MODELS, build_text_model, classifier, gate_of_variant
 from zoo.training.texts.finetuning_recipe import TextModel
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
         return fresh
     config = _config(recipe.start)
     _check_size(recipe, spec.config, config)
-    if config.model_type == FLES and recipe.act != _gate_of(config):
+    if config.model_type == FLES and recipe.act != (gate := gate_of_variant(config.fles_variant)):
         raise ConfigurationError(
-            f"model.act: {recipe.start!r} has the gate {_gate_of(config)!r}, which it was trained with; asked for "
-            f"{recipe.act!r}. Set model.act={_gate_of(config)}."
+            f"model.act: {recipe.start!r} has the gate {gate!r}, which it was trained with; asked for "
+            f"{recipe.act!r}. Set model.act={gate}."
         )
     if config.model_type == FLES:
         fields |= {key: getattr(config, key) for key in _FLES_FIELDS}
@@ -62,10 +62,6 @@ def start_model(recipe: TextModel, num_outputs: int, attention: str) -> "nn.Modu
     _fill(model, recipe.start)
     model.text_spec = spec  # type: ignore[assignment]
     return model
-
-
-def _gate_of(config: Any) -> str:
-    return "fles" if config.fles_variant == "fles" else f"fles_{config.fles_variant}"
 
 
 def _config(start: str) -> Any:
