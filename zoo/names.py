@@ -109,10 +109,10 @@ def open_model(
         ConfigurationError: `weights` for a model that has its own.
     """
     opener = _opener(name)
-    if weights is not None and (opener is None or opener.func not in (_open_timm, _open_saved_timm)):
+    if weights is not None and opener.func not in (_open_timm, _open_saved_timm):
         raise ConfigurationError(f"--weights {weights}: {name} brings its own; leave --weights out.")
-    if opener is None:
-        return _open_card(name, pretrained, img_size)
+    if opener.func is _open_card:
+        return opener(pretrained=pretrained, img_size=img_size)
     if pretrained is not True and opener.func is _open_timm and weights is None:
         return _fresh_timm(str(name))
     opened = opener() if weights is None else opener(weights=weights)
@@ -123,11 +123,11 @@ def open_model(
 
 def is_card(name: str | Path) -> bool:
     """Whether a name means a model of the zoo or a card, or nothing that is known; no weights are loaded."""
-    return _opener(name) is None
+    return _opener(name).func is _open_card
 
 
-def _opener(name: str | Path) -> "partial[NamedModel] | None":
-    """The function that opens `name`; None for a card, whose own reader also explains what is no model at all."""
+def _opener(name: str | Path) -> "partial[NamedModel]":
+    """The function that opens `name`; that of cards also explains what is no model at all."""
     text = str(name)
     if text.startswith(HUB_PREFIX):
         return _opener_on_hub(text)
@@ -135,7 +135,7 @@ def _opener(name: str | Path) -> "partial[NamedModel] | None":
         return partial(_open_timm, text)
     model, folder = text.partition(".")[0], Path(text).expanduser()
     if not is_path(name) and model in list_models():
-        return None
+        return partial(_open_card, text, name)
     if not is_path(name) and not folder.is_dir():
         known = [*list_models(), *timm.list_models()]
         raise UnknownNameError("model", model, known, "A folder needs a path, such as ./NAME.")
@@ -144,7 +144,8 @@ def _opener(name: str | Path) -> "partial[NamedModel] | None":
         return partial(_open_run, text, run)
     if (folder / RECORD).is_file():
         return partial(_open_converted, text, folder)
-    return _opener_of(text, folder, read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {})
+    config = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {}
+    return _opener_of(text, folder, config) or partial(_open_card, text, name)
 
 
 def _opener_of(text: str, folder: Path, config: Any) -> "partial[NamedModel] | None":
@@ -156,14 +157,16 @@ def _opener_of(text: str, folder: Path, config: Any) -> "partial[NamedModel] | N
     return None
 
 
-def _opener_on_hub(text: str) -> "partial[NamedModel] | None":
+def _opener_on_hub(text: str) -> "partial[NamedModel]":
     repo, _, revision = text.removeprefix(HUB_PREFIX).partition("@")
     config = fetch_current(repo, CONFIG_FILE, revision or None)
+    commit = config.parent.name  # asked by it again, the Hub need not be
     opener = _opener_of(text, config.parent, read_json(config))
-    if opener is not None:
-        more = (TOKENIZER_FILE, TOKENIZER_CONFIG) if opener.func is _open_transformers else ()
-        for file in (WEIGHTS_FILE, *more):
-            fetch(repo, file, config.parent.name)
+    if opener is None:
+        return partial(_open_card, text, f"{HUB_PREFIX}{repo}@{commit}")
+    more = (TOKENIZER_FILE, TOKENIZER_CONFIG) if opener.func is _open_transformers else ()
+    for file in (WEIGHTS_FILE, *more):
+        fetch(repo, file, commit)
     return opener
 
 
@@ -173,8 +176,7 @@ def timm_name(text: str) -> bool:
     return model not in list_models() and timm.is_model(model)
 
 
-def _open_card(name: str | Path, pretrained: bool | None, img_size: int | None) -> NamedModel:
-    text = str(name)
+def _open_card(text: str, name: str | Path, pretrained: bool | None, img_size: int | None) -> NamedModel:
     if pretrained is None and not is_path(name) and "." not in text:
         return NamedModel(text, "card", create_model(name), {"kind": "zoo", "name": text, "arguments": {}})
     if pretrained is False and not is_path(name) and "." not in text:
