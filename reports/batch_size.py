@@ -23,17 +23,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import datasets
-import torch
-from experiment import Report, about, carry_out, conduct, options, spread, start
+from experiment import Report, about, carry_out, conduct, options, shuffled, spread, start, write_part
 from matplotlib.figure import Figure
 from torch import nn
 
 from zoo import evaluate
-from zoo.data import DATASETS, ImageDataset, load_vision
+from zoo.data import load_vision
 from zoo.errors import ConfigurationError
 from zoo.training import Recipe, load_recipe
-from zoo.training.seeds import Purpose, derive, generator
 
 BATCH_SIZES = (1, 4, 32, 512)
 HELD_OUT = 1000
@@ -104,7 +101,7 @@ def write_parts(recipe: Recipe, given: argparse.Namespace) -> Report:
     if len(whole) < max(given.samples, *probes) + HELD_OUT:
         wanted = f"{given.samples} samples, {max(probes)} to try learning rates on and {HELD_OUT} held out"
         raise ConfigurationError(f"{name} has {len(whole)} training images; {wanted} need more. Lower --samples.")
-    order = torch.randperm(len(whole), generator=generator(derive(recipe.runtime.seed, Purpose.SAMPLE))).tolist()
+    order = shuffled(len(whole), recipe.runtime.seed)
     write_part(given.output / "data/final/train.parquet", whole, order[: given.samples])
     write_part(given.output / "data/final/test.parquet", test, range(len(test)))
     for count in probes:
@@ -112,18 +109,6 @@ def write_parts(recipe: Recipe, given: argparse.Namespace) -> Report:
         write_part(given.output / f"data/probe{count}/test.parquet", whole, order[-HELD_OUT:])
     used = {"train": given.samples, "held_out": HELD_OUT}
     return {use: about(whole, count) for use, count in used.items()} | {"evaluation": about(test)}
-
-
-def write_part(file: Path, images: ImageDataset, positions: Sequence[int]) -> None:
-    """Write some images as the data set's own parquet files are laid out, if that was not done before."""
-    if file.exists():
-        return
-    spec, (pictures, labels) = DATASETS.get(images.name), zip(*(images[i] for i in positions), strict=True)
-    features = datasets.Features({spec.image_column: datasets.Image(), spec.label_column: datasets.Value("int64")})
-    rows = {spec.image_column: list(pictures), spec.label_column: list(labels)}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    datasets.Dataset.from_dict(rows, features).to_parquet(file.with_suffix(".part"))
-    file.with_suffix(".part").replace(file)
 
 
 def run_cell(base: Recipe, label: str, size: int, seed: int, given: argparse.Namespace) -> Report:

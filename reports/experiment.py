@@ -10,10 +10,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import datasets
+import torch
+
 from zoo import ZooError
-from zoo.data import ImageDataset
+from zoo.data import DATASETS, ImageDataset
 from zoo.errors import ConfigurationError, OutputError, RecipeError
 from zoo.training import DivergedError, Recipe, train
+from zoo.training.seeds import Purpose, derive, generator
 
 Report = dict[str, Any]
 
@@ -125,6 +129,24 @@ def seeded(recipe: Recipe, count: int) -> list[Recipe]:
     """The recipe with `count` seeds, from its own on."""
     first = recipe.runtime.seed
     return [replace(recipe, runtime=replace(recipe.runtime, seed=seed)) for seed in range(first, first + count)]
+
+
+def shuffled(count: int, seed: int) -> list[int]:
+    """Positions 0 to `count` - 1 in an order drawn by `seed`."""
+    order: list[int] = torch.randperm(count, generator=generator(derive(seed, Purpose.SAMPLE))).tolist()
+    return order
+
+
+def write_part(file: Path, images: ImageDataset, positions: Sequence[int]) -> None:
+    """Write some images as the data set's own parquet files are laid out, if that was not done before."""
+    if file.exists():
+        return
+    spec, (pictures, labels) = DATASETS.get(images.name), zip(*(images[i] for i in positions), strict=True)
+    features = datasets.Features({spec.image_column: datasets.Image(), spec.label_column: datasets.Value("int64")})
+    rows = {spec.image_column: list(pictures), spec.label_column: list(labels)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    datasets.Dataset.from_dict(rows, features).to_parquet(file.with_suffix(".part"))
+    file.with_suffix(".part").replace(file)
 
 
 def _read(path: Path, study: str) -> Report:

@@ -2,6 +2,7 @@
 
 import plasticity
 import pytest
+import transformer_gap
 from training.conftest import _tiny_model_is_registered, tiny_data  # noqa: F401 fixtures
 
 from zoo.models import MODELS
@@ -11,4 +12,5 @@ from zoo.models import MODELS
 def _no_model_of_a_script_stays():
     """Other tests of this process list the models."""
     yield
-    MODELS._items.pop(plasticity.NAME, None)
+    for name in (plasticity.NAME, transformer_gap.NAME):
+        MODELS._items.pop(name, None)

@@ -6,11 +6,14 @@ import order_effect
 import pytest
 import sweep as script
 import torch
+import transformer_gap
 from torch import nn
 from training.tiny import MODEL
 
+import zoo
 from zoo.data import load_vision
 from zoo.errors import ConfigurationError
+from zoo.training import load_recipe
 
 SMALL = [
     *(f"model.name={MODEL}", "model.args={}", "model.act=swalu", "data.batch_size=8", "schedule.resolution=[]"),
@@ -66,9 +69,56 @@ def test_a_run_that_diverged_is_counted_and_left_out():
     assert script.best([{"values": {"lr": 1}, "figures": gone}]) == "Every run diverged."
 
 
+def test_variants_follow_the_grid_and_parts_make_up_the_whole(file, tiny_data, tmp_path, monkeypatch, capsys):
+    file.write_text(
+        file.read_text() + '[variants]\n"slow, no momentum" = ["optimizer.lr=0.001", "optimizer.momentum=0"]\n'
+    )
+    common = [f"{file}", *arguments(tiny_data, tmp_path / "runs")]
+    assert script.main([*common, "--part", "2/2"]) == {}
+    assert [path.name for path in sorted((tmp_path / "runs/rates").iterdir())] == ["0.02_seed0"]
+    assert script.main([*common, "--part", "1/2"]) == {}
+    monkeypatch.setattr("experiment.train", lambda recipe, **rest: pytest.fail("trained again"))
+    report = script.main(common)
+    assert [point["values"] for point in report["points"]][2] == {"variant": "slow, no momentum"}
+    kept = json.loads((tmp_path / "runs/rates/slow--no-momentum_seed0/result.json").read_text())["recipe"]["optimizer"]
+    assert (kept["lr"], kept["momentum"]) == (0.001, 0)
+    printed = capsys.readouterr().out
+    assert "| optimizer.lr | variant | runs |" in printed
+    assert "|  | slow, no momentum | 1 |" in printed
+
+
+def test_a_part_of_the_training_images_is_measured_on_others_of_them(file, tiny_data, tmp_path):
+    file.write_text("train_images = 16\nheld_out = 5\n" + file.read_text())
+    report = script.main([f"{file}", *arguments(tiny_data, tmp_path / "runs")])
+    assert [(part["split"], part["images"]) for part in report["data"]] == [("train", 16), ("train", 5)]
+    own = tmp_path / "runs/rates/data"
+    used, held = ([image.tobytes() for image, _ in load_vision("cifar10", split, own)] for split in ("train", "test"))
+    assert (len(used), len(held)) == (16, 5)
+    whole = [image.tobytes() for image, _ in load_vision("cifar10", "train", tiny_data)]
+    assert set(used) <= set(whole)
+    assert set(held) <= set(whole) - set(used)
+    file.write_text(file.read_text().replace("train_images = 16", "train_images = 1000000"))
+    with pytest.raises(ConfigurationError, match="1000000 images and 5 held out; found"):
+        script.main([f"{file}", *arguments(tiny_data, tmp_path / "other")])
+
+
+@pytest.mark.parametrize("part", ["2", "0/2", "3/2", "a/b", "1/"])
+def test_a_part_that_is_none_is_refused(part, file, tiny_data, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"1 <= I <= N.*found"):
+        script.main([f"{file}", *arguments(tiny_data, tmp_path / "runs"), "--part", part])
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("recipe = 3", "a sweep has"), ('recipe = "x"\nlr = 3', "'lr'"), ("recipe =", "Cannot read")],
+    [
+        ("recipe = 3", "a sweep has"),
+        ('recipe = "x"\nlr = 3', "'lr'"),
+        ("recipe =", "Cannot read"),
+        ('recipe = "x"\n[grid]\nlr = []', "every field of .grid. a value"),
+        ('recipe = "x"\nheld_out = 3', "train_images with held_out"),
+        ('recipe = "x"\n[variants]\nlr = 3', "with lists"),
+    ],
 )
 def test_a_file_that_is_no_sweep_is_refused(text, reason, tmp_path):
     (tmp_path / "odd.toml").write_text(text)
@@ -83,10 +133,16 @@ def test_a_file_that_is_no_sweep_is_refused(text, reason, tmp_path):
 def test_every_sweep_of_the_repository_gives_valid_recipes(repository):
     found = [path for path in sorted((repository / "reports").glob("*.toml")) if "recipe =" in path.read_text()]
     assert len(found) >= 4
+    transformer_gap.register()
     for path in found:
         sweep = script.read(path)
-        names = {script.recipe_of(sweep, values, []).model.name for values in script.combinations(sweep["grid"])}
-        assert names
+        points = script.points_of(sweep)
+        assert len({point.name for point in points}) == len(points)
+        for point in points:
+            model = load_recipe(sweep["recipe"], [*sweep["set"], *point.changes]).model
+            size = model.args.get("img_size", 32)
+            built = zoo.create_model(model.name, norm=model.norm, act=model.act, num_classes=10, **model.args)
+            assert built(torch.zeros(1, 3, size, size)).shape == (1, 10)
 
 
 class OfItsBatch(nn.Module):
