@@ -1,6 +1,7 @@
 """Metadata of an exported file: written at export, read by the runtime. Needs no torch."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any
@@ -16,6 +17,11 @@ from zoo.records import Record
 PREFIX = "salu_zoo."
 DIGEST = f"{PREFIX}digest"
 """The property that holds what `export.digest.graph_digest` gives for the file."""
+ADVICE = (
+    "Export the model again; or, for an image classifier, name JSON files: --preprocess (input_size, interpolation, "
+    "crop_pct, crop_mode, mean, std) and --labels (a list)."
+)
+"""What to do about a file from elsewhere."""
 # Files of images are of format 1, files of texts of format 2: older versions do not read those, and say so.
 IMAGES, TEXTS = 1, 2
 # Properties that files of images do not have.
@@ -108,8 +114,7 @@ class FileMetadata(Record):
         if not ours:
             raise OnnxFileError(
                 f"{file} was not written by `zoo export`: it holds no {PREFIX}* metadata, so its labels and "
-                "preprocessing are unknown, and nothing says whether it was changed. Export the model again, or run "
-                "the file with `export.open_session`."
+                f"preprocessing are unknown, and nothing says whether it was changed. {ADVICE}"
             )
         if ours.get("format") not in (str(IMAGES), str(TEXTS)):
             raise OnnxFileError(
@@ -131,6 +136,14 @@ class FileMetadata(Record):
         except ConfigurationError as error:
             raise OnnxFileError(f"{file} has damaged metadata: {error}. Export the model again.") from error
         return record
+
+
+def meanings() -> dict[str, str]:
+    """The metadata properties of a file by their full names, with the meaning of each, as `FileMetadata` tells them."""
+    told = re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", FileMetadata.__doc__ or "", flags=re.MULTILINE)
+    own = {PREFIX + key: " ".join(text.split()).removesuffix(".") for key, text in told}
+    own |= {f"{PREFIX}format": f"{IMAGES} for images, {TEXTS} for texts", DIGEST: "digest of all else in the file"}
+    return own
 
 
 def _names(version: int) -> list[str]:

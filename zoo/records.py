@@ -149,6 +149,23 @@ def check(kind: Any, values: Any, absent: Iterable[str] = ()) -> Any:
     return found
 
 
+def read(kind: Any, path: Path, what: str) -> Any:
+    """A value of `kind` in a JSON file.
+
+    Args:
+        kind: a type that pydantic knows; `ByDict` in `Annotated` for a class that reads itself.
+        path: the file.
+        what: what it should hold, with its form, for the message.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds something else.
+    """
+    try:
+        return check(kind, from_json(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} is no {what}: {error}.") from error
+
+
 def _in_words(errors: Sequence[ErrorDetails], absent: Iterable[str]) -> str:
     """Tell what is wrong: every field, what was found there and what is wanted."""
     missing, unknown, wrong = set(absent), [], []

@@ -1,17 +1,20 @@
 """Source of an export: a model of the zoo by name, or anybody's module plus a description of its input."""
 
 import copy
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from export.errors import ExportError
-from export.inputs import input_of
+from export.inputs import InputSpec, input_of
 from export.inputs.input_spec import ModelInput
 from export.inputs.shared import Shared
-from zoo.data.preprocess import config_of
+from export.inputs.text_input import is_text
+from zoo.data.labels import labels_of
+from zoo.data.preprocess import Preprocess, config_of
 from zoo.errors import ConfigurationError, WeightsMismatchError
 from zoo.weights.identity import identity_of, weights_digest
 
@@ -45,6 +48,8 @@ def read_source(
     model: str | Path | nn.Module,
     *,
     input_spec: ModelInput | None = None,
+    labels: Sequence[str] = (),
+    preprocess: Preprocess | None = None,
     pretrained: bool = True,
     img_size: int | None = None,
 ) -> Source:
@@ -53,12 +58,14 @@ def read_source(
     Args:
         model: any name of a model (see `zoo.names`), or any module.
         input_spec: its input; None asks the model itself.
+        labels: class names in place of the input's.
+        preprocess: preprocessing of images in place of the input's.
         pretrained: for a name, load its published weights.
         img_size: another height and width than the model's own.
 
     Raises:
-        ConfigurationError: the input is unknown, an image size is given for texts, or `input_spec` and `img_size` are
-            both given.
+        ConfigurationError: the input is unknown, an image size or `preprocess` is given for texts, or the size is said
+            twice: `img_size` beside `input_spec` or `preprocess`.
         ShapeError: a module takes images of its own size only.
         WeightsMismatchError: a weight is NaN or infinite.
         ExportError: the module cannot be copied.
@@ -66,14 +73,16 @@ def read_source(
     """
     from zoo.names import open_model
 
-    if input_spec is not None and img_size is not None:
-        raise ConfigurationError("Both input_spec and img_size are given; the size belongs into the InputSpec.")
+    if img_size is not None and (input_spec is not None or preprocess is not None):
+        raise ConfigurationError(
+            "img_size is given beside input_spec or preprocess, which say the size themselves. Leave it out."
+        )
     created = (
         _uncompiled(model)
         if isinstance(model, nn.Module)
         else open_model(model, pretrained=pretrained, img_size=img_size).model
     )
-    spec = input_spec or input_of(created, img_size)
+    spec = _input_of(created, input_spec, img_size, tuple(labels), preprocess)
     copied = _prepare(created)
     identity = identity_of(copied)
     tag, text = identity.tag, getattr(created, "text_spec", None)
@@ -88,6 +97,25 @@ def read_source(
         weights_sha256=weights_digest(copied),
         changed_since=identity.changed_since,
     )
+
+
+def _input_of(
+    model: nn.Module,
+    given: ModelInput | None,
+    img_size: int | None,
+    labels: tuple[str, ...],
+    preprocess: Preprocess | None,
+) -> ModelInput:
+    """The input given, or the model's own, with the labels and the preprocessing given."""
+    if preprocess is None:
+        spec = given or input_of(model, img_size)
+    elif is_text(model) or not isinstance(given, InputSpec | None):
+        raise ConfigurationError(f"preprocess is of images; {type(model).__name__} takes texts. Leave it out.")
+    elif given is not None:
+        spec = replace(given, preprocess=preprocess)
+    else:
+        spec = InputSpec(*preprocess.input_size, preprocess=preprocess, labels=labels_of(model))
+    return replace(spec, labels=labels) if labels else spec  # type: ignore[type-var]
 
 
 def _uncompiled(model: nn.Module) -> nn.Module:

@@ -1,7 +1,7 @@
 """`export`: a model in, a proven file out."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from export.quantize.quantization_report import AccuracyReport, accuracy_path
 from export.quantize.request import Int8Request
 from export.quantize.work import Int8Work
 from export.targets import get_precision, get_target
+from zoo.data.preprocess import Preprocess
 from zoo.devices import torch_defaults
 from zoo.errors import OutputError
 from zoo.files import check_writable
@@ -74,6 +75,8 @@ def export(
     target: str = "portable",
     precision: str | None = None,
     input_spec: ModelInput | None = None,
+    labels: Sequence[str] = (),
+    preprocess: Preprocess | None = None,
     samples: Samples | None = None,
     calibration: Samples | None = None,
     evaluation: Samples | None = None,
@@ -96,6 +99,8 @@ def export(
         target: one of `list_targets()`.
         precision: what the file computes in, one of the target's `precisions`; None means its first.
         input_spec: the input of a module that does not describe it itself: `InputSpec` or `TextInputSpec`.
+        labels: class names in the order of the logits, in place of the model's own.
+        preprocess: how an image becomes the input, in place of the model's own; it says the input's size as well.
         samples: images for the parity check: a preprocessed tensor, a folder of images, or a sequence of PIL images
             or (image, label); for a text model a sequence of texts or pairs, a text file, or a dictionary of its
             inputs. None uses CIFAR-10 test images or English sentences of this package, and made-up ones for a model
@@ -129,7 +134,9 @@ def export(
     chosen = get_target(target)
     computes_in = get_precision(chosen, precision)
     given = None if path is None else _check_output(Path(path))
-    source = read_source(model, input_spec=input_spec, pretrained=pretrained, img_size=img_size)
+    source = read_source(
+        model, input_spec=input_spec, labels=labels, preprocess=preprocess, pretrained=pretrained, img_size=img_size
+    )
     if computes_in != "float32":  # such a graph is proven more than once
         source = replace(source, shared=Shared())
     request = Int8Request(calibration=calibration, evaluation=evaluation, budget=budget)

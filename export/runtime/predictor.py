@@ -1,6 +1,6 @@
 """An exported file as something `zoo.evaluation` can measure: images here, texts in `text_predictor`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,27 @@ from torch import Tensor
 
 from export.errors import InputError, OnnxFileError
 from export.metadata import TEXTS
+from export.runtime.engine import engine_in_file
+from export.runtime.foreign_file import ForeignPredictor
 from export.runtime.open_file import open_for_target
 from export.runtime.opened import OpenFile
 from export.runtime.providers import Providers
 from export.runtime.session import Session, open_session
 from export.runtime.text_predictor import OnnxTextPredictor
 from zoo.data.preprocess import Preprocess
+from zoo.errors import ConfigurationError
 
 
 def load_predictor(
-    path: str | Path, *, providers: Providers | None = None, device: str | None = None, threads: int | None = None
-) -> "OnnxPredictor | OnnxTextPredictor":
-    """Open a file written by `zoo export` for prediction, in the runtime its target names.
+    path: str | Path,
+    *,
+    providers: Providers | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    preprocess: Preprocess | None = None,
+    labels: Sequence[str] = (),
+) -> "OnnxPredictor | OnnxTextPredictor | ForeignPredictor":
+    """Open an ONNX file for prediction: one written by `zoo export`, in the runtime its target names, or a foreign one.
 
     Args:
         path: the ONNX file.
@@ -29,20 +38,35 @@ def load_predictor(
         device: "cpu" or "cuda:0", where its target leaves that open; a file for a GPU runs on the CPU then, where ONNX
             Runtime keeps float32 between its 16-bit operators.
         threads: see `open_session`.
+        preprocess: of an image classifier from elsewhere, which does not say how its input is made; of a file of ours,
+            in place of its own.
+        labels: class names of one from elsewhere, in the order of its outputs.
 
     Returns:
-        What the file holds: `OnnxPredictor` takes a batch of images, `OnnxTextPredictor` a dictionary of tokens. Both
-        have `preprocess`, `labels`, `metadata` and `describe()`. Pickled, as for another process, they are opened there
-        anew from the same place.
+        What the file holds: `OnnxPredictor` and `ForeignPredictor` take a batch of images, `OnnxTextPredictor` a
+        dictionary of tokens. All have `preprocess`, `labels` and `describe()`, and those of our files `metadata`.
+        Pickled, as for another process, they are opened there anew from the same place.
 
     Raises:
-        OnnxFileError: the file is missing, damaged, not ONNX, or not one of ours.
+        OnnxFileError: the file is missing, damaged, not ONNX, or a foreign one without `preprocess`.
+        ConfigurationError: labels for a file of ours, `preprocess` for one of texts, or they do not fit a foreign one.
         ProviderError: the target's runtime or a provider is not available, or does not fit the device.
     """
     file = Path(path).absolute()
     if providers is not None:
-        return open_predictor(file, partial(open_session, file, providers, threads=threads))
-    return open_predictor(file, partial(open_for_target, file, device, threads))
+        opening = partial(open_session, file, providers, threads=threads)
+    else:
+        opening = partial(open_for_target, file, device, threads)
+    if engine_in_file(file) is None and preprocess is not None:
+        return ForeignPredictor(file, opening, preprocess, labels)
+    predictor = open_predictor(file, opening)
+    if labels:
+        raise ConfigurationError(f"{file} was written by `zoo export` and holds its own labels. Leave --labels out.")
+    if preprocess is not None:
+        if not isinstance(predictor, OnnxPredictor):
+            raise ConfigurationError(f"{file} takes texts; --preprocess is of images. Leave it out.")
+        predictor.preprocess = preprocess
+    return predictor
 
 
 def open_predictor(path: Path, opening: Callable[[], Session]) -> "OnnxPredictor | OnnxTextPredictor":

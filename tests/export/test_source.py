@@ -13,7 +13,8 @@ from export import InputSpec
 from export.inputs.source import read_source
 from export.pipeline.job import Job
 from export.targets import get_target
-from zoo.errors import ShapeError
+from zoo.data.preprocess import Preprocess
+from zoo.errors import ConfigurationError, ShapeError
 from zoo.evaluation.evaluated_model import EvaluationSetting, open_subject
 from zoo.evaluation.image_evaluation import IMAGES
 from zoo.models import build_model
@@ -75,3 +76,27 @@ def test_gradient_checkpointing_is_switched_off_in_the_copy():
     copied = read_source(text, input_spec=InputSpec(3, 8, 8)).model
     assert not any(getattr(module, "gradient_checkpointing", False) for module in copied.modules())
     assert all(module.gradient_checkpointing for module in switches)
+
+
+def test_labels_and_preprocessing_given_stand_in_place_of_the_models_own():
+    made = Preprocess((3, 8, 8), "bilinear", 1.0, "squash", (0.0,) * 3, (1.0,) * 3)
+    named = ("w", "x", "y", "z")
+    for model, spec in ((tiny(), None), (described(), None), (tiny(), InputSpec(3, 8, 8, labels=tuple("abcd")))):
+        found = read_source(model, input_spec=spec, labels=named, preprocess=made).input
+        assert (found.labels, found.record()) == (named, made.to_dict())
+    assert read_source(described(), labels=named).input.record() == InputSpec.of(described()).record()
+    kept = read_source(tiny(), input_spec=InputSpec(3, 8, 8, labels=tuple("abcd")), preprocess=made).input
+    assert kept.labels == tuple("abcd")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"img_size": 12}, "img_size is given beside"),
+        ({"input_spec": InputSpec(3, 12, 12)}, r"InputSpec says \(3, 12, 12\)"),
+    ],
+)
+def test_a_size_that_is_said_twice_is_refused(given, reason):
+    made = Preprocess((3, 8, 8), "bilinear", 1.0, "squash", (0.0,) * 3, (1.0,) * 3)
+    with pytest.raises(ConfigurationError, match=reason):
+        read_source(tiny(), preprocess=made, **given)

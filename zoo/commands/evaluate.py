@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import StrictInt, StrictStr
 
+from zoo.commands._describe import Labels, Preprocessing, described
 from zoo.console.completion import tags
 from zoo.console.interrupt import on_interrupt
 from zoo.console.output import console_err, print_json, progress
@@ -13,10 +15,12 @@ from zoo.data.glue import GLUE, METRICS
 from zoo.data.image_dataset import DATASETS
 from zoo.devices import is_main_process, leave_processes
 from zoo.files import check_writable, write_json
+from zoo.records import read
 
 if TYPE_CHECKING:
     from zoo.evaluation.result import EvalResult, Evaluation, TextResult
 
+CLASS_MAP = 'class map, {"class of the data": "class of the model", or its number}'
 _DEVICES, _PRECISIONS = ("cpu", "cuda", "mps"), ("float32", "bfloat16", "float16")
 
 Model = Annotated[
@@ -75,6 +79,8 @@ def evaluate_command(
     workers: Workers = None,
     classes: Classes = None,
     skip_unreadable: Skip = False,
+    labels: Labels = None,
+    preprocess: Preprocessing = None,
     per_class: PerClass = None,
     output: Output = None,
     as_json: AsJson = False,
@@ -84,7 +90,7 @@ def evaluate_command(
     The result (--output, --json) holds everything needed to repeat it. Several processes share the work and give the
     same figures: torchrun --nproc-per-node 2 -m zoo evaluate ...
     """
-    _check_usage(dataset, task, img_size, workers, classes, skip_unreadable, per_class)
+    _check_usage(dataset, task, img_size, workers, classes, skip_unreadable, per_class, labels, preprocess)
     main = is_main_process()
     for file in filter(None, (output, per_class) if main else ()):
         check_writable(file)
@@ -94,7 +100,8 @@ def evaluate_command(
         options |= {
             "img_size": img_size,
             "workers": _default_workers() if workers is None else workers,
-            "classes": None if classes is None else _class_map(classes),
+            "classes": None if classes is None else read(dict[str, StrictStr | StrictInt], classes, CLASS_MAP),
+            **described(labels, preprocess),
             "skip_unreadable": skip_unreadable,
         }
     try:
@@ -124,30 +131,8 @@ def _check_usage(dataset: str | None, task: str | None, *images_only: object) ->
             f"{problem}; --dataset for images, --task for a task of GLUE.", param_hint="--dataset / --task"
         )
     if task is not None and any(option is not None and option is not False for option in images_only):
-        hint = "--img-size / --workers / --classes / --skip-unreadable / --per-class"
+        hint = "--img-size / --workers / --classes / --skip-unreadable / --per-class / --labels / --preprocess"
         raise typer.BadParameter("for images only; leave it out with --task.", param_hint=hint)
-
-
-def _class_map(file: Path) -> dict[str, str | int]:
-    """The class map in a JSON file: {"folder": "class of the model" or its number}.
-
-    Raises:
-        ConfigurationError: it cannot be read, or holds something else.
-    """
-    import json
-
-    from zoo.errors import ConfigurationError
-
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"Cannot read the class map {file}: {error}.") from error
-    fits = isinstance(found, dict) and all(type(value) in (str, int) for value in found.values())
-    if not fits:
-        raise ConfigurationError(
-            f'{file} is no class map: {{"class of the data": "class of the model", or its number}}.'
-        )
-    return dict(found)
 
 
 def _write_per_class(file: Path, result: "EvalResult", data: Path | None) -> None:

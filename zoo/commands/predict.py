@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.commands._describe import Labels, Preprocessing, described
 from zoo.console.completion import tags
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def predict_command(
     device: Device = None,
     csv_file: Csv = None,
     annotate: Annotate = None,
+    labels: Labels = None,
+    preprocess: Preprocessing = None,
     json_output: AsJson = False,
 ) -> None:
     """Say what is on images, or of what kind texts are: the likeliest classes of each, with their probabilities.
@@ -80,7 +83,7 @@ def predict_command(
 
     for file in filter(None, (csv_file, None if annotate is None else annotate / "x.png")):
         check_writable(file)
-    with open_model(model, device) as subject:
+    with open_model(model, device, **described(labels, preprocess)) as subject:
         takes_texts = isinstance(subject.preprocess, TextPreprocess)
         found = (
             _of_texts(subject, inputs, pair, topk, annotate) if takes_texts else _of_images(subject, inputs, pair, topk)

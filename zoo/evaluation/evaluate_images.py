@@ -38,6 +38,7 @@ def evaluate(
     precision: str = "float32",
     workers: int = 0,
     preprocess: Preprocess | None = None,
+    labels: Sequence[str] = (),
     classes: Mapping[str, str | int] | None = None,
     skip_unreadable: bool = False,
     progress: Progress | None = None,
@@ -61,7 +62,8 @@ def evaluate(
         device: "cpu", "cuda", "cuda:N" or "mps"; None: where a given module is, else the best there is.
         precision: "float32", or "bfloat16" or "float16" for autocast.
         workers: processes that decode images; 0 decodes in this one.
-        preprocess: overrides the model's own.
+        preprocess: overrides the model's own; an image classifier in a foreign ONNX file has none.
+        labels: class names of a model or foreign ONNX file that has none, in the order of its outputs.
         classes: of each class of the data the model's class, by name or number. None: the same classes in the same
             order; or, for fewer ones and for folders of one's own, those of the same name.
         skip_unreadable: leave out images that cannot be decoded, and list them in the result's `source`; otherwise the
@@ -81,8 +83,9 @@ def evaluate(
     processes = join_processes(place)
     task = Classification()
     threads = batch_work.threads_of(place, processes.count)
+    setting = EvaluationSetting(place, precision, img_size, preprocess, threads, tuple(labels))
     # The model is opened first: a mistyped name is not answered after a download of the whole dataset.
-    with open_subject(model, EvaluationSetting(place, precision, img_size, preprocess, threads), IMAGES) as subject:
+    with open_subject(model, setting, IMAGES) as subject:
         images = load_vision(dataset, split, data)
         images = without_unreadable(images) if skip_unreadable else images
         images = _with_classes_of(subject, images, classes)
@@ -92,8 +95,7 @@ def evaluate(
             part = _score_batches(subject, images, task, own, workers, advance)
     parts = processes.gather(part)
     total = task.combine([sums for part in parts for sums in part.items])
-    repeatable = isinstance(model, str | Path) and preprocess is None
-    repeatable = repeatable and classes is None
+    repeatable = isinstance(model, str | Path) and not (preprocess or labels or classes)
     options = {"--dataset": dataset, "--data": data, "--split": split or images.split, "--batch-size": batch_size,
                "--img-size": img_size, "--limit": limit, "--device": place.type, "--precision": precision}  # fmt: skip
     return EvalResult(

@@ -1,6 +1,6 @@
 """Subject of an evaluation: a name, a folder, a file, a module or any predictor, brought to one form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +55,7 @@ class EvaluationSetting(Generic[Input]):
         img_size: evaluate images at this size instead of the model's own.
         preprocess: overrides the model's own.
         threads: for a runtime with threads of its own; None leaves the number to it.
+        labels: class names of a model or file that has none.
     """
 
     device: "torch.device"
@@ -62,6 +63,18 @@ class EvaluationSetting(Generic[Input]):
     img_size: int | None = None
     preprocess: Input | None = None
     threads: int | None = None
+    labels: tuple[str, ...] = ()
+
+    def labels_for(self, own: Iterable[str], name: str) -> tuple[str, ...]:
+        """The model's own labels, or those given.
+
+        Raises:
+            ConfigurationError: it has some, and others were given.
+        """
+        there = tuple(own)
+        if there and self.labels and there != self.labels:
+            raise ConfigurationError(f"{name} has its own {len(there)} labels, which are others. Leave --labels out.")
+        return there or self.labels
 
 
 class ModelKind(Protocol[Input]):
@@ -142,7 +155,7 @@ def _from_module(
         predict=ModulePredictor(module, device, setting.precision),
         preprocess=kind.of_module(module, name, setting),
         name=name,
-        labels=labels_of(module),
+        labels=setting.labels_for(labels_of(module), name),
         runtime={"kind": "torch"},
     )
 
@@ -163,7 +176,11 @@ def _identified(subject: EvaluatedModel[Input], module: "nn.Module") -> Evaluate
 def _from_file(
     path: Path, reader: Any, setting: EvaluationSetting[Input], kind: ModelKind[Input]
 ) -> EvaluatedModel[Input]:
-    subject = _from_predictor(open_file(path, reader, setting.device, setting.threads), setting, kind, str(path))
+    said = {"preprocess": setting.preprocess, "labels": setting.labels}
+    given = {key: value for key, value in said.items() if value}
+    subject = _from_predictor(
+        open_file(path, reader, setting.device, setting.threads, **given), setting, kind, str(path)
+    )
     described = subject.runtime
     return replace(
         subject,
@@ -181,5 +198,5 @@ def _from_predictor(
     name = type(predictor).__name__
     used = kind.of_predictor(predictor, file or name, setting)
     described: dict[str, Any] = getattr(predictor, "describe", dict)()
-    labels = tuple(getattr(predictor, "labels", None) or ())
+    labels = setting.labels_for(getattr(predictor, "labels", None) or (), file or name)
     return EvaluatedModel(predictor, used, name, labels, runtime={"kind": name} | described)

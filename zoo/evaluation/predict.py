@@ -80,19 +80,27 @@ EITHER = EitherKind()
 
 
 @contextmanager
-def open_model(model: "str | Path | nn.Module | Predictor", device: str | None = None) -> Iterator[EvaluatedModel[Any]]:
+def open_model(
+    model: "str | Path | nn.Module | Predictor",
+    device: str | None = None,
+    preprocess: Preprocess | None = None,
+    labels: Sequence[str] = (),
+) -> Iterator[EvaluatedModel[Any]]:
     """Prepare a model for `predict`, or for `zoo.evaluation.predict_texts`, as its preprocessing tells.
 
     Args:
         model: as for `zoo.evaluate`: a name, a folder, FILE.onnx, a module or a predictor.
         device: "cpu", "cuda", ...; None as for `zoo.evaluate`.
+        preprocess: as for `zoo.evaluate`.
+        labels: as for `zoo.evaluate`.
 
     Raises:
         ZooError: as `zoo.evaluate` does for a model.
     """
     place = choose_device(default_device(model) if device is None else device)
     with ExitStack() as stack:
-        yield stack.enter_context(open_subject(model, EvaluationSetting(place), EITHER))
+        setting: EvaluationSetting[Any] = EvaluationSetting(place, preprocess=preprocess, labels=tuple(labels))
+        yield stack.enter_context(open_subject(model, setting, EITHER))
 
 
 def predict(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], topk: int = 5) -> Iterator[Prediction]:

@@ -63,14 +63,15 @@ def reader_of(model: Any) -> Any:
     return readers.get(suffix)
 
 
-def open_file(path: Path, reader: Any, device: "torch.device", threads: int | None) -> Any:
+def open_file(path: Path, reader: Any, device: "torch.device", threads: int | None, **described: Any) -> Any:
     """The predictor in a file.
 
     Args:
         path: the file.
         reader: the entry point that reads it.
         device: where it is to run.
-        threads: see `Setting`.
+        threads: see `EvaluationSetting`.
+        **described: what the caller says of it, `preprocess` and `labels`.
 
     Raises:
         WeightsNotFoundError: no such file.
@@ -78,7 +79,7 @@ def open_file(path: Path, reader: Any, device: "torch.device", threads: int | No
     """
     if not path.is_file():
         raise WeightsNotFoundError(f"Asked to evaluate {path}: there is no such file. Write it with `zoo export`.")
-    return reader.load()(path, device=_device(path, device), threads=threads)
+    return reader.load()(path, device=_device(path, device), threads=threads, **described)
 
 
 @contextmanager

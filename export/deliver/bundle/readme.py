@@ -4,6 +4,8 @@ from typing import Any
 
 from export.deliver.bundle.exported import ExportedFile
 from export.edge.operators import BUILD
+from export.metadata import meanings
+from zoo.data.preprocess import Preprocess
 
 
 def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
@@ -29,6 +31,7 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
         *_input_lines(exported),
         "`client.py` is the shortest program that does the same, to start from.",
         "",
+        *_file_lines(exported, record),
         f"Parity with PyTorch {stored.torch_version}: {exported.parity.summary()} (`model.onnx.parity.json`).",
         "",
         f"Licence of the weights: {stored.license or 'not stated'}. SHA-256 of the weights {stored.weights_sha256}"
@@ -38,6 +41,10 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
         "| file | SHA-256 |",
         "|---|---|",
         *(f"| `{name}` | {digest} |" for name, digest in record["files"].items()),
+        "",
+        "| metadata of the model | meaning |",
+        "|---|---|",
+        *(f"| `{key}` | {meaning} |" for key, meaning in meanings().items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -49,6 +56,52 @@ def _input_lines(exported: ExportedFile) -> list[str]:
         "An image is resized by Pillow (`pip install pillow`). Releases before 13 round an image whose height shrinks "
         "most in another order: single pixels differ by one level of 255.",
         "",
+    ]
+
+
+def _file_lines(exported: ExportedFile, record: dict[str, Any]) -> list[str]:
+    """Inputs, outputs and preprocessing, and the engine's own calls on them."""
+    stored, outputs = exported.metadata, exported.outputs
+    sizes = [", ".join("any" if dim < 0 else str(dim) for dim in port.dims) for port in exported.inputs]
+    sizes = [", ".join("any" if dim < 0 else str(dim) for dim in port.dims) for port in exported.inputs]
+    ports = [f"`{p.name}`, {p.kind} (n, {size})" for p, size in zip(exported.inputs, sizes, strict=True)]
+    order = "" if not stored.labels else " in the order of the labels"
+    lines = [f"`model.onnx` takes {'; '.join(ports)}, and gives `{outputs[0].name}`, logits (n, classes){order}.", ""]
+    if not exported.takes_texts:
+        made = Preprocess.from_dict(stored.preprocess)
+        lines += [
+            f"An image is resized ({made.interpolation}, crop {made.crop_pct:g}, {made.crop_mode}), divided by 255 in "
+            f"{'RGB' if len(made.mean) == 3 else 'channel'} order, less the mean {list(made.mean)}, divided by "
+            f"{list(made.std)}. By the engine alone, with `x` of that form:",
+            "",
+            "```python",
+            *_calls(exported.inputs[0].name, record),
+            "```",
+            "",
+        ]
+    return lines
+
+
+def _calls(name: str, record: dict[str, Any]) -> list[str]:
+    engine, operators = record["engine"], record["operators"]
+    if engine["package"] == "openvino":
+        return [
+            "import openvino",
+            "",
+            f'model = openvino.Core().compile_model("model.onnx", "{engine["device"]}")',
+            f'logits = model({{"{name}": x}})[0]',
+        ]
+    providers = [tuple(entry) for entry in engine["providers"]]
+    providers = [tuple(entry) for entry in engine["providers"]]
+    library = [f'options.register_custom_ops_library("{operators["library"]["file"]}")'] if operators else []
+    return [
+        "import onnxruntime",
+        "",
+        "options = onnxruntime.SessionOptions()",
+        *library,
+        f'session = onnxruntime.InferenceSession("model.onnx", options, providers={providers!r})',
+        "labels = session.get_modelmeta().custom_metadata_map['salu_zoo.labels']",
+        f'logits = session.run(None, {{"{name}": x}})[0]',
     ]
 
 

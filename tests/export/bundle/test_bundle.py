@@ -10,11 +10,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from delivered import retargeted, run_program
 from tiny_model import LABELS
 
-from export import OnnxFileError, ParityReport
+from export import OnnxFileError, ParityReport, load_predictor
 from export.deliver.bundle import write_bundle
 from export.deliver.bundle.new_folder import listing
 from export.parity.parity_report import report_path
@@ -36,6 +38,23 @@ def test_what_is_in_it(bundled, exported, preprocess):
     assert exported.file_sha256 in page
     assert exported.parity.summary() in page
     assert "Licence of the weights: not stated" in page
+
+
+@pytest.mark.parametrize("kind", ["bundled", "own_bundled"])
+def test_the_page_shows_calls_of_the_engine_alone_and_every_property(kind, request, monkeypatch):
+    folder = request.getfixturevalue(kind)
+    page = (folder / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    size = json.loads((folder / "preprocess.json").read_text("utf-8"))["input_size"]
+    batch = np.random.default_rng(0).standard_normal((2, *size), dtype=np.float32)
+    monkeypatch.chdir(folder)
+    found = {"x": batch}
+    exec(code, found)
+    with torch.inference_mode():
+        expected = load_predictor(folder / "model.onnx", threads=1)(torch.from_numpy(batch))
+    np.testing.assert_allclose(found["logits"], expected, rtol=1e-5, atol=1e-6)
+    stored = found["session"].get_modelmeta().custom_metadata_map
+    assert set(stored) <= set(re.findall(r"^\| `(salu_zoo\.\w+)` \|", page, flags=re.MULTILINE))
 
 
 def test_a_folder_of_changed_weights_says_so(exported, tmp_path):
