@@ -22,7 +22,8 @@ _NOT_FINITE = {text: float(text) for text in ("inf", "-inf", "nan")}
 # So many problems are told; the others are counted.
 _MOST = 12
 _WORDS = {"Input should be": "not", "greater than or equal to": "at least", "less than or equal to": "at most"}
-_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""Kinds of error of a field that the type does not have."""
 
 
 def figure(value: Any) -> Any:
@@ -137,16 +138,37 @@ def check(kind: Any, values: Any, absent: Iterable[str] = ()) -> Any:
     Raises:
         ConfigurationError: what is wrong, in words for a sentence to hold.
     """
-    errors: list[ErrorDetails] = []
     try:
-        found = _adapter(kind).validate_json(to_json(values))
+        found, errors = attempt(kind, values)
     except PydanticSerializationError as error:
         raise ConfigurationError(f"it is no JSON: {error}") from error
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
     if errors or absent:
         raise ConfigurationError(_in_words(errors, absent))
     return found
+
+
+def attempt(kind: Any, values: Any) -> tuple[Any, list[ErrorDetails]]:
+    """What pydantic makes of these values and no errors, or None and what is wrong; see `place_of` and `reason_of`."""
+    try:
+        return _adapter(kind).validate_json(to_json(values)), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """JSON Schema of a type that pydantic knows."""
+    return _adapter(kind).json_schema()
+
+
+def place_of(error: ErrorDetails) -> str:
+    """The field that is wrong, such as `data.scale[1]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+
+
+def reason_of(error: ErrorDetails) -> str:
+    """What was found in a field and what is wanted there."""
+    said = reduce(lambda text, pair: text.replace(*pair), _WORDS.items(), error["msg"])
+    return f"{place_of(error) or 'it'} is {_short(error['input'])}, {said[0].lower()}{said[1:]}"
 
 
 def read(kind: Any, path: Path, what: str) -> Any:
@@ -170,16 +192,15 @@ def _in_words(errors: Sequence[ErrorDetails], absent: Iterable[str]) -> str:
     """Tell what is wrong: every field, what was found there and what is wanted."""
     missing, unknown, wrong = set(absent), [], []
     for error in errors[:_MOST]:
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+        place = place_of(error)
         if error["type"] == "missing":
             missing.add(place)
-        elif error["type"] in _UNKNOWN:
+        elif error["type"] in UNKNOWN:
             unknown.append(place)
         elif error["type"] == "value_error":
             wrong.append(f"{place}: {error['ctx']['error']}".removeprefix(": ").removesuffix("."))
         else:
-            said = reduce(lambda text, pair: text.replace(*pair), _WORDS.items(), error["msg"])
-            wrong.append(f"{place or 'it'} is {_short(error['input'])}, {said[0].lower()}{said[1:]}")
+            wrong.append(reason_of(error))
     groups = {"missing fields": sorted(missing), "unknown fields": sorted(unknown)}
     wrong += [f"and {len(errors) - _MOST} more"] if len(errors) > _MOST else []
     return "; ".join([*(f"{name}: {', '.join(places)}" for name, places in groups.items() if places), *wrong])

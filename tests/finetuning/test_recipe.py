@@ -27,13 +27,13 @@ def test_an_override_changes_one_field():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("schedule.epochs=0", "schedule.epochs: 0 is out of range"),
+        ("schedule.epochs=0", "schedule.epochs is 0, not at least 1"),
         ("schedule.epoch=3", "Nearest: schedule.epochs"),
-        ("runtime.precision=int8", "wanted one of 'float32'"),
-        ("optimizer.lr=fast", "wanted a number"),
+        ("runtime.precision=int8", "not 'float32', 'bfloat16' or 'float16'"),
+        ("optimizer.lr=fast", "not a valid number"),
         ("model.start=''", "nothing says where the tokenizer comes from"),
         ("schedule.warmup=1", "leaves no step to decay over"),
-        ("runtime.seed=4294967296", "runtime.seed: 4294967296 is out of range"),
+        ("runtime.seed=4294967296", "runtime.seed is 4294967296, not at most 4294967295"),
         ("data.task=sst", "data.task: unknown 'sst'. Nearest: sst2"),
         ("model.name=fles_minilm", "model.name: unknown 'fles_minilm'. Nearest: fles_minilm_l6"),
         ("model.act=fels", "model.act: unknown 'fels'. Nearest: fles"),

@@ -9,6 +9,8 @@ from zoo.errors import RecipeError
 from zoo.models import build_model
 from zoo.training import list_recipes, load_recipe, parse
 from zoo.training.recipe import flat
+from zoo.training.recipe_text import as_toml, fields_of
+from zoo.training.texts.finetuning_recipe import list_finetune_recipes, load_finetune_recipe
 
 from .tiny import tiny_recipe
 
@@ -83,16 +85,16 @@ def test_overrides_change_single_fields():
     [
         ("schedule.epoch=2", "schedule.epoch: unknown field. Nearest: schedule.epochs"),
         ("optimiser.lr=2", "optimiser: unknown field. Nearest: optimizer"),
-        ("schedule.epochs=2.5", "schedule.epochs: 2.5 is a number; wanted an integer"),
-        ("schedule.epochs=true", "schedule.epochs: True is true or false; wanted an integer"),
-        ("optimizer.lr=fast", "optimizer.lr: 'fast' is text; wanted a number"),
-        ("optimizer.lr=nan", "optimizer.lr: nan is out of range"),
-        ("data.batch_size=0", "data.batch_size: 0 is out of range; wanted at least 1"),
-        ("regularisation.mix_prob=1.5", "regularisation.mix_prob: 1.5 is out of range; wanted in 0..1"),
-        ("data.loader=tensors", "data.loader: 'tensors' is text; wanted one of 'pil', 'tensor'"),
-        ("augmentation.scale=[0.5]", "augmentation.scale: [0.5] is a list"),
+        ("schedule.epochs=2.5", "schedule.epochs is 2.5, not a valid integer"),
+        ("schedule.epochs=true", "schedule.epochs is True, not a valid integer"),
+        ("optimizer.lr=fast", "optimizer.lr is 'fast', not a valid number"),
+        ("optimizer.lr=nan", "optimizer.lr is nan, not a finite number"),
+        ("data.batch_size=0", "data.batch_size is 0, not at least 1"),
+        ("regularisation.mix_prob=1.5", "regularisation.mix_prob is 1.5, not at most 1"),
+        ("data.loader=tensors", "data.loader is 'tensors', not 'pil' or 'tensor'"),
+        ("augmentation.scale=[0.5]", "augmentation.scale[1]: is required and missing"),
         ("augmentation.scale=[0.5, 0.1]", "augmentation.scale: [0.5, 0.1] is not a range"),
-        ("model=5", "model: 5 is an integer; wanted a table"),
+        ("model=5", "model is 5, not an object"),
         ("runtime.accumulation=7", "data.batch_size: 8 cannot be split"),
         ("schedule.warmup_epochs=300", "schedule.warmup_epochs"),
         ("schedule.min_lr=1", "schedule.min_lr: 1.0 is above optimizer.lr"),
@@ -176,3 +178,29 @@ def test_baseline_of_a_short_recipe_is_the_command_in_its_header(name):
     assert kinds >= BASELINES[name]
     ours = load_recipe(name)
     assert (baseline.optimizer, baseline.schedule, baseline.data) == (ours.optimizer, ours.schedule, ours.data)
+
+
+@pytest.mark.parametrize("name", [*list_recipes(), *list_finetune_recipes()])
+def test_a_written_recipe_reads_as_the_same_and_tells_every_field(name, tmp_path):
+    load = load_finetune_recipe if name in list_finetune_recipes() else load_recipe
+    recipe = load(name)
+    (tmp_path / f"{name}.toml").write_text(as_toml(recipe))
+    assert load(tmp_path / f"{name}.toml") == recipe
+    rows = {row["field"]: row for row in fields_of(recipe)}
+    assert {row for row in rows if "." in row} >= set(flat(recipe.to_dict())) - {"description", "source"}
+    assert all(row["meaning"][0].isupper() or row["meaning"][0] == '"' for row in rows.values())
+    assert all(row["meaning"].endswith(".") for row in rows.values())
+
+
+def test_the_command_writes_a_recipe_that_trains(run_zoo, tmp_path):
+    file = tmp_path / "mine.toml"
+    code, _, err = run_zoo("train", "t_cifar10_short", "--write-recipe", file, "--set", "optimizer.lr=0.5")
+    assert (code, "zoo train" in err) == (0, True)
+    assert load_recipe(file).optimizer.lr == 0.5
+    code, _, err = run_zoo("train", "--write-recipe", file)
+    assert code == 1
+    assert "is there already" in err
+    code, out, _ = run_zoo("info", "t_cifar10_short", "--json")
+    rate = next(row for row in json.loads(out)["fields"] if row["field"] == "optimizer.lr")
+    assert (rate["value"], rate["default"], rate["meaning"][:13]) == (0.02, None, "Learning rate")
+    assert "[optimizer]" in run_zoo("info", "t_cifar10_short")[1]

@@ -48,10 +48,22 @@ def _is_card(name: str) -> bool:
 
 def _describers() -> dict[str, tuple[Callable[[], Any], Callable[[str], Row]]]:
     found: dict[str, tuple[Callable[[], Any], Callable[[str], Row]]] = {"model": (KINDS["models"].names, _model)}
-    return found | {kind[:-1]: (KINDS[kind].names, KINDS[kind].row) for kind in KINDS if kind not in _SPECIAL}
+    found |= {kind[:-1]: (KINDS[kind].names, KINDS[kind].row) for kind in KINDS if kind not in _SPECIAL}
+    return found | {"recipe": (KINDS["recipes"].names, _recipe)}
 
 
-_SPECIAL = ("models", "weights")
+_SPECIAL = ("models", "weights", "recipes")
+
+
+def _recipe(name: str) -> Row:
+    """What `zoo list` says of a recipe, and every field of it."""
+    from zoo.console.completion import recipes
+    from zoo.training.parse import load_recipe
+    from zoo.training.recipe_text import fields_of
+    from zoo.training.texts.finetuning_recipe import load_finetune_recipe
+
+    recipe = load_recipe(name) if name in recipes() else load_finetune_recipe(name)
+    return {**KINDS["recipes"].row(name), "fields": fields_of(recipe)}
 
 
 def _plug_ins() -> Iterator[tuple[str, tuple[Callable[[], Any], Callable[[str], Row]]]]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import StrictInt, StrictStr
 
 from zoo.commands._describe import Labels, Preprocessing, described
 from zoo.console.completion import tags
@@ -15,12 +14,10 @@ from zoo.data.glue import GLUE, METRICS
 from zoo.data.image_dataset import DATASETS
 from zoo.devices import is_main_process, leave_processes
 from zoo.files import check_writable, write_json
-from zoo.records import read
 
 if TYPE_CHECKING:
     from zoo.evaluation.result import EvalResult, Evaluation, TextResult
 
-CLASS_MAP = 'class map, {"class of the data": "class of the model", or its number}'
 _DEVICES, _PRECISIONS = ("cpu", "cuda", "mps"), ("float32", "bfloat16", "float16")
 
 Model = Annotated[
@@ -100,7 +97,7 @@ def evaluate_command(
         options |= {
             "img_size": img_size,
             "workers": _default_workers() if workers is None else workers,
-            "classes": None if classes is None else read(dict[str, StrictStr | StrictInt], classes, CLASS_MAP),
+            "classes": None if classes is None else _class_map(classes),
             **described(labels, preprocess),
             "skip_unreadable": skip_unreadable,
         }
@@ -133,6 +130,16 @@ def _check_usage(dataset: str | None, task: str | None, *images_only: object) ->
     if task is not None and any(option is not None and option is not False for option in images_only):
         hint = "--img-size / --workers / --classes / --skip-unreadable / --per-class / --labels / --preprocess"
         raise typer.BadParameter("for images only; leave it out with --task.", param_hint=hint)
+
+
+def _class_map(file: Path) -> dict[str, str | int]:
+    from pydantic import StrictInt, StrictStr
+
+    from zoo.records import read
+
+    form = 'class map, {"class of the data": "class of the model", or its number}'
+    found: dict[str, str | int] = read(dict[str, StrictStr | StrictInt], file, form)
+    return found
 
 
 def _write_per_class(file: Path, result: "EvalResult", data: Path | None) -> None:

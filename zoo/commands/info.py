@@ -26,7 +26,7 @@ _TITLES = {
     "model_args": "arguments",
 }
 # Shown as tables or sentences of their own.
-_APART = ("kind", "name", "description", "results", "comparisons", "weights", "next", "labels")
+_APART = ("kind", "name", "description", "results", "comparisons", "weights", "next", "labels", "fields")
 
 
 def register(app: typer.Typer) -> None:
@@ -65,6 +65,7 @@ def _print(facts: dict[str, Any]) -> None:
     print_facts((_TITLES.get(k, k.replace("_", " ")), text) for k, text in (texts | labels).items() if text)
     _print_figures([*facts.get("results", []), *facts.get("comparisons", [])])
     _print_weights(facts)
+    _print_fields(facts.get("fields", []))
     if facts.get("next"):
         console_out.print("\nNext:", style="bold")
         for command in facts["next"]:
@@ -107,6 +108,29 @@ def _training(values: dict[str, Any]) -> str:
 def _labels(labels: list[str]) -> str:
     shown = [label.partition(",")[0] for label in labels[:10]]
     return ", ".join(shown) + (f", ... ({len(labels)} in all)" if len(labels) > len(shown) else "")
+
+
+def _print_fields(rows: list[dict[str, Any]]) -> None:
+    from zoo.console.output import console_out
+    from zoo.console.tables import print_facts
+
+    facts: list[tuple[str, str]] = []
+    for row in [*rows, None]:
+        if row is None or "value" not in row:  # the next table
+            print_facts(facts)
+            facts = []
+        if row is not None and "value" not in row:
+            console_out.print(f"\n\\[{row['field']}] {row['meaning']}", style="bold", highlight=False)
+        elif row is not None and "." in row["field"]:
+            facts.append((row["field"].rpartition(".")[2], f"{_setting(row)}\n{row['meaning']}"))
+
+
+def _setting(row: dict[str, Any]) -> str:
+    """The value of a recipe's field, and the default where that is another."""
+    import json
+
+    value, default = ("not set" if row[key] is None else json.dumps(row[key]) for key in ("value", "default"))
+    return value if value == default or row["default"] is None else f"{value}   (default: {default})"
 
 
 def _print_figures(rows: list[dict[str, Any]]) -> None:

@@ -31,6 +31,10 @@ def train_command(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ... Default: the best available.")] = None,
     compiled: Annotated[bool | None, typer.Option("--compile/--no-compile", help="Use torch.compile.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    write_recipe: Annotated[
+        Path | None,
+        typer.Option(help="Write the recipe, by default c18_cifar10, with the meaning of each field to FILE; stop."),
+    ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the shipped recipes and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
 ) -> None:
@@ -43,6 +47,9 @@ def train_command(
     """
     if list_all:
         _list(as_json)
+        return
+    if write_recipe is not None:
+        _write_recipe(write_recipe, recipe or "c18_cifar10", _overrides(sets or [], epochs, compiled, workers))
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe; `zoo train --list` shows them.", param_hint="RECIPE")
@@ -59,6 +66,23 @@ def train_command(
         leave_processes()
     if result.main:
         _report(result, data, as_json)
+
+
+def _write_recipe(file: Path, name: str, overrides: list[str]) -> None:
+    from zoo.console.output import console_err, shortest_path
+    from zoo.errors import OutputError
+    from zoo.files import write_atomic
+    from zoo.training.parse import load_recipe
+    from zoo.training.recipe_text import as_toml
+
+    if file.exists() or file.suffix != ".toml":
+        problem = "it is there already" if file.exists() else "a recipe's name ends in .toml"
+        raise OutputError(f"Cannot write the recipe {file}: {problem}. Give another name.")
+    text = as_toml(load_recipe(name, overrides))
+    write_atomic(file, lambda path: path.write_text(text, "utf-8"))
+    console_err.print(
+        f"Change it, then: zoo train {shortest_path(file)}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def _kept(folder: Path) -> str:

@@ -1,15 +1,15 @@
 """Recipes from TOML (or the JSON a run leaves behind), strictly: every wrong field, type and value is named."""
 
 import json
-import math
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
+
+from pydantic_core import ErrorDetails
 
 from zoo.errors import RecipeError, suggestion
+from zoo.records import UNKNOWN, attempt, place_of, reason_of, schema_of
 from zoo.training.images.recipe_checks import check_recipe
 from zoo.training.recipe import Recipe
 
@@ -64,10 +64,8 @@ def load_table(
     table = read_recipe(path, known)
     for override in overrides:
         _apply(table, override)
-    problems: list[str] = []
-    recipe = _build(kind, {**table, "name": path.stem}, "", problems)
-    if not problems:
-        problems = check(recipe)
+    recipe, errors = attempt(kind, {**table, "name": path.stem})
+    problems = [_in_words(error, kind) for error in errors] if errors else check(recipe)
     if problems:
         raise RecipeError(f"Recipe {str(name_or_path)!r} cannot be used:\n  " + "\n  ".join(problems))
     return recipe  # type: ignore[no-any-return]
@@ -106,58 +104,23 @@ def _apply(table: dict[str, Any], override: str) -> None:
         table[last] = text.strip()
 
 
-def _build(kind: type, table: dict[str, Any], where: str, problems: list[str]) -> Any:
-    """Make the dataclass `kind` from `table`; what is wrong is appended to `problems` and the result then unusable."""
-    hints = get_type_hints(kind)
-    known = {item.name: item for item in fields(kind)}
-    for key in table.keys() - known.keys():
-        problems.append(f"{where + key}: unknown field. {suggestion(where + key, [where + name for name in known])}")
-    values = {}
-    for name, item in known.items():
-        if name in table:
-            values[name] = _convert(hints[name], table[name], where + name, problems)
-            _check_range(values[name], item.metadata, where + name, problems)
-        elif item.default is MISSING and item.default_factory is MISSING:
-            problems.append(f"{where + name}: is required and missing.")
-    return None if problems else kind(**values)
+def _in_words(error: ErrorDetails, kind: type) -> str:
+    where = place_of(error)
+    if error["type"] in UNKNOWN:
+        beside = [name for name in described(kind) if name.rpartition(".")[0] == where.rpartition(".")[0]]
+        return f"{where}: unknown field. {suggestion(where, beside)}"
+    return f"{where}: is required and missing." if error["type"] == "missing" else f"{reason_of(error)}."
 
 
-def _convert(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
-    """Return `value` as type `kind`, or name the mismatch."""
-    origin = get_origin(kind)
-    if is_dataclass(kind) and isinstance(value, dict):
-        return _build(kind, value, where + ".", problems)  # type: ignore[arg-type]
-    if origin is Literal and value in get_args(kind):
-        return value
-    if origin is UnionType:
-        return _convert(next(k for k in get_args(kind) if k is not NoneType), value, where, problems)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        inner = get_args(kind)
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
-        if len(kinds) == len(value):
-            pairs = zip(kinds, value, strict=True)
-            return tuple(_convert(k, v, f"{where}[{i}]", problems) for i, (k, v) in enumerate(pairs))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    plain = dict if origin is dict else kind
-    if isinstance(plain, type) and isinstance(value, plain) and not (isinstance(value, bool) and plain is not bool):
-        return value
-    problems.append(f"{where}: {value!r} is {_type_name(type(value))}; wanted {_type_name(kind)}.")
-    return value
+def described(kind: type) -> dict[str, dict[str, Any]]:
+    """Every field of a kind of recipe by its full name, as JSON Schema: description, default, bounds, values.
 
-
-def _check_range(value: Any, bounds: Any, where: str, problems: list[str]) -> None:
-    if "low" not in bounds or isinstance(value, bool) or not isinstance(value, (int, float)):
-        return
-    if not (bounds["low"] <= value <= bounds["high"] and math.isfinite(value)):
-        limit = f"at least {bounds['low']}" if math.isinf(bounds["high"]) else f"in {bounds['low']}..{bounds['high']}"
-        problems.append(f"{where}: {value} is out of range; wanted {limit}.")
-
-
-def _type_name(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(map(repr, get_args(kind)))
-    if is_dataclass(kind):
-        return "a table"
-    names = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list", dict: "a table"}
-    return names.get(kind) or str(kind).replace("tuple", "list")
+    The tables themselves stand among them, by their names.
+    """
+    schema = schema_of(kind)
+    found: dict[str, dict[str, Any]] = {}
+    for name, entry in schema["properties"].items():
+        inner = schema["$defs"].get(entry.get("$ref", "").rpartition("/")[2])
+        found[name] = inner or entry
+        found |= {f"{name}.{key}": value for key, value in inner["properties"].items()} if inner else {}
+    return found

@@ -1,187 +1,214 @@
 """A training recipe as frozen data: everything that decides what is trained, and nothing about where it runs from.
 
-Units: sizes in pixels, durations in epochs unless the name says minutes or steps, a rate of 0 means "off".
+Units: sizes in pixels, durations in epochs unless the name says minutes or steps, a rate of 0 means "off". The line
+below a field is its meaning, which `zoo info RECIPE` and `zoo train --write-recipe` show.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Policy = Literal["none", "autoaugment-cifar10", "autoaugment-imagenet", "trivial-wide"]
 
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of at least 1."""
+Whole = Annotated[int, Field(ge=0)]
+"""A whole number of at least 0."""
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A finite number of at least 0."""
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number from 0 to 1."""
 
-def bounded(default: Any, low: float, high: float = float("inf")) -> Any:
-    """A dataclass field with a default whose value must lie in [low, high]; the parser checks it."""
-    return field(default=default, metadata={"low": low, "high": high})
 
+class RecipeTable:
+    """Base of a recipe and its tables: fields are read strictly, and the line below each is its description."""
 
-def required(low: float, high: float = float("inf")) -> Any:
-    """A dataclass field without a default whose value must lie in [low, high]; the parser checks it."""
-    return field(metadata={"low": low, "high": high})
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataRecipe:
-    """Data to learn from.
-
-    `batch_size` is the number of images behind one optimiser step, over all processes and accumulated parts together.
-    An epoch has `images // batch_size` steps: the remainder of its shuffled order is skipped, so every step is full.
-    `loader`: "pil" transforms image by image in worker processes; "tensor" decodes a small-image data set once into
-    one uint8 tensor and augments whole batches, which costs next to nothing.
-    An empty `train_split` or `eval_split` takes what the data has under the usual names; where it has nothing to
-    evaluate on, `eval_fraction` of the training images of each class, at least one, are split off by the seed.
-    """
+class DataRecipe(RecipeTable):
+    """Data to learn from."""
 
     dataset: str
-    batch_size: int = required(1)
+    """Name in `zoo.data.DATASETS`, or ORG/NAME of a data set of the Hub."""
+    batch_size: Count
+    """Images behind one step, over all processes and accumulated parts; the remainder of an epoch is skipped."""
     loader: Literal["pil", "tensor"] = "pil"
+    """"pil" transforms image by image in worker processes; "tensor" decodes small images once and augments batches."""
     train_split: str = "train"
+    """Split to learn from; empty takes the one under the usual name, or all of a folder that is not divided."""
     eval_split: str = "test"
-    eval_fraction: float = bounded(0.0, 0, 0.9)
+    """Split to measure on; empty takes the one under the usual names."""
+    eval_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Share of each class, at least one image, to split off by the seed where there is nothing to measure on."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelRecipe:
-    """Model: a name of `zoo.models` or of timm, its norm and act, and further builder arguments in `args`.
-
-    `num_classes` 0 means: as many as the data set has. With `pretrained`, `name` is any name of a model (see
-    `zoo.names`) and training starts from its weights, with a new classifier unless its classes are those of the data;
-    its parts and arguments are then its own. `freeze` "backbone" trains the classifier alone. `img_size` 0 is the
-    model's own.
-    """
+class ModelRecipe(RecipeTable):
+    """Model to train."""
 
     name: str
+    """Model of the zoo or of timm; with `pretrained` any name of a model, whose parts and arguments are its own."""
     pretrained: bool = False
+    """Start from the model's weights, with a new classifier unless its classes are those of the data."""
     freeze: Literal["none", "backbone"] = "none"
-    img_size: int = bounded(0, 0)
+    """"backbone" trains the classifier alone."""
+    img_size: Whole = 0
+    """Height and width of the images; 0 is the model's own."""
     norm: str | None = None
+    """What stands at normalisation sites; without it the model's own."""
     act: str | None = None
-    num_classes: int = bounded(0, 0)
+    """Gate; without it the model's own."""
+    num_classes: Whole = 0
+    """Outputs of the classifier; 0 means as many as the data has classes."""
     args: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the model's builder."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizerRecipe:
-    """Optimiser that updates the weights.
-
-    `name` is one of `timm.optim.list_optimizers()` ("momentum" is SGD with plain momentum, "sgd" SGD with Nesterov's);
-    `args` goes to its constructor. Activation parameters (all a, b) get `activation_lr_factor` times the learning rate;
-    left out, the factor that the activation's own spec holds. Their weight decay is always the spec's: none.
-    `layer_decay` multiplies the rate once for each layer below the last, so that early layers change less.
-    `fallback` holds name patterns that a matrix optimiser such as Muon leaves to its own AdamW.
-    `clip_norm` limits the gradient's 2-norm; `clip_scope` "weights" leaves the activation parameters out of it.
-    """
+class OptimizerRecipe(RecipeTable):
+    """Optimiser that updates the weights."""
 
     name: str = "momentum"
-    lr: float = required(0)
-    momentum: float = bounded(0.9, 0, 1)
-    weight_decay: float = bounded(0.0, 0)
+    """Name in `timm.optim.list_optimizers()`; "momentum" is SGD with plain momentum, "sgd" with Nesterov's."""
+    lr: Amount
+    """Learning rate after warm-up."""
+    momentum: Share = 0.9
+    """Momentum, of optimisers that have one."""
+    weight_decay: Amount = 0.0
+    """Weight decay; activation parameters have none, as their spec says."""
     decay_vectors: bool = False
-    activation_lr_factor: float | None = bounded(None, 0)
-    layer_decay: float = bounded(1.0, 0, 1)
-    clip_norm: float = bounded(0.0, 0)
+    """Decay biases and other vectors too."""
+    activation_lr_factor: Amount | None = None
+    """Factor on the learning rate of activation parameters; without it the one of the activation's spec."""
+    layer_decay: Share = 1.0
+    """Factor on the rate for each layer below the last, so that early layers change less."""
+    clip_norm: Amount = 0.0
+    """Largest 2-norm of the gradient; 0 does not clip."""
     clip_scope: Literal["all", "weights"] = "all"
+    """"weights" leaves the activation parameters out of the norm and of clipping."""
     fallback: tuple[str, ...] = ()
+    """Patterns of parameter names that a matrix optimiser such as Muon leaves to its own AdamW."""
     args: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the optimiser."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleRecipe:
-    """Length of training, and the schedules of the learning rate and the image size.
+class ScheduleRecipe(RecipeTable):
+    """Length of training, and the schedules of the learning rate and the image size; the rate changes at each step."""
 
-    The rate rises linearly from `warmup_lr` to `optimizer.lr` over `warmup_epochs`, then falls towards `min_lr`, which
-    only the step after the last would have; it changes at every step. `resolution` is a list of [until_epoch, size]:
-    epochs before `until_epoch` train on batches resized to `size`; after the last entry the batches keep their own
-    size. `patience` ends the run after so many epochs without a higher Top-1 (0: never).
-    """
-
-    epochs: int = required(1)
+    epochs: Count
+    """Passes over the training images."""
     kind: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup_epochs: float = bounded(0.0, 0)
-    warmup_lr: float = bounded(0.0, 0)
-    min_lr: float = bounded(0.0, 0)
+    """Fall of the rate after warm-up."""
+    warmup_epochs: Amount = 0.0
+    """Epochs over which the rate rises linearly to `optimizer.lr`."""
+    warmup_lr: Amount = 0.0
+    """Rate at the first step of warm-up."""
+    min_lr: Amount = 0.0
+    """Rate the fall ends at, which only the step after the last would have."""
     resolution: tuple[tuple[int, int], ...] = ()
-    patience: int = bounded(0, 0)
+    """List of [until_epoch, size]: epochs before it train on batches resized to the size; later ones keep their own."""
+    patience: Whole = 0
+    """End the run after so many epochs without a higher Top-1; 0: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentationRecipe:
-    """Augmentation of a training image.
-
-    `crop` "pad": pad by `padding` and cut the image's own size at random; "resized": a random part (`scale` of the
-    area, `ratio` of the sides) resized to `size`; "none": only resized where the size differs. `size` 0: the model's.
-    `cutout` is the side of one square set to the mean colour; `random_erasing` the probability of timm's rectangle.
-    """
+class AugmentationRecipe(RecipeTable):
+    """Augmentation of a training image."""
 
     crop: Literal["pad", "resized", "none"] = "pad"
-    size: int = bounded(0, 0)
-    padding: int = bounded(4, 0)
+    """"pad": pad, and cut the image's own size at random; "resized": a random part resized; "none": resized only."""
+    size: Whole = 0
+    """Height and width of the result; 0 is the model's own."""
+    padding: Whole = 4
+    """Pixels on each side, of crop "pad"."""
     padding_mode: Literal["reflect", "zeros"] = "zeros"
+    """Content of the padding."""
     scale: tuple[float, float] = (0.08, 1.0)
+    """Least and largest share of the area, of crop "resized"."""
     ratio: tuple[float, float] = (0.75, 1.3333)
-    flip: float = bounded(0.5, 0, 1)
+    """Least and largest ratio of the sides, of crop "resized"."""
+    flip: Share = 0.5
+    """Probability of a horizontal flip."""
     policy: Policy = "none"
-    cutout: int = bounded(0, 0)
-    random_erasing: float = bounded(0.0, 0, 1)
+    """Automatic augmentation, of the loader "pil"."""
+    cutout: Whole = 0
+    """Side of one square set to the mean colour; 0: none."""
+    random_erasing: Share = 0.0
+    """Probability of timm's random rectangle."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegularisationRecipe:
-    """Label smoothing, mixing of images, and the moving average of the weights.
+class RegularisationRecipe(RecipeTable):
+    """Label smoothing, mixing of images, and the moving average of the weights."""
 
-    `mixup` and `cutmix` are the parameters of their beta distributions; with both on, `switch_prob` is CutMix's share.
-    `ema_warmup` lets the average's decay grow as 1 - (1 + step) ** -`ema_warmup_power` up to `ema_decay`.
-    `weights` says which weights the run ends with, and `keep` of which epoch: the last, or that of the highest Top-1.
-    """
-
-    label_smoothing: float = bounded(0.0, 0, 1)
-    mixup: float = bounded(0.0, 0)
-    cutmix: float = bounded(0.0, 0)
-    mix_prob: float = bounded(1.0, 0, 1)
-    switch_prob: float = bounded(0.5, 0, 1)
-    ema_decay: float = bounded(0.0, 0, 1)
+    label_smoothing: Share = 0.0
+    """Share of the target spread over all classes."""
+    mixup: Amount = 0.0
+    """Parameter of MixUp's beta distribution; 0: none."""
+    cutmix: Amount = 0.0
+    """Parameter of CutMix's beta distribution; 0: none."""
+    mix_prob: Share = 1.0
+    """Probability that a batch is mixed."""
+    switch_prob: Share = 0.5
+    """Share of CutMix where both are on."""
+    ema_decay: Share = 0.0
+    """Decay of the moving average of the weights; 0: none."""
     ema_warmup: bool = False
-    ema_warmup_power: float = bounded(0.6667, 0, 1)
+    """Let the decay grow as 1 - (1 + step) ** -ema_warmup_power up to `ema_decay`."""
+    ema_warmup_power: Share = 0.6667
+    """Power of that growth."""
     weights: Literal["ema", "raw"] = "raw"
+    """Weights the run ends with: the average, or the last ones."""
     keep: Literal["last", "best"] = "last"
+    """Epoch whose weights the run ends with: the last, or that of the highest Top-1."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuntimeRecipe:
-    """Execution of the same mathematics, and the frequency of evaluation and saving.
+class RuntimeRecipe(RecipeTable):
+    """Execution of the same mathematics, and the frequency of evaluation and saving."""
 
-    `fused_attention` false computes attention as two products and a softmax: on a CPU, the backward pass of PyTorch's
-    fused kernel takes more time than that form under torch.compile.
-    `accumulation` splits each process's share of a batch into that many parts. `eval_every` counts epochs (the last
-    one is always measured). A checkpoint is written at each epoch's end and, inside an epoch, after
-    `checkpoint_minutes` or `checkpoint_steps`, whichever comes first (0: never).
-    """
-
-    seed: int = bounded(0, 0)
+    seed: Whole = 0
+    """Seed of every draw: weights, order, augmentation, dropout."""
     precision: Precision = "float32"
+    """Type that autocast computes in; weights and optimiser stay float32."""
     channels_last: bool = False
+    """Memory layout of images, faster for convolutions on most processors."""
     compile: bool = False
+    """Use torch.compile: a minute of compiling, faster steps."""
     compile_mode: Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs"] = "default"
+    """Mode of torch.compile."""
     fused_attention: bool = True
-    accumulation: int = bounded(1, 1)
-    workers: int = bounded(2, 0)
-    eval_every: int = bounded(1, 1)
-    eval_batch_size: int = bounded(500, 1)
-    checkpoint_minutes: float = bounded(10.0, 0)
-    checkpoint_steps: int = bounded(0, 0)
+    """False computes attention as two products and a softmax, whose backward pass is faster compiled on a CPU."""
+    accumulation: Count = 1
+    """Parts each process splits its share of a batch into."""
+    workers: Whole = 2
+    """Processes that read images, of the loader "pil"."""
+    eval_every: Count = 1
+    """Epochs between evaluations; the last one is always measured."""
+    eval_batch_size: Count = 500
+    """Images at once when measuring."""
+    checkpoint_minutes: Amount = 10.0
+    """Minutes between checkpoints inside an epoch; 0: never. One is written at each epoch's end in any case."""
+    checkpoint_steps: Whole = 0
+    """Steps between checkpoints inside an epoch; 0: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """One complete recipe; `load_recipe` reads it from a file.
-
-    `source` names the paper's section or "ours".
-    """
+class Recipe(RecipeTable):
+    """One complete recipe; `load_recipe` reads it from a file."""
 
     name: str
+    """Name of its file."""
     description: str
+    """One line about it."""
     source: str
+    """Section of a paper, or "ours"."""
     data: DataRecipe
     model: ModelRecipe
     optimizer: OptimizerRecipe

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from export.deliver.web.record import TARGETS, check_suits, describe_check, desc
 from export.deliver.web.samples import as_png, collect_samples
 from export.errors import OnnxFileError, WebPageError
 from export.parity.shipped import shipped_images
-from export.runtime.predictor import load_predictor
+from export.runtime.open_file import open_for_target
+from export.runtime.predictor import open_predictor
 from zoo.errors import OutputError
 
 ASSETS = ("index.html", "style.css", "app.js", "view.js", "worker.js", "decode.js", "preprocess.js")
@@ -81,7 +83,7 @@ def write_page(
         OutputError: the folder holds something else, or cannot be written; nothing changes then.
     """
     target = check_page_folder(folder)
-    predictor = load_predictor(file)
+    predictor = open_predictor(Path(file).absolute(), partial(open_for_target, file))
     suited = check_suits(predictor, predictor.metadata, str(file))
     content = _read(Path(file))
     runtime = ort_web if isinstance(ort_web, OrtWeb) else find_ort_web(ort_web)

@@ -3,95 +3,106 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from zoo.data.glue import GLUE
 from zoo.data.own_texts import OWN
 from zoo.errors import suggestion
 from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS
 from zoo.training.parse import load_table
-from zoo.training.recipe import Precision, as_tables, bounded, required
+from zoo.training.recipe import Amount, Count, Precision, RecipeTable, Share, Whole, as_tables
 
 _FOLDER = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextData:
-    """Data to learn from: a task of GLUE, or "own" for texts and classes of one's own.
-
-    `subset` is how many training texts are used, drawn once without replacement under `subset_seed`; 0 means all.
-    Texts are cut at `max_length` tokens, [CLS] and [SEP] included. Of one's own texts in a single file
-    `eval_fraction` of each class is held back and measured on.
-    """
+class TextData(RecipeTable):
+    """Data to learn from."""
 
     task: str
-    max_length: int = bounded(128, 3)
-    subset: int = bounded(0, 0)
-    subset_seed: int = bounded(0, 0)
-    eval_fraction: float = bounded(0.2, 0, 0.9)
+    """Task of GLUE, or "own" for texts and classes of one's own."""
+    max_length: Annotated[int, Field(ge=3)] = 128
+    """Tokens a text is cut at, [CLS] and [SEP] included."""
+    subset: Whole = 0
+    """Training texts to use, drawn once without replacement; 0 means all."""
+    subset_seed: Whole = 0
+    """Seed of that draw."""
+    eval_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.2
+    """Share of each class to hold back and measure on, of one's own texts in a single file."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextModel:
-    """Encoder: a name of the zoo's text models, its act, and configuration fields in `args`.
-
-    `start` is where the pretrained encoder comes from: a folder or Hub repository of a transformers BERT of this size;
-    empty starts from fresh weights. `tokenizer` is where the tokenizer comes from; empty means `start`.
-    """
+class TextModel(RecipeTable):
+    """Encoder to train."""
 
     name: str
+    """Text model of the zoo."""
     act: str = "fles"
+    """Its activation."""
     start: str = ""
+    """Folder or Hub repository of the pretrained BERT to start from; empty starts from fresh weights."""
     tokenizer: str = ""
+    """Where the tokenizer comes from; empty means `start`."""
     args: dict[str, Any] = field(default_factory=dict)
+    """Further fields of the configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextOptimizer:
-    """AdamW. The parameters of activations learn at `activation_lr_factor` times the rate [ours].
+class TextOptimizer(RecipeTable):
+    """AdamW."""
 
-    `clip_norm` limits the gradient's 2-norm; 0 does not.
-    """
-
-    lr: float = required(0)
-    weight_decay: float = bounded(0.01, 0)
+    lr: Amount
+    """Learning rate after warm-up."""
+    weight_decay: Amount = 0.01
+    """Weight decay of matrices."""
     betas: tuple[float, float] = (0.9, 0.999)
-    activation_lr_factor: float = bounded(1.0, 0)
-    clip_norm: float = bounded(1.0, 0)
+    """Decay of the moving averages of the gradient and its square."""
+    activation_lr_factor: Amount = 1.0
+    """Factor on the learning rate of activation parameters [ours]."""
+    clip_norm: Amount = 1.0
+    """Largest 2-norm of the gradient; 0 does not clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextSchedule:
-    """Linear warm-up over the first `warmup` part of all steps, less than 1, then linear decay to 0."""
+class TextSchedule(RecipeTable):
+    """Linear warm-up, then linear decay to 0."""
 
-    epochs: int = required(1)
-    warmup: float = bounded(0.1, 0, 1)
+    epochs: Count
+    """Passes over the training texts."""
+    warmup: Share = 0.1
+    """Share of all steps, less than 1, over which the rate rises."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextRuntime:
-    """Execution settings.
+class TextRuntime(RecipeTable):
+    """Execution settings."""
 
-    `batch_size` is the number of texts behind one optimiser step, over all processes together; `eval_batch_size` that
-    of one process. `attention` is the kernel transformers uses. `group_by_length` batches texts of similar length,
-    which saves padding.
-    """
-
-    batch_size: int = required(1)
-    eval_batch_size: int = bounded(64, 1)
-    seed: int = bounded(0, 0, 2**32 - 1)
+    batch_size: Count
+    """Texts behind one step, over all processes together."""
+    eval_batch_size: Count = 64
+    """Texts at once in one process when measuring."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """Seed of every draw."""
     precision: Precision = "float32"
+    """Type that autocast computes in."""
     attention: Literal["eager", "sdpa"] = "sdpa"
+    """Kernel of attention that transformers uses."""
     group_by_length: bool = True
+    """Batch texts of similar length, which saves padding."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneRecipe:
-    """One complete recipe; `load_finetune_recipe` reads it from a file. `source` names a paper's section or "ours"."""
+class FinetuneRecipe(RecipeTable):
+    """One complete recipe; `load_finetune_recipe` reads it from a file."""
 
     name: str
+    """Name of its file."""
     description: str
+    """One line about it."""
     source: str
+    """Section of a paper, or "ours"."""
     data: TextData
     model: TextModel
     optimizer: TextOptimizer
