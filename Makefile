@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint clean
+.PHONY: help install shell demo test lint clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "Creating .venv failed. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+shell: $(STAMP) ## A shell in which `zoo` and its Python are found
+	@VIRTUAL_ENV="$(abspath $(VENV))" PATH="$(abspath $(BIN)):$$PATH" exec "$${SHELL:-/bin/sh}" -i
 
 demo: $(STAMP) ## Real images, a trained SaluNet, ONNX Runtime: about a minute, no network
 	HF_HUB_OFFLINE=1 $(BIN)/python demo/demo.py

@@ -27,6 +27,11 @@ def shell_lines(program: str) -> list[str]:
     return [line for block in blocks("sh") for line in block.splitlines() if line.split()[:1] == [program]]
 
 
+def words(line: str) -> list[str]:
+    """The words of a command, without the comment behind it."""
+    return shlex.split(line, comments=True)
+
+
 def table(name: str) -> list[str]:
     """The rows below the head of the table between `<!-- name -->` and `<!-- end -->`."""
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", TEXT, flags=re.DOTALL)
@@ -72,7 +77,7 @@ def test_first_example_is_five_lines() -> None:
 
 @pytest.mark.parametrize("line", shell_lines("zoo"))
 def test_zoo_command_parses(line: str) -> None:
-    _, name, *arguments = shlex.split(line)
+    _, name, *arguments = words(line)
     command = get_command(build_app()).commands[name]
     with command.make_context(name, arguments):
         pass
@@ -80,7 +85,7 @@ def test_zoo_command_parses(line: str) -> None:
 
 def test_make_targets_exist() -> None:
     defined = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
-    named = {word for line in shell_lines("make") for word in line.split()[1:]}
+    named = {word for line in shell_lines("make") for word in words(line)[1:]}
     assert named
     assert named | set(re.findall(r"`make ([a-z]+)", TEXT)) <= defined
 
