@@ -111,11 +111,7 @@ class FileMetadata(Record):
                 "preprocessing are unknown, and nothing says whether it was changed. Export the model again, or run "
                 "the file with `export.open_session`."
             )
-        if ours.get("format") not in (str(IMAGES), str(TEXTS)):
-            raise OnnxFileError(
-                f"{file} has metadata of format {ours.get('format')!r}, this version reads {IMAGES} and {TEXTS}. "
-                "Update salu-zoo."
-            )
+        check_format(ours.get("format"), file)
         if DIGEST not in props:
             raise OnnxFileError(
                 f"{file} has no digest: it was exported by an earlier release, or another program took it out, so "
@@ -131,6 +127,18 @@ class FileMetadata(Record):
         except ConfigurationError as error:
             raise OnnxFileError(f"{file} has damaged metadata: {error}. Export the model again.") from error
         return record
+
+
+def check_format(found: str | None, file: str) -> None:
+    """Refuse metadata of a format that this release does not know.
+
+    Raises:
+        OnnxFileError: it is newer, or none.
+    """
+    if found not in (str(IMAGES), str(TEXTS)):
+        raise OnnxFileError(
+            f"{file} has metadata of format {found!r}, this version reads {IMAGES} and {TEXTS}. Update salu-zoo."
+        )
 
 
 def _names(version: int) -> list[str]:
