@@ -116,11 +116,7 @@ class FileMetadata(Record):
                 f"{file} was not written by `zoo export`: it holds no {PREFIX}* metadata, so its labels and "
                 f"preprocessing are unknown, and nothing says whether it was changed. {ADVICE}"
             )
-        if ours.get("format") not in (str(IMAGES), str(TEXTS)):
-            raise OnnxFileError(
-                f"{file} has metadata of format {ours.get('format')!r}, this version reads {IMAGES} and {TEXTS}. "
-                "Update salu-zoo."
-            )
+        check_format(ours.get("format"), file)
         if DIGEST not in props:
             raise OnnxFileError(
                 f"{file} has no digest: it was exported by an earlier release, or another program took it out, so "
@@ -144,6 +140,18 @@ def meanings() -> dict[str, str]:
     own = {PREFIX + key: " ".join(text.split()).removesuffix(".") for key, text in told}
     own |= {f"{PREFIX}format": f"{IMAGES} for images, {TEXTS} for texts", DIGEST: "digest of all else in the file"}
     return own
+
+
+def check_format(found: str | None, file: str) -> None:
+    """Refuse metadata of a format that this release does not know.
+
+    Raises:
+        OnnxFileError: it is newer, or none.
+    """
+    if found not in (str(IMAGES), str(TEXTS)):
+        raise OnnxFileError(
+            f"{file} has metadata of format {found!r}, this version reads {IMAGES} and {TEXTS}. Update salu-zoo."
+        )
 
 
 def _names(version: int) -> list[str]:

@@ -75,3 +75,31 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"needs the real datasets: {folder / 'data'} is missing (set SALU_ZOO_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    """The C++ compiler; skips the test where there is none."""
+    from export.native.compile_operators import operator_sources
+    from zoo.errors import NativeError
+    from zoo.native import find_compiler
+
+    try:
+        return find_compiler(operator_sources())
+    except NativeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def compiled_cache(compiler, tmp_path_factory) -> Path:
+    """A cache with the compiled operators, one for all processes of the tests."""
+    from filelock import FileLock
+
+    from export.native import library
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    with pytest.MonkeyPatch.context() as patch, FileLock(f"{folder}.lock"):
+        patch.setenv("SALU_ZOO_CACHE", str(folder))
+        library()
+    return folder

@@ -1,10 +1,12 @@
 """Writing files so that nobody ever sees half of one, and telling files apart by their hash."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import OutputError
+from zoo.scratch import mark_of, remove_abandoned, scratch_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,8 +34,15 @@ def cards_root() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        OSError: there is none, or it is a device or a pipe, which may have no end.
+    """
+    waiting = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "It is no regular file", str(path))
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -70,7 +80,7 @@ def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path
     """Write several files that belong together: all of them, or none and whatever stood there stays.
 
     Every file is filled beside its place first; then all are renamed, and put back if one rename fails. Of several
-    writers at once the files of one end up there, not some of each.
+    writers at once the files of one end up there, not some of each. What killed writers of the same files left goes.
 
     Args:
         files: what fills each.
@@ -80,18 +90,17 @@ def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path
         OutputError: as for `write_atomic`.
     """
     temporaries: dict[Path, Path] = {}
-    try:
+    stale = [Path(path).absolute() for path in remove]
+    with ExitStack() as held:
         for path, fill in files.items():
             target = Path(path).absolute()
-            temporaries[target] = _temporary(target)
+            temporaries[target] = _temporary(target, held)
             _run(fill, temporaries[target], target)
-        stale = [Path(path).absolute() for path in remove]
         several = len(temporaries) + len(stale) > 1
         with _alone({target.parent for target in (*temporaries, *stale)} if several else ()):
             _put_in_place(temporaries, stale)
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+    for target in (*temporaries, *stale):
+        remove_abandoned(target.parent, mark_of(target), target.suffix)
 
 
 def write_csv(path: str | Path, rows: Iterable[Sequence[object]]) -> None:
@@ -125,16 +134,14 @@ def write_tensors(path: str | Path, tensors: "Mapping[str, Tensor]", metadata: d
     return write_atomic(path, lambda file: file.write_bytes(content))
 
 
-def _temporary(target: Path) -> Path:
+def _temporary(target: Path, held: ExitStack) -> Path:
     if target.is_dir():
         raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
+        return held.enter_context(scratch_file(target))
     except OSError as error:
         raise _refused(target, error) from error
-    os.close(handle)
-    return Path(name)
 
 
 def _run(fill: Fill, temporary: Path, target: Path) -> None:
@@ -144,7 +151,6 @@ def _run(fill: Fill, temporary: Path, target: Path) -> None:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise _refused(target, error) from error
 
 
@@ -170,30 +176,28 @@ def _put_in_place(temporaries: Mapping[Path, Path], stale: Sequence[Path]) -> No
     several = len(temporaries) + len(stale) > 1
     kept: dict[Path, Path] = {}
     changed: list[Path] = []
-    try:
-        for target in (*temporaries, *stale) if several else ():
-            if target.exists():  # copied before anything is renamed: a full disk shows while nothing has changed
-                kept[target] = _temporary(target)
-                shutil.copy2(target, kept[target])
-        for target in (*stale, *temporaries):
-            if several:
-                changed.append(target)
-            if target in temporaries:
-                temporaries[target].replace(target)
-            else:
-                target.unlink(missing_ok=True)
-    except BaseException as error:  # Ctrl-C as well
-        for done in changed:
-            if done in kept:
-                os.replace(kept[done], done)  # noqa: PTH105 must work while Path.replace is what fails
-            else:
-                done.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _refused(target, error) from error
-        raise
-    finally:
-        for copy in kept.values():
-            copy.unlink(missing_ok=True)
+    with ExitStack() as copies:
+        try:
+            for target in (*temporaries, *stale) if several else ():
+                if target.exists():  # copied before anything is renamed: a full disk shows while nothing has changed
+                    kept[target] = _temporary(target, copies)
+                    shutil.copy2(target, kept[target])
+            for target in (*stale, *temporaries):
+                if several:
+                    changed.append(target)
+                if target in temporaries:
+                    temporaries[target].replace(target)
+                else:
+                    target.unlink(missing_ok=True)
+        except BaseException as error:  # Ctrl-C as well
+            for done in changed:
+                if done in kept:
+                    os.replace(kept[done], done)  # noqa: PTH105 must work while Path.replace is what fails
+                else:
+                    done.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _refused(target, error) from error
+            raise
 
 
 def _refused(target: Path, error: OSError) -> OutputError:

@@ -33,7 +33,7 @@ class Deliveries:
         """
         if self.bundle is not None or self.serve is not None:
             from export.deliver.bundle.new_folder import check_folder
-            from export.edge.folder import RECORD
+            from export.edge.manifest import RECORD
 
             for folder, holding in ((self.bundle, RECORD), (self.serve, "")):
                 if folder is not None:

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 from .errors import EdgeError
 from .folder import Folder
+from .operators import Own
 
 
-def main(arguments: Sequence[str] | None = None, folder: str | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, folder: str | None = None, own: Own | None = None) -> int:
     """Run the model of a folder on an image or a text and print the best classes.
 
     Args:
         arguments: of the command; None takes those of the program.
-        folder: the folder; None makes it the first argument.
+        folder: the folder that this program came in, whose library is trusted as the program is; None makes it the
+            first argument, and its library is not.
+        own: gives the library of a digest that this installation compiled, if there is one.
 
     Returns:
         0, or 1 after a message on stderr.
@@ -27,11 +30,14 @@ def main(arguments: Sequence[str] | None = None, folder: str | None = None) -> i
     parser.add_argument("--top", type=int, default=5, metavar="N", help="how many classes to print (default: 5)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads of the engine (default: its own)")
     parser.add_argument("--json", action="store_true", help="print JSON with the logits")
+    if folder is None:
+        parser.add_argument("--trust-library", action="store_true", help="load the folder's compiled operators")
     given = parser.parse_args(arguments)
+    trusted = folder is not None or given.trust_library
     try:
         opened = Folder.read(folder or given.folder)
         feeds = opened.inputs(given.input)
-        logits = opened.open(given.threads)(feeds)
+        logits = opened.open(given.threads, trust_library=trusted, own=own)(feeds)
     except EdgeError as error:
         print(error, file=sys.stderr)
         return 1

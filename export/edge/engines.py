@@ -1,6 +1,8 @@
 """Opening a model on exactly the engine its file was made for: a missing one is an error, never replaced."""
 
 import io
+import os
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -17,14 +19,31 @@ from .feeds import misfit
 
 Feeds = Mapping[str, NDArray[Any]]
 Run = Callable[[Feeds], NDArray[Any]]
-_CUDA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+OPENVINO, _DEVICE = "openvino", "CPU"
+# The wheels of ONNX Runtime with and without CUDA overwrite each other.
+_GPU_WHEEL = "pip uninstall onnxruntime; pip install onnxruntime-gpu[cuda,cudnn]"
+INSTALL = {
+    CPU: "pip install onnxruntime",
+    CUDA: _GPU_WHEEL,
+    TENSORRT: f"{_GPU_WHEEL} tensorrt",
+    OPENVINO: "pip install openvino",
+}
+# What an export writes, and all that is passed on: other options name files to write and libraries to load.
+_SWITCH = ("0", "1")
+_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    CPU: {},
+    CUDA: {"use_tf32": _SWITCH},
+    TENSORRT: {"trt_fp16_enable": _SWITCH},
+    OPENVINO: {"INFERENCE_PRECISION_HINT": ("f32", "bf16")},
+}
 
 
-def open_engine(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path] = (), threads: int = 0) -> Run:
+def open_engine(file: bytes, engine: Mapping[str, Any], libraries: Sequence[Path] = (), threads: int = 0) -> Run:
     """Open a model.
 
     Args:
-        file: the ONNX file.
+        file: the content of the ONNX file.
         engine: {"package": "onnxruntime", "providers": [[name, options], ...]} or {"package": "openvino", "device":
             name, "options": {...}}, as bundle.json has it.
         libraries: with operators of our own.
@@ -36,62 +55,90 @@ def open_engine(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path]
     Raises:
         EdgeError: the engine or its provider is not installed or does not start, or the file does not load.
     """
-    if engine["package"] == "openvino":
-        return _openvino(file, engine, libraries, threads)
-    return _onnxruntime(file, engine, libraries, threads)
+    wanted = _wanted(engine)
+    if wanted[0][0] == OPENVINO:
+        return _openvino(file, wanted[0][1], libraries, threads)
+    return _onnxruntime(file, wanted, libraries, threads)
 
 
-def _onnxruntime(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path], threads: int) -> Run:
+def _wanted(engine: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """The providers of ONNX Runtime in order, or OpenVINO, each with its options."""
+    try:
+        if engine["package"] == OPENVINO:
+            asked = [(OPENVINO, dict(engine["options"]))]
+            known = engine["device"] == _DEVICE
+        else:
+            asked = [(str(name), dict(options)) for name, options in engine["providers"]]
+            known = engine["package"] == "onnxruntime" and bool(asked) and OPENVINO not in dict(asked)
+        known &= all(value in _OPTIONS[name][key] for name, options in asked for key, value in options.items())
+        known &= set(dict(asked)) <= set(_OPTIONS)
+    except (KeyError, TypeError, ValueError):
+        known = False
+    if not known:
+        raise EdgeError(
+            f"bundle.json asks for the engine {str(dict(engine))[:300]!r}, which no export writes: its options could "
+            "name files to write and libraries to load. Take the folder from where it was made."
+        )
+    return asked
+
+
+def _onnxruntime(file: bytes, wanted: list[tuple[str, dict[str, str]]], libraries: Sequence[Path], threads: int) -> Run:
+    install = INSTALL[wanted[0][0]]
     try:
         import onnxruntime
     except ImportError as error:
-        raise EdgeError(f"This model runs on ONNX Runtime, which is missing: {engine['install']}.") from error
-    wanted = [(name, dict(options)) for name, options in engine["providers"]]
+        raise EdgeError(f"This model runs on ONNX Runtime, which is missing: {install}.") from error
     absent = [name for name, _ in wanted if name not in onnxruntime.get_available_providers()]
     if absent:
         offered = ", ".join(onnxruntime.get_available_providers())
         raise EdgeError(
             f"This model was made for {absent[0]}, which ONNX Runtime {onnxruntime.__version__} here does not have "
-            f"(it has {offered}). Install it: {engine['install']}."
+            f"(it has {offered}). Install it: {install}."
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    if wanted[0][0] in _CUDA and hasattr(onnxruntime, "preload_dlls"):
+    # Weights that a model names in another file are not listed in the folder: they are looked for where nothing is.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", f"{os.devnull}/none")
+    if wanted[0][0] != CPU and hasattr(onnxruntime, "preload_dlls"):
         with redirect_stdout(io.StringIO()):  # it prints a page about each library it does not find
             onnxruntime.preload_dlls()
     try:
         for library in libraries:
             options.register_custom_ops_library(str(library))
         session = onnxruntime.InferenceSession(  # noqa: TID251 there is no `export` where this runs
-            str(file), options, providers=wanted, enable_fallback=0
+            file, options, providers=wanted, enable_fallback=0
         )
     except Exception as error:  # ONNX Runtime's own share no class
-        where = f"ONNX Runtime {onnxruntime.__version__} does not open {file.name} on {wanted[0][0]}"
-        raise EdgeError(f"{where}: {_line(error)} To install it: {engine['install']}.") from error
+        where = f"ONNX Runtime {onnxruntime.__version__} does not open the model on {wanted[0][0]}"
+        raise EdgeError(f"{where}: {_line(error)} To install it: {install}.") from error
     silent = [name for name, _ in wanted if name not in session.get_providers()]
     if silent:
-        raise EdgeError(f"{silent[0]} did not start: no device, or libraries are missing: {engine['install']}.")
+        raise EdgeError(f"{silent[0]} did not start: no device, or libraries are missing: {install}.")
     return _checked(session.get_inputs(), lambda feeds: session.run(None, dict(feeds))[0])
 
 
-def _openvino(file: Path, engine: Mapping[str, Any], libraries: Sequence[Path], threads: int) -> Run:
+def _openvino(file: bytes, hints: Mapping[str, str], libraries: Sequence[Path], threads: int) -> Run:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import openvino
     except ImportError as error:
-        raise EdgeError(f"This model runs on OpenVINO, which is missing: {engine['install']}.") from error
+        raise EdgeError(f"This model runs on OpenVINO, which is missing: {INSTALL[OPENVINO]}.") from error
     if libraries:
-        raise EdgeError(f"{file.name} holds operators of our own, which OpenVINO does not have. Export another target.")
+        raise EdgeError("The model holds operators of our own, which OpenVINO does not have. Export another target.")
     core = openvino_core()
-    if engine["device"] not in core.available_devices:
-        raise EdgeError(f"OpenVINO has no {engine['device']} here, only {', '.join(core.available_devices)}.")
-    options = dict(engine["options"]) | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
+    if _DEVICE not in core.available_devices:
+        raise EdgeError(f"OpenVINO has no {_DEVICE} here, only {', '.join(core.available_devices)}.")
+    options = dict(hints) | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
     try:
-        compiled = core.compile_model(core.read_model(str(file)), engine["device"], options)
+        with tempfile.TemporaryDirectory() as empty:  # as for ONNX Runtime: no weights lie beside the model
+            (Path(empty) / "model.onnx").write_bytes(file)
+            compiled = core.compile_model(core.read_model(f"{empty}/model.onnx"), _DEVICE, options)
     except RuntimeError as error:
-        raise EdgeError(f"OpenVINO {openvino.__version__} does not open {file.name}: {_line(error)}") from error
+        raise EdgeError(f"OpenVINO {openvino.__version__} does not open the model: {_line(error)}") from error
+    except OSError as error:
+        raise EdgeError(f"The model finds no room in {tempfile.gettempdir()}: {error.strerror}. Set TMPDIR.") from error
     inputs = [_port(port) for port in compiled.inputs]
     return _checked(inputs, lambda feeds: compiled(dict(feeds))[compiled.output(0)])
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from .engines import Run, open_engine
 from .errors import EdgeError
 from .images import prepare, read_image
-from .operators import check_digest, find_operators
+from .manifest import read_listed, read_record
+from .operators import Own, find_operators
 from .texts import encode
 
-RECORD, MODEL, LABELS, PREPROCESS, TOKENIZER = (
-    *("bundle.json", "model.onnx"),
-    *("labels.txt", "preprocess.json", "tokenizer.json"),
-)
-FORMAT = 1
+MODEL, LABELS, PREPROCESS, TOKENIZER = "model.onnx", "labels.txt", "preprocess.json", "tokenizer.json"
+_TYPES = ("float32", "float16", "int64")
 
 
 @dataclass(frozen=True)
@@ -31,52 +29,59 @@ class Folder:
         record: its bundle.json.
         preprocess: its preprocess.json: how an image or a text becomes the model's input.
         labels: its class names; empty if they are unknown.
+        model: its model, the bytes that were compared with their digest.
+        tokenizer: of a text model; empty if it came without.
     """
 
     path: Path
     record: dict[str, Any]
     preprocess: dict[str, Any]
     labels: tuple[str, ...]
+    model: bytes = field(repr=False)
+    tokenizer: str = field(repr=False)
 
     @classmethod
     def read(cls, path: str | Path) -> "Folder":
-        """Read a folder and compare each of its files with its digest.
+        """Read a folder: what its manifest lists, each file compared with its digest, and nothing else.
 
         Raises:
-            EdgeError: it is no such folder, of a newer format, or a file is missing or changed.
+            EdgeError: it is no such folder, of a newer format, or a file is missing, changed, not listed, or outside.
         """
         folder = Path(path)
+        record = read_record(folder)
+        read = {name: read_listed(folder, name, record["files"]) for name in {MODEL, PREPROCESS, *record["files"]}}
         try:
-            record = json.loads((folder / RECORD).read_text("utf-8"))
-            form, digests = record["format"], record["files"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EdgeError(
-                f"{folder} is not a folder that `zoo export --bundle` wrote: {RECORD} is missing or damaged. "
-                "Give the whole folder, not a file in it."
-            ) from error
-        if form != FORMAT:
-            raise EdgeError(f"{folder} is of format {form}, this program reads {FORMAT}. Use the run.py in the folder.")
-        for name, digest in digests.items():
-            check_digest(folder / name, digest)
-        labels = (folder / LABELS).read_text("utf-8").splitlines() if LABELS in digests else []
-        return cls(folder, record, json.loads((folder / PREPROCESS).read_text("utf-8")), tuple(labels))
+            preprocess = json.loads(read[PREPROCESS])
+            labels, tokenizer = (str(read.get(name, b""), "utf-8") for name in (LABELS, TOKENIZER))
+            sound = isinstance(preprocess, dict) and all(kind in _TYPES for kind in record["inputs"].values())
+        except (ValueError, RecursionError):
+            sound = False
+        if not sound:
+            raise EdgeError(f"The files of {folder} are not what an export writes. Take it from where it was made.")
+        return cls(folder, record, preprocess, tuple(labels.splitlines()), read[MODEL], tokenizer)
 
     @property
     def takes_texts(self) -> bool:
         """True if the model is one for texts."""
         return "input_size" not in self.preprocess
 
-    def open(self, threads: int = 0) -> Run:
-        """The model as a function from its inputs to its logits; see `open_engine`.
+    def open(self, threads: int = 0, *, trust_library: bool = False, own: Own | None = None) -> Run:
+        """The model as a function from its inputs to its logits; see `open_engine` and `find_operators`.
+
+        Args:
+            threads: of one operator on a CPU; 0 leaves it to the engine.
+            trust_library: load the library of operators in the folder, if the model needs one.
+            own: gives the library of a digest that this installation compiled, if there is one.
 
         Raises:
-            EdgeError: its engine or its operators are not to be had here.
+            EdgeError: its engine or its operators are not to be had here, or are not trusted.
         """
-        return open_engine(self.path / MODEL, self.record["engine"], self.operators(), threads)
+        libraries = self.operators(trust_library=trust_library, own=own)
+        return open_engine(self.model, self.record["engine"], libraries, threads)
 
-    def operators(self) -> list[Path]:
+    def operators(self, *, trust_library: bool = False, own: Own | None = None) -> list[Path]:
         """The library of the model's operators for this machine; empty if it needs none. See `find_operators`."""
-        return find_operators(self.path, self.record["operators"])
+        return find_operators(self.path, self.record, own, trust_library)
 
     def inputs(self, given: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The model's inputs for the path of an image, or for a text or a pair of texts.
@@ -85,9 +90,9 @@ class Folder:
             EdgeError: the image cannot be read, the tokenizer is missing, or the arguments are of another number.
         """
         if self.takes_texts:
-            if TOKENIZER not in self.record["files"]:
+            if not self.tokenizer:
                 raise EdgeError("This model came without a tokenizer; feed it token numbers from your own program.")
-            found: dict[str, Any] = encode(given, self.preprocess, (self.path / TOKENIZER).read_text("utf-8"))
+            found: dict[str, Any] = encode(given, self.preprocess, self.tokenizer)
             return found
         if len(given) != 1:
             raise EdgeError(f"Give the path of one image; got {len(given)} arguments.")

@@ -1,16 +1,23 @@
-"""The compiled operators in a folder: the one for this machine, unchanged, or a sentence about what to do."""
+"""The compiled operators of a folder: the library for this machine, trusted, or a sentence about what to do."""
 
 import hashlib
+import os
 import platform
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import EdgeError
+from .manifest import RECORD, place_of, read_listed
 
 BUILD = "operators/build.sh"
 BUILT_HERE = "operators/built-here/libsalu_zoo.so"
+TARGETS = ("edge_cpu", "edge_int8")
+"""Targets whose files hold operators of our own."""
+Own = Callable[[str], Path | None]
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
+_VERSION = re.compile(r"(\d{1,9}(\.\d{1,9})*)?")
 
 
 def machine() -> dict[str, str]:
@@ -24,48 +31,64 @@ def machine() -> dict[str, str]:
     }
 
 
-def find_operators(folder: Path, record: Mapping[str, Any]) -> list[Path]:
+def find_operators(folder: Path, record: Mapping[str, Any], own: Own | None, trust: bool) -> list[Path]:
     """The library with the operators that the model needs.
+
+    It is a program that runs with all rights of this process, so one from the folder is taken if it is trusted only.
 
     Args:
         folder: with the model.
-        record: "operators" of bundle.json; empty if the model has none.
+        record: bundle.json.
+        own: gives the library of a digest that this installation compiled, if there is one.
+        trust: take the one in the folder, as long as it is the one that the manifest lists.
 
     Returns:
         The library, or nothing where none is needed. One that `operators/build.sh` made here is preferred.
 
     Raises:
-        EdgeError: the library in the folder is for another system, processor or newer C library, or was changed.
+        EdgeError: the library is for another system, processor or newer C library, was changed, is not listed, is none
+            of this installation's and not trusted, or the model is for a target without such operators.
     """
-    if not record:
+    if not record["operators"]:
         return []
-    built, given, here = folder / BUILT_HERE, record["library"], machine()
-    if built.is_file():
-        return [built]
+    if record["target"] not in TARGETS:
+        raise EdgeError(
+            f"{folder / RECORD} names a library of operators, which a model for {record['target']!r} does not have. It "
+            "is not loaded. Take the folder from where it was made."
+        )
+    name = _choose(folder, record)
+    content = read_listed(folder, name, record["files"])
+    found = folder / name if trust else own and own(hashlib.sha256(content).hexdigest())
+    if not found:
+        raise EdgeError(
+            f"{folder / name} is a compiled library that this installation neither brought nor compiled, and loading a "
+            "library runs it as a program. Run the model with operators compiled here: zoo predict --model "
+            "model.onnx INPUT. Or load it, if you trust whoever made the folder, with --trust-library "
+            "(Python: trust_library=True)."
+        )
+    return [found]
+
+
+def _choose(folder: Path, record: Mapping[str, Any]) -> str:
+    """The name of the library for this machine."""
+    if BUILT_HERE in record["files"]:
+        return BUILT_HERE
+    if os.path.lexists(folder / BUILT_HERE):
+        raise EdgeError(
+            f"{folder / BUILT_HERE} is not listed in {RECORD}, and is not loaded. If you compiled it, do so again, "
+            f"which lists it: sh {folder / BUILD}. If not, remove it."
+        )
+    given, here = record["operators"].get("library"), machine()
+    texts = isinstance(given, dict) and all(isinstance(given.get(key), str) for key in ("file", *here))
+    if not texts or not _VERSION.fullmatch(given["glibc"]):
+        raise EdgeError(f"{folder / RECORD} does not say which library the model needs. Copy the whole folder again.")
     problem = _problem(given, here)
     if problem:
         raise EdgeError(
-            f"The operators in {folder / given['file']} are {problem}. Compile them here, with any C++17 compiler: "
-            f"sh {folder / BUILD}"
+            f"The operators in {place_of(folder, given['file'])} are {problem}. Compile them here, with any C++17 "
+            f"compiler: sh {folder / BUILD}"
         )
-    return [folder / given["file"]]
-
-
-def check_digest(file: Path, sha256: str) -> None:
-    """Compare a file with the digest it was written with.
-
-    Raises:
-        EdgeError: it is missing or another.
-    """
-    try:
-        found = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise EdgeError(f"Cannot read {file}: {error.strerror}. Copy the whole folder again.") from error
-    if found != sha256:
-        raise EdgeError(
-            f"{file} is not the file that was exported: sha256 {found[:12]}..., bundle.json says {sha256[:12]}... "
-            "Copy the whole folder again."
-        )
+    return str(given["file"])
 
 
 def _problem(given: Mapping[str, str], here: Mapping[str, str]) -> str:

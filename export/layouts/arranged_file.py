@@ -17,11 +17,13 @@ from export.layouts.optimised import optimised, uses_operators
 from export.native import library, register
 from zoo.errors import OutputError
 from zoo.files import write_together
-from zoo.native.cache import NativeLibrary, cache_folder
+from zoo.native import NativeLibrary, private_folder
 
 # float32 in another order of summation; a misplaced operator is off by 1e-2 and more.
 MAX_REL = 1e-5
 _BATCH = 2
+# What reading a graph that is not as we write ours raises: one of somebody else's may run and still not be arranged.
+_NOT_ARRANGED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 Array: TypeAlias = NDArray[Any]
 
 
@@ -44,20 +46,24 @@ def arranged_for_this_machine(file: bytes, operators: NativeLibrary) -> bytes | 
     Returns:
         The arranged file, to be opened with optimisation off. None where no convolution is kept in that layout, and,
         with a `BlockedLayoutWarning`, where the arrangement fails or computes something else.
+
+    Raises:
+        Exception: of ONNX Runtime, where it does not load the file itself.
     """
-    place = cache_folder().parent / "blocked" / f"{_key(file, operators)}.onnx"
-    kept = _read(place)
+    name = f"{_key(file, operators)}.onnx"
+    kept = _read(name)
     if kept is not None:
         return kept or None
+    _open(file, optimize=False)  # what is no valid file is said of the file itself
     try:
         found = _arrange(file)
         if found is not None:
             _compare(file, found)
-    except BlockedLayoutError as error:
+    except (BlockedLayoutError, *_NOT_ARRANGED) as error:
         text = f"The file runs as it is, somewhat slower: {error} (ONNX Runtime {onnxruntime.__version__})."
         warnings.warn(text, BlockedLayoutWarning, stacklevel=3)
         return None
-    _keep(place, found or b"")  # nothing is kept where nothing is to be gained, so that the next start knows
+    _keep(name, found or b"")  # nothing is kept where nothing is to be gained, so that the next start knows
     return found
 
 
@@ -93,10 +99,14 @@ def _processor() -> str:
     return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
 
 
-def _read(place: Path) -> bytes | None:
-    record = place.with_suffix(".sha256")
-    if not place.is_file() or not record.is_file():
-        return None
+def _read(name: str) -> bytes | None:
+    try:
+        place = private_folder("blocked") / name
+        record = place.with_suffix(".sha256")
+        if not place.is_file() or not record.is_file():
+            return None
+    except OSError:
+        return None  # `_keep` says so
     content = place.read_bytes()
     if hashlib.sha256(content).hexdigest() == record.read_text("utf-8").strip():
         return content
@@ -104,10 +114,10 @@ def _read(place: Path) -> bytes | None:
     return None
 
 
-def _keep(place: Path, content: bytes) -> None:
+def _keep(name: str, content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = private_folder("blocked") / name
         write_together(
             {
                 place: lambda file: file.write_bytes(content),

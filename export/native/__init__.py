@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from export.native.compile_operators import operator_sources
 from export.operators.operator_table import DOMAIN, OP_VERSION, OPERATORS, OperatorSpec
 from zoo.errors import NativeError
-from zoo.native import NativeCacheWarning, NativeLibrary, cache_folder
+from zoo.native import NativeCacheWarning, NativeLibrary, cache_folder, compiled_here
 from zoo.native import library as compiled
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "OperatorSpec",
     "instruction_set",
     "library",
+    "own_library",
     "register",
 ]
 
@@ -53,6 +54,15 @@ def library() -> NativeLibrary:
 @lru_cache
 def _library(cache: Path) -> NativeLibrary:
     return compiled(operator_sources())
+
+
+def own_library(sha256: str) -> Path | None:
+    """The library with this digest, if this installation compiled it at any time; None if it did not.
+
+    Raises:
+        NativeError: there is no home directory, so no cache.
+    """
+    return compiled_here(operator_sources().file, sha256)
 
 
 def register(options: "onnxruntime.SessionOptions") -> NativeLibrary:

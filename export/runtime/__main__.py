@@ -3,6 +3,7 @@
 import sys
 
 from export.edge.command import main
+from export.native import own_library
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(own=own_library))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from export.digest import check_unchanged
 from export.edge.engines import openvino_core
 from export.errors import ExportError, OnnxFileError, ProviderError
+from export.native.operator_identity import check_properties
 from export.runtime.session import check_feeds
 from export.versions import version_of
 
@@ -66,6 +67,7 @@ class OpenVinoSession:
         self._check_precision()
         self._graph = _read(self._core, model)
         self._metadata = _properties(self._graph)
+        check_properties(self._metadata, "The model" if isinstance(model, bytes) else str(model))
         self._lock = threading.Lock()
         self._requests: dict[bool, Any] = {}
         self._request(self._only_batch_is_free())

@@ -1,13 +1,14 @@
 """The only place that opens an ONNX Runtime session."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import onnx
 import onnxruntime
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -15,10 +16,9 @@ from export.digest import check_unchanged
 from export.edge.feeds import misfit
 from export.errors import ExportError, InputError, OnnxFileError, ProviderError
 from export.layouts.arranged_file import arranged_for_this_machine
-from export.metadata import PREFIX
 from export.native import register
-from export.native.operator_identity import check_operators
-from export.operators.operator_table import DOMAIN
+from export.native.operator_identity import check_properties
+from export.operators.operator_table import DOMAIN, OP_VERSION
 from export.runtime.providers import (
     CPU,
     Providers,
@@ -29,6 +29,7 @@ from export.runtime.providers import (
     refuse_missing,
     why_not_started,
 )
+from zoo.errors import NativeError
 
 # For annotations: with OpenVINO's and TensorRT's, all that have the methods of a session.
 Session: TypeAlias = onnxruntime.InferenceSession  # noqa: TID251
@@ -108,16 +109,17 @@ def open_session(
         ProviderError: a provider is unknown, not installed, does not start or does not take its options.
         OnnxFileError: the file is missing, is not ONNX, is truncated, or too new for this ONNX Runtime.
         ChangedFileError: the file was changed since it was exported; a file without our digest runs.
-        NativeError: the file needs our operators, and they cannot be compiled or loaded.
+        NativeError: the file needs our operators, and they cannot be compiled or loaded, or are of another version.
     """
     wanted = provider_options(providers or CPU, tf32)
     usable = available(wanted, allow_fallback)
     if isinstance(model, str | Path) and not Path(model).is_file():
         raise OnnxFileError(f"There is no file {Path(model).absolute()}. Run: zoo export MODEL --output FILE.onnx.")
     check_unchanged(model)
-    options = _options(threads, spin, optimize, log_severity)
+    options, name = _options(threads, spin, optimize, log_severity), _called(model)
     try:
         session = _create(model, options, usable)
+        check_properties(_properties(session, name), name)
     except OnnxFileError as error:
         if f"{DOMAIN}:" not in str(error):
             raise
@@ -186,11 +188,14 @@ def _create(
             else:
                 names = ", ".join(name for name, _ in providers if name != CPU) or CPU
                 raise ProviderError(f"{names} did not start: {reason}. {advice()}") from failure
-    raise OnnxFileError(
-        f"{'The model' if isinstance(model, bytes) else model} does not load in ONNX Runtime "
-        f"{onnxruntime.__version__}: {reason}. It is not an ONNX file, it is truncated, or it needs a newer ONNX "
-        "Runtime."
-    ) from failure
+    raise _not_loading(model, reason) from failure
+
+
+def _not_loading(model: str | Path | bytes, reason: str) -> OnnxFileError:
+    return OnnxFileError(
+        f"{_called(model)} does not load in ONNX Runtime {onnxruntime.__version__}: {reason}. It is not an ONNX file, "
+        "it is truncated, or it needs a newer ONNX Runtime."
+    )
 
 
 def _create_with_operators(
@@ -200,18 +205,49 @@ def _create_with_operators(
     arrange: bool,
 ) -> Session:
     """Start a session on a file with our operators: compiled on this machine, and on the CPU in its own layout."""
+    content = model if isinstance(model, bytes) else Path(model).read_bytes()
+    _check_declared(content, _called(model))
     library = register(options)
     if arrange and [name for name, _ in providers] == [CPU]:
-        content = model if isinstance(model, bytes) else Path(model).read_bytes()
-        arranged = arranged_for_this_machine(content, library)
+        try:
+            arranged = arranged_for_this_machine(content, library)
+        except ORT_ERRORS as error:
+            raise _not_loading(model, _reason(error)) from error
         if arranged is not None:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             model = arranged
-    session = _create(model, options, providers)
-    record = session.get_modelmeta().custom_metadata_map.get(f"{PREFIX}operators")
-    if record is not None:
-        check_operators(json.loads(record), "The model" if isinstance(model, bytes) else str(model))
-    return session
+    return _create(model, options, providers)
+
+
+def _check_declared(content: bytes, name: str) -> None:
+    """Refuse operators of another version than ours before anything is made of the file.
+
+    Raises:
+        OnnxFileError: the file is damaged, or of a newer format.
+        NativeError: it was made for other operators.
+    """
+    try:
+        model = onnx.load_from_string(content)
+        check_properties({prop.key: prop.value for prop in model.metadata_props}, name)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise OnnxFileError(f"{name} is damaged: {error}. Export the model again.") from error
+    other = sorted({opset.version for opset in model.opset_import if opset.domain == DOMAIN} - {OP_VERSION})
+    if other:
+        raise NativeError(
+            f"{name} needs version {other[0]} of the operators {DOMAIN}; this release has version {OP_VERSION}. "
+            "Install the release of salu-zoo that wrote the file, or export the model again."
+        )
+
+
+def _properties(session: Session, name: str) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise OnnxFileError(f"{name} has damaged metadata: {error}. Export the model again.") from error
+
+
+def _called(model: str | Path | bytes) -> str:
+    return "The model" if isinstance(model, bytes) else str(model)
 
 
 def _start(

@@ -4,8 +4,6 @@ import ctypes
 import hashlib
 import json
 import logging
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +23,8 @@ from export.runtime.session import Session, open_session, run_session
 from export.versions import version_of
 from zoo.errors import OutputError
 from zoo.files import sha256_of, write_json
-from zoo.native.cache import cache_folder
+from zoo.native import private_folder
+from zoo.scratch import scratch_folder
 
 _RECORD = "engine.json"
 _WHEELS = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
@@ -150,8 +149,15 @@ def engine_key(file: Path, profile: Profile, device: int) -> EngineKey:
 
 
 def engine_folder(key: EngineKey) -> Path:
-    """Return the folder of a key's engine: inside `tensorrt` in the cache of this package."""
-    return cache_folder().parent / "tensorrt" / key.name
+    """Return the folder of a key's engine: inside `tensorrt` in the cache of this package.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    try:
+        return private_folder("tensorrt") / key.name
+    except OSError as error:
+        raise OutputError(f"No TensorRT engine can be kept: {error}. Set SALU_ZOO_CACHE.") from error
 
 
 def tensorrt_options(key: EngineKey, folder: Path, inputs: Sequence[Any], device: int) -> dict[str, str]:
@@ -206,18 +212,17 @@ def _open(file: Path, key: EngineKey, folder: Path, device: int, threads: int | 
 def _build(file: Path, key: EngineKey, folder: Path, device: int) -> None:
     """Build in a folder of its own and put that in place when it is complete."""
     try:
-        (folder.parent / "timing").mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        (folder.parent / "timing").mkdir(exist_ok=True)
+        with scratch_folder(folder.parent, f".{folder.name}.part-") as work:
+            session = _open(file, key, work, device)
+            feeds: Mapping[str, NDArray[Any]] = feeds_of(
+                session.get_inputs(), key.profile.usual, key.profile.usual_tokens
+            )
+            found = run_session(session, feeds)
+            if not all(np.isfinite(value).all() for value in found):
+                raise ExportError(f"The TensorRT engine of {file.name} gives NaN or infinity for a batch of zeros.")
+            write_json(work / _RECORD, asdict(key))
+            with suppress(OSError):  # another process was faster; its engine is as good
+                work.replace(folder)
     except OSError as error:
         raise OutputError(f"No TensorRT engine can be kept in {folder.parent}: {error}. Set SALU_ZOO_CACHE.") from error
-    try:
-        session = _open(file, key, work, device)
-        feeds: Mapping[str, NDArray[Any]] = feeds_of(session.get_inputs(), key.profile.usual, key.profile.usual_tokens)
-        found = run_session(session, feeds)
-        if not all(np.isfinite(value).all() for value in found):
-            raise ExportError(f"The TensorRT engine of {file.name} gives NaN or infinity for a batch of zeros.")
-        write_json(work / _RECORD, asdict(key))
-        with suppress(OSError):  # another process was faster; its engine is as good
-            work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

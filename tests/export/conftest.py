@@ -1,25 +1,19 @@
 """One export of a small model, shared by all tests."""
 
-import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from filelock import FileLock
 from PIL import Image
 from tiny_model import LABELS, SIZE, tiny
 from tiny_text_model import text_model
 from torch import nn
 
 from export import ExportResult, InputSpec, export
-from export.native import library
-from export.native.compile_operators import operator_sources
 from zoo.activations import SALU, SWALU
 from zoo.data.preprocess import Preprocess
-from zoo.errors import NativeError
-from zoo.native import find_compiler
 
 
 @pytest.fixture(scope="session")
@@ -61,25 +55,6 @@ def text_given():
 def text_exported(text_given, tmp_path_factory) -> ExportResult:
     """`text_given`, exported once."""
     return export(text_given, tmp_path_factory.mktemp("text") / "text.onnx", threads=1)
-
-
-@pytest.fixture(scope="session")
-def compiler():
-    try:
-        return find_compiler(operator_sources())
-    except NativeError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def compiled_cache(compiler, tmp_path_factory) -> Path:
-    """A cache with the compiled operators, one for all processes of the tests."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
-    with pytest.MonkeyPatch.context() as patch, FileLock(f"{folder}.lock"):
-        patch.setenv("SALU_ZOO_CACHE", str(folder))
-        library()
-    return folder
 
 
 @pytest.fixture(scope="session")

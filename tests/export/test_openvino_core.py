@@ -14,8 +14,8 @@ from export.edge.engines import open_engine
 from export.runtime.openvino_session import OpenVinoSession
 
 signal.signal(signal.SIGCHLD, lambda *_: None)
-engine = {"package": "openvino", "device": "CPU", "options": {}, "install": ""}
-for start in (lambda: OpenVinoSession(sys.argv[1]), lambda: open_engine(Path(sys.argv[1]), engine)):
+engine = {"package": "openvino", "device": "CPU", "options": {}}
+for start in (lambda: OpenVinoSession(sys.argv[1]), lambda: open_engine(Path(sys.argv[1]).read_bytes(), engine)):
     first, second = start(), start()
     del first
     gc.collect()

@@ -6,8 +6,6 @@ tokenizer.json and tokenizer_config.json.
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from zoo.cards.results import check_results
 from zoo.cards.text_files import copy_tokenizer
 from zoo.errors import OutputError, ZooError
 from zoo.files import Fill, write_json, write_together
+from zoo.scratch import scratch_folder
 from zoo.weights.architecture import build_tagged
 from zoo.weights.identity import check_whose
 from zoo.weights.load import load_weights, read_weights, save_weights
@@ -170,23 +169,19 @@ def _write_folder(folder: Path, fill: Callable[[Path], None], force: bool) -> Pa
     check_free(target, force)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        with scratch_folder(target.parent, f".{target.name}.part-") as new:
+            old = new.with_name("old")
+            fill(new)
+            if target.exists():
+                target.rename(old)
+            try:
+                new.rename(target)
+            except OSError:
+                if old.exists():
+                    old.rename(target)
+                raise
     except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror}. Choose a folder you may write to.") from error
-    try:
-        new, old = scratch / "new", scratch / "old"
-        new.mkdir()
-        fill(new)
-        if target.exists():
-            target.rename(old)
-        try:
-            new.rename(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
-    except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        raise OutputError(
+            f"Cannot write {target}: {error.strerror or error}. Choose a folder you may write to."
+        ) from error
     return target

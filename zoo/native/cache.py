@@ -4,8 +4,6 @@ import ctypes
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +13,13 @@ from pathlib import Path
 from zoo.errors import NativeError
 from zoo.files import sha256_of
 from zoo.native.compiler import Compiler, compile_library, find_compiler
+from zoo.native.private_folder import NativeCacheWarning, cache_folder, is_own, private_folder
 from zoo.native.sources import Sources
+from zoo.scratch import scratch_folder
 
 _RECORD = "library.json"
 _ROOM = 2**22
 """Bytes of a file that must find room beside what a compiler left: more than any it writes [ours]."""
-
-
-class NativeCacheWarning(UserWarning):
-    """A compiled library in the cache is not what was put there; it is built again."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,10 @@ class NativeLibrary:
         """Load it into this process.
 
         Raises:
-            NativeError: it does not load.
+            NativeError: it does not load, or is no longer what was built.
         """
+        if not _is(self.path, self.sha256):
+            raise NativeError(f"{self.path} was changed after it was found. Remove its folder; it is built again.")
         try:
             return ctypes.CDLL(str(self.path))
         except OSError as error:
@@ -59,28 +57,21 @@ class NativeLibrary:
             raise NativeError(f"{self.path} does not load: {error}. {todo}.") from error
 
 
-def cache_folder() -> Path:
-    """Return the folder of the libraries: SALU_ZOO_CACHE, or `salu-zoo` in XDG_CACHE_HOME or in ~/.cache.
+def compiled_here(file: str, sha256: str) -> Path | None:
+    """The library of this name and digest that this user compiled into the cache, with this release or another.
 
     Raises:
         NativeError: there is no home directory to name.
     """
-    own, shared = os.environ.get("SALU_ZOO_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    root = Path(own) if own else Path(shared or "~/.cache") / "salu-zoo"
-    try:
-        return root.expanduser().absolute() / "native"
-    except RuntimeError as error:
-        raise NativeError(
-            f"{root} has no place: HOME is not set, and the system knows no home directory of user {os.getuid()}. Set "
-            "SALU_ZOO_CACHE to a folder you may write to."
-        ) from error
+    return next((path for path in _kept(f"*/{file}") if _is(path, sha256)), None)
 
 
 def library(sources: Sources) -> NativeLibrary:
     """The compiled library for this machine; the first call ever compiles it.
 
     Kept in the folder `native` of SALU_ZOO_CACHE, or of `salu-zoo` in the user's cache, by a hash of sources, flags,
-    platform and compiler. A machine that cannot compile uses what another compiler made.
+    platform and compiler. A machine that cannot compile uses what another compiler made. Where that folder is open to
+    others it is built for this process alone; see `private_folder`.
 
     Raises:
         NativeError: nothing is kept and there is no compiler, it refuses, or the cache cannot be written.
@@ -102,11 +93,24 @@ def find(sources: Sources, compiler: Compiler | None) -> NativeLibrary | None:
     """
     if compiler is not None:
         return _read(_folder(sources, compiler), sources)
-    try:
-        folders = sorted(cache_folder().glob(f"{sources.key()[:24]}-*"))
-    except PermissionError:
-        return None
+    folders = _kept(f"{sources.key()[:24]}-*")
     return next((library for folder in folders if (library := _read(folder, sources))), None)
+
+
+def _kept(pattern: str) -> list[Path]:
+    """What the cache holds; nothing where it is not there yet or cannot be read."""
+    try:
+        return sorted(private_folder("native").glob(pattern)) if cache_folder().exists() else []
+    except OSError:
+        return []
+
+
+def _is(path: Path, sha256: str) -> bool:
+    """True if a file has this digest and, as its folder, nobody else can write to it."""
+    try:
+        return is_own(path.parent) and is_own(path) and sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def build(sources: Sources, compiler: Compiler) -> NativeLibrary:
@@ -116,7 +120,7 @@ def build(sources: Sources, compiler: Compiler) -> NativeLibrary:
         NativeError: the compiler refuses, or the cache cannot be written.
     """
     folder = _folder(sources, compiler)
-    with _workplace(sources) as work:
+    with _workplace(sources, folder.parent) as work:
         try:
             compile_library(sources, compiler, work / sources.file)
         except NativeError:
@@ -150,15 +154,13 @@ def _put(work: Path, folder: Path, sources: Sources) -> None:
         warnings.simplefilter("ignore", NativeCacheWarning)  # said when it was looked for
         if _read(folder, sources) is not None:
             return
-    aside = Path(tempfile.mkdtemp(dir=cache_folder(), prefix=".damaged-"))
-    try:
-        folder.rename(aside / folder.name)
-        work.rename(folder)
-    except OSError:
-        if not folder.exists():  # a builder that came first is as good
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with scratch_folder(folder.parent, ".damaged-") as aside:
+        try:
+            folder.rename(aside / folder.name)
+            work.rename(folder)
+        except OSError:
+            if not folder.exists():  # a builder that came first is as good
+                raise
 
 
 def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
@@ -168,7 +170,7 @@ def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
             return None
         record = json.loads((folder / _RECORD).read_text("utf-8"))
         library = NativeLibrary(path, **record)
-        intact = library.source_sha256 == sources.key() and sha256_of(path) == library.sha256
+        intact = library.source_sha256 == sources.key() and _is(path, library.sha256)
     except PermissionError:
         return None  # another user's; where it is built again the system says what is not allowed
     except (OSError, ValueError, TypeError):
@@ -181,25 +183,24 @@ def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
 
 def _folder(sources: Sources, compiler: Compiler) -> Path:
     made_by = hashlib.sha256(repr((compiler.command, compiler.version)).encode()).hexdigest()
-    return cache_folder() / f"{sources.key()[:24]}-{made_by[:12]}"
+    try:
+        return private_folder("native") / f"{sources.key()[:24]}-{made_by[:12]}"
+    except OSError as error:
+        raise _refused(sources, cache_folder(), error) from error
 
 
 @contextmanager
-def _workplace(sources: Sources) -> Iterator[Path]:
-    """A folder of one's own inside the cache, so that a rename puts the result into place; gone at the end."""
-    cache = cache_folder()
+def _workplace(sources: Sources, cache: Path) -> Iterator[Path]:
+    """A folder of one's own inside the cache, so that a rename puts the result into place; gone at the end.
+
+    With it goes what killed builders left.
+    """
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=cache, prefix=".building-"))
-        work.chmod(0o755)
+        with scratch_folder(cache, ".building-") as work:
+            work.chmod(0o700)
+            yield work
     except OSError as error:
         raise _refused(sources, cache, error) from error
-    try:
-        yield work
-    except OSError as error:
-        raise _refused(sources, cache, error) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _refused(sources: Sources, cache: Path, error: OSError) -> NativeError:

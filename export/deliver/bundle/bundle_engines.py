@@ -2,16 +2,12 @@
 
 from typing import Any
 
+from export.edge.engines import INSTALL, OPENVINO
 from export.errors import ExportError
 from export.metadata import FileMetadata
 from export.runtime.engine import engine_of
-from export.runtime.openvino_session import DEVICE, INSTALL
-from export.runtime.providers import CPU, CUDA, TENSORRT
+from export.runtime.openvino_session import DEVICE
 from export.targets import get_target
-
-# By the provider asked for first. The wheels with and without CUDA overwrite each other.
-_GPU_WHEEL = "pip uninstall onnxruntime; pip install onnxruntime-gpu[cuda,cudnn]"
-_INSTALL = {CPU: "pip install onnxruntime", CUDA: _GPU_WHEEL, TENSORRT: f"{_GPU_WHEEL} tensorrt"}
 
 # Left to itself OpenVINO computes in bfloat16 on processors that have it.
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
@@ -30,12 +26,12 @@ def engine_record(file: FileMetadata) -> dict[str, Any]:
     target = get_target(file.target)
     if target.runtime == "openvino":
         options = {"INFERENCE_PRECISION_HINT": HINTS[file.precision]}
-        return {"package": "openvino", "device": DEVICE, "options": options, "install": INSTALL}
+        return {"package": OPENVINO, "device": DEVICE, "options": options, "install": INSTALL[OPENVINO]}
     if target.runtime != "onnxruntime":
         raise ExportError(f"A file for {target.name} runs in {target.runtime}, for which no program is written here.")
     providers = engine_of(target, file.precision).providers
     return {
         "package": "onnxruntime",
         "providers": [[name, options] for name, options in providers],
-        "install": _INSTALL[providers[0][0]],
+        "install": INSTALL[providers[0][0]],
     }

@@ -69,7 +69,8 @@ def build_script() -> str:
     """A shell script that compiles the sources on another machine, with the flags they are compiled with here."""
     cases = [f"  {name}) set -- {_steps(name)} ;;" for name in _PROCESSORS] + [f"  *) set -- {_steps('')} ;;"]
     return f"""#!/bin/sh
-# Compiles the operators for this machine; run.py then uses them. The compiler is c++ or what CXX names, for C++17.
+# Compiles the operators for this machine; run.py then uses them: they are listed in bundle.json.
+# The compiler is c++ or what CXX names, for C++17; python3 or what PYTHON names writes the list.
 set -e
 cd "$(dirname "$0")/cpp"
 output="../{Path(BUILT_HERE).relative_to(FOLDER).as_posix()}"
@@ -89,6 +90,7 @@ case "$(uname -s)" in
 esac
 ${{CXX:-c++}} $link "$work"/*.o -o "$work/built"
 mv "$work/built" "$output"
+(cd ../.. && "${{PYTHON:-python3}}" -m edge.manifest {BUILT_HERE})
 echo "built $output"
 """
 

@@ -10,7 +10,8 @@ from export.deliver.bundle.exported import ExportedFile
 from export.deliver.bundle.new_folder import check_folder, listing, whole_folder
 from export.deliver.bundle.programs import write_programs
 from export.deliver.bundle.readme import readme
-from export.edge.folder import FORMAT, LABELS, MODEL, PREPROCESS, RECORD, TOKENIZER
+from export.edge.folder import LABELS, MODEL, PREPROCESS, TOKENIZER
+from export.edge.manifest import FORMAT, RECORD
 from export.parity.parity_report import report_path
 
 

@@ -1,7 +1,5 @@
 """A folder that appears whole or not at all."""
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from zoo.errors import OutputError
 from zoo.files import sha256_of
+from zoo.scratch import scratch_folder
 
 _OTHER = "Cannot write the folder {}: one with other content stands there. Remove it, or choose another name."
 
@@ -41,7 +40,8 @@ def check_folder(folder: str | Path, holding: str = "") -> Path:
 def whole_folder(folder: str | Path) -> Iterator[Path]:
     """Give an empty folder to fill, and rename it to `folder` at the end; on an error nothing is left.
 
-    A folder with the same content may stand there already, from an earlier or a simultaneous run: it stays.
+    A folder with the same content may stand there already, from an earlier or a simultaneous run: it stays. What killed
+    runs left of this folder goes.
 
     Raises:
         OutputError: it cannot be written, or one with other content stands there, which stays as it was.
@@ -49,19 +49,11 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     target = Path(folder).absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        with scratch_folder(target.parent, f".{target.name}.part-") as work:
+            yield work
+            _put(work, target)
     except OSError as error:
         raise refused(target, error) from error
-    try:
-        yield work
-        mask = os.umask(0)
-        os.umask(mask)
-        work.chmod(0o777 & ~mask)
-        _put(work, target)
-    except OSError as error:
-        raise refused(target, error) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _put(work: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,11 @@ from export.deliver.triton.config import LABELS, MODEL, kept, model_config
 from export.deliver.triton.content import library_name, write_client, write_shared
 from export.deliver.triton.schema import from_text, need_schema, to_text
 from export.deliver.triton.settings import ServeSettings
+from export.native import own_library
 from export.parity.parity_report import report_path
 from zoo.errors import ConfigurationError, OutputError
 from zoo.files import sha256_of, write_atomic
+from zoo.scratch import scratch_folder
 
 CONFIG = "config.pbtxt"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -157,16 +158,11 @@ def _place(model: Path, exported: ExportedFile, version: int | None) -> int:
 def _stage(model: Path) -> Iterator[Path]:
     """A folder inside the model's own, which Triton passes over as it has no number for a name."""
     try:
-        work = Path(tempfile.mkdtemp(dir=model, prefix=".version."))
+        with scratch_folder(model, ".version.part-") as work:
+            work.chmod(model.stat().st_mode & 0o777)
+            yield work
     except OSError as error:
         raise refused(model, error) from error
-    try:
-        work.chmod(model.stat().st_mode & 0o777)
-        yield work
-    except OSError as error:
-        raise refused(model, error) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_version(work: Path, exported: ExportedFile) -> None:
@@ -189,6 +185,14 @@ def _digests(model: Path) -> dict[int, str]:
     return {number: sha256_of(model / str(number) / MODEL) for number in numbers}
 
 
+def _compiled_here(library: Path) -> bool:
+    """True if the library that a server would load for all versions is one that this installation compiled."""
+    try:
+        return own_library(sha256_of(library)) is not None
+    except OSError:
+        return False
+
+
 def _check_same_model(model: Path, config: _Config) -> None:
     """Refuse a version whose clients would have to treat it otherwise than those there are."""
     file = model / CONFIG
@@ -201,6 +205,9 @@ def _check_same_model(model: Path, config: _Config) -> None:
     differing = [key for key in stored | given if stored.get(key) != given.get(key)]
     if labels != config.exported.label_lines():
         differing.append("labels")
+    library = library_name(config.exported)
+    if library and not _compiled_here(model / library):
+        differing.append(f"operators (the library {library} is none that was compiled here)")
     if differing:
         raise OutputError(
             f"{model} is another model than {config.exported.path}: its {', '.join(sorted(differing))} differ. A new "

@@ -3,8 +3,6 @@
 import hashlib
 import html
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,11 +15,14 @@ from export.deliver.web.notices import notices
 from export.deliver.web.ort_web import FILES, OrtWeb, find_ort_web
 from export.deliver.web.record import TARGETS, check_suits, describe_check, describe_model, steady_picture
 from export.deliver.web.samples import as_png, collect_samples
+from export.edge.errors import EdgeError
+from export.edge.manifest import read_regular
 from export.errors import OnnxFileError, WebPageError
 from export.parity.shipped import shipped_images
 from export.runtime.open_file import open_for_target
 from export.runtime.predictor import open_predictor
 from zoo.errors import OutputError
+from zoo.scratch import scratch_folder
 
 ASSETS = ("index.html", "style.css", "app.js", "view.js", "worker.js", "decode.js", "preprocess.js")
 RECORD, MODEL, CHECK, NOTICES = "model.json", "model.onnx", "check.png", "LICENSES.txt"
@@ -150,8 +151,8 @@ def check_page_folder(folder: str | Path) -> Path:
 
 def _own_files(folder: Path) -> set[str]:
     """The files an earlier page in the folder consists of, as its record names them; none if there is no page."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        record = json.loads((folder / RECORD).read_text("utf-8"))
+    with suppress(EdgeError, ValueError, TypeError, KeyError, RecursionError):
+        record = json.loads(read_regular(folder / RECORD))
         if record["page"] == FORMAT:
             return {RECORD, *record["files"]}
     return set()
@@ -184,27 +185,23 @@ def _as_json(record: Mapping[str, Any], parts: Mapping[str, bytes]) -> bytes:
 
 def _place(parts: Mapping[str, bytes], target: Path) -> None:
     """Fill a folder beside the target, then rename it into place; what stood there comes back if that fails."""
-    work = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        made, kept = work / "page", work / "before"
-        for name, part in parts.items():
-            (made / name).parent.mkdir(parents=True, exist_ok=True)
-            (made / name).write_bytes(part)
-        check_page_folder(target)  # once more: somebody may have put something there meanwhile
-        if target.is_dir():
-            target.rename(kept)
-        try:
-            made.rename(target)
-        except OSError:
-            if kept.exists():
-                kept.rename(target)
-            raise
+        with scratch_folder(target.parent, f".{target.name}.part-") as made:
+            kept = made.with_name("before")
+            for name, part in parts.items():
+                (made / name).parent.mkdir(parents=True, exist_ok=True)
+                (made / name).write_bytes(part)
+            check_page_folder(target)  # once more: somebody may have put something there meanwhile
+            if target.is_dir():
+                target.rename(kept)
+            try:
+                made.rename(target)
+            except OSError:
+                if kept.exists():
+                    kept.rename(target)
+                raise
     except OSError as error:
         raise OutputError(
             f"Cannot write a page to {target}: {error.strerror or error}. Choose a folder you may write to."
         ) from error
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)

@@ -16,7 +16,7 @@ from huggingface_hub import constants
 
 from export.errors import WebRuntimeError
 from zoo.files import write_together
-from zoo.native.cache import cache_folder
+from zoo.native import cache_folder
 
 ORT_WEB_VERSION = "1.30.0"
 REGISTRY = "https://registry.npmjs.org"

@@ -76,6 +76,22 @@ OrtStatus* read_attributes(Reader* reader, Attributes* at) {
     return reader->status;
 }
 
+constexpr size_t kMaxRank = 16;
+
+OrtStatus* check_channels(const Node& node) {
+    constexpr int64_t most = static_cast<int64_t>(kMaxRank);
+    char text[128];
+    if (node.axis == 0 || node.axis < -most || node.axis >= most) {
+        std::snprintf(text, sizeof text, "axis = %lld; it must be in -16..-1 or 1..15, and not the batch axis 0.",
+                      static_cast<long long>(node.axis));
+    } else if (node.block < 1) {
+        std::snprintf(text, sizeof text, "block = %lld; it must be positive.", static_cast<long long>(node.block));
+    } else {
+        return nullptr;
+    }
+    return failure(node.api, ort::kInvalidArgument, *node.spec, text);
+}
+
 OrtStatus* fill(Node* node, const OrtKernelInfo* info) {
     const OperatorSpec& spec = *node->spec;
     Reader reader{spec, node->api, info};
@@ -84,7 +100,7 @@ OrtStatus* fill(Node* node, const OrtKernelInfo* info) {
     if (knows_channels(spec.formula)) {
         reader.read("axis", &node->axis);
         reader.read("block", &node->block);
-        return reader.status;
+        return reader.status != nullptr ? reader.status : check_channels(*node);
     }
     char message[256];
     const char* problem;
@@ -97,8 +113,6 @@ OrtStatus* fill(Node* node, const OrtKernelInfo* info) {
     }
     return problem == nullptr ? nullptr : failure(node->api, ort::kInvalidArgument, spec, problem);
 }
-
-constexpr size_t kMaxRank = 16;
 
 struct Shape {
     size_t rank;
@@ -163,7 +177,7 @@ bool coefficient_fits(const Shape& shape, const Shape& x, size_t axis, size_t* s
 // x in a layout of channel blocks: (n, channels / block, positions, block).
 OrtStatus* split_channels(const Node& node, ChannelShape* shape) {
     const size_t block = static_cast<size_t>(node.block);
-    if (node.block < 1 || shape->outer != 1 || shape->channels % block != 0) {
+    if (shape->outer != 1 || shape->channels % block != 0) {
         char text[160];
         std::snprintf(text, sizeof text, "block = %lld does not divide X's %zu channels, or their axis is not 1.",
                       static_cast<long long>(node.block), shape->channels);
@@ -223,6 +237,7 @@ OrtStatus* bind_tensors(const Node& node, OrtKernelContext* context, Tensors* ou
         const OrtValue* value = nullptr;
         void* data = nullptr;
         if (OrtStatus* status = ort::input(node.api, context, i, &value)) return status;
+        if (value == nullptr) return failure(node.api, ort::kInvalidArgument, *node.spec, "an input is missing.");
         if (OrtStatus* status = read_shape(node, value, &shapes[i])) return status;
         if (OrtStatus* status = ort::tensor_data(node.api, const_cast<OrtValue*>(value), &data)) return status;
         out->inputs[i] = data;

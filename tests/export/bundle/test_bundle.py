@@ -17,10 +17,13 @@ from delivered import retargeted, run_program
 from tiny_model import LABELS
 
 from export import OnnxFileError, ParityReport, load_predictor
+from export.bench.latency import passed_report
 from export.deliver.bundle import write_bundle
 from export.deliver.bundle.new_folder import listing
+from export.errors import ModelMismatchError
 from export.parity.parity_report import report_path
 from zoo.errors import OutputError
+from zoo.files import write_together
 
 
 def test_what_is_in_it(bundled, exported, preprocess):
@@ -167,6 +170,32 @@ def test_processes_at_the_same_time(exported, tmp_path):
     messages = [process.communicate(timeout=120)[1].decode() for process in running]
     assert [process.returncode for process in running] == [0, 0], messages
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
+def test_a_kill_between_a_new_report_and_its_file(copy_of, tmp_path):
+    """The old file beside a report about other bytes is an error, and the next run tidies up."""
+    file = copy_of()
+    old = file.read_bytes()
+    code = """
+import os, signal, sys
+from pathlib import Path
+from zoo.files import write_together
+replace, report, file = Path.replace, Path(sys.argv[1]), Path(sys.argv[2])
+Path.replace = lambda path, to: os.kill(os.getpid(), signal.SIGKILL) if to == file else replace(path, to)
+text = report.read_text("utf-8").replace(sys.argv[3], "0" * 64)
+write_together({report: lambda path: path.write_text(text, "utf-8"), file: lambda path: path.write_bytes(b"new")})
+"""
+    given = [str(report_path(file)), str(file), hashlib.sha256(old).hexdigest()]
+    assert subprocess.run([sys.executable, "-c", code, *given], check=False).returncode == -9
+    assert file.read_bytes() == old
+    with pytest.raises(OnnxFileError, match=r"does not prove .*it is about sha256 000000000000"):
+        write_bundle(file, tmp_path / "b")
+    with pytest.raises(ModelMismatchError, match="is about other bytes"):
+        passed_report(file)
+    assert len([path for path in file.parent.iterdir() if path.name.startswith(".")]) >= 2
+    write_together(dict.fromkeys((report_path(file), file), Path.touch))
+    assert sorted(path.name for path in file.parent.iterdir()) == [file.name, report_path(file).name]
 
 
 def test_file_without_its_proof(copy_of, tmp_path):

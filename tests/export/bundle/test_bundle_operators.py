@@ -1,10 +1,12 @@
 """A folder with operators of our own: the library for this machine, and what is said on another."""
 
+import hashlib
 import json
 import os
 import platform
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from export import load_predictor
 from export.deliver.bundle.bundle_operators import needed_glibc
 from export.edge import operators
 from export.edge.errors import EdgeError
-from export.edge.operators import find_operators, machine
+from export.edge.operators import BUILT_HERE, find_operators, machine
 
 
 def copied(folder, place, **library):
@@ -62,6 +64,7 @@ def test_compiled_there_without_our_package(own_bundled, picture, tmp_path):
     )
     assert built.returncode == 0, built.stderr
     np.testing.assert_array_equal(logits(copy, picture), logits(own_bundled, picture))
+    assert BUILT_HERE in json.loads((copy / "bundle.json").read_text("utf-8"))["files"]
     assert not (tmp_path / "unused").exists()
 
 
@@ -74,6 +77,22 @@ def test_changed_library_is_not_loaded(own_bundled, picture, tmp_path):
     assert "libsalu_zoo.so is not the file that was exported" in done.stderr
 
 
+def test_our_package_loads_what_we_compiled_and_what_is_trusted(own_bundled, picture, tmp_path):
+    """The cache of the tests holds the library that was copied into the folder; an empty one does not."""
+
+    def answer(cache, *options):
+        command = [sys.executable, "-m", "export.runtime", str(own_bundled), str(picture), "--threads", "1", "--json"]
+        environment = os.environ | ({"SALU_ZOO_CACHE": str(cache)} if cache else {})
+        done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120, env=environment)
+        return json.loads(done.stdout)["logits"] if done.returncode == 0 else done.stderr
+
+    expected = logits(own_bundled, picture).tolist()
+    assert np.float32(answer(None)).tolist() == expected
+    assert "neither brought nor compiled" in answer(tmp_path / "empty")
+    assert np.float32(answer(tmp_path / "empty", "--trust-library")).tolist() == expected
+
+
+LISTED = {"target": "edge_cpu", "files": {"lib.so": hashlib.sha256(b"library").hexdigest()}}
 HERE = {"system": "Linux", "machine": "x86_64", "glibc": "2.31"}
 
 
@@ -89,18 +108,19 @@ HERE = {"system": "Linux", "machine": "x86_64", "glibc": "2.31"}
 )
 def test_which_machines_it_is_for(given, message, monkeypatch, tmp_path):
     monkeypatch.setattr(operators, "machine", lambda: HERE)
-    record = {"library": {**HERE, "file": "lib.so", **given}}
+    (tmp_path / "lib.so").write_bytes(b"library")
+    record = LISTED | {"operators": {"library": {**HERE, "file": "lib.so", **given}}}
     if not message:
-        assert find_operators(tmp_path, record) == [tmp_path / "lib.so"]
+        assert find_operators(tmp_path, record, None, True) == [tmp_path / "lib.so"]
         return
     with pytest.raises(EdgeError, match=message):
-        find_operators(tmp_path, record)
+        find_operators(tmp_path, record, None, True)
 
 
 def test_another_c_library(monkeypatch, tmp_path):
     monkeypatch.setattr(operators, "machine", lambda: {**HERE, "glibc": ""})
     with pytest.raises(EdgeError, match="this system has another C library"):
-        find_operators(tmp_path, {"library": {**HERE, "file": "lib.so"}})
+        find_operators(tmp_path, LISTED | {"operators": {"library": {**HERE, "file": "lib.so"}}}, None, True)
 
 
 def test_needed_glibc(tmp_path, monkeypatch):

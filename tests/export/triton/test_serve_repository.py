@@ -74,6 +74,17 @@ def test_operators_lie_where_the_server_looks(with_operators, tmp_path):
     assert named == f"/models/there/{Path(library).relative_to(here).as_posix()}"
 
 
+def test_a_library_that_somebody_put_there(with_operators, tmp_path):
+    """A server loads it for all versions, so no further one is added beside a library that was not compiled here."""
+    model = write_triton_repository(with_operators.path, tmp_path, name="own").path
+    library = next(model.glob("*.so"))
+    for change in (lambda: library.write_bytes(b"planted"), library.unlink):
+        change()
+        with pytest.raises(OutputError, match=r"operators \(the library .* is none that was compiled here\)"):
+            write_triton_repository(with_operators.path, tmp_path, name="own", version=2)
+    assert not (model / "2").exists()
+
+
 def test_versions(exported, other, tmp_path):
     repository = tmp_path / "models"
     model = write_triton_repository(exported.path, repository).path

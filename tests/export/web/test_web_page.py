@@ -156,7 +156,7 @@ def test_a_failure_leaves_the_earlier_page(written, exported, monkeypatch):
     rename = Path.rename
 
     def refuse(self, target):
-        if self.name == "page" and Path(target).name == "page":
+        if self.name == "new" and Path(target).name == "page":
             raise OSError(28, "No space left on device")
         return rename(self, target)
 

@@ -14,10 +14,10 @@ def main() -> None:
     """Open the model on exactly these providers, run one input, print the best classes."""
     folder = Folder.read(Path(__file__).resolve().parent)
     options = onnxruntime.SessionOptions()
-    for library in folder.operators():
+    for library in folder.operators(trust_library=True):  # it came with this program
         options.register_custom_ops_library(str(library))
     session = onnxruntime.InferenceSession(  # noqa: TID251
-        str(folder.path / "model.onnx"), options, providers=PROVIDERS, enable_fallback=0
+        folder.model, options, providers=PROVIDERS, enable_fallback=0
     )
     missing = [name for name, _ in PROVIDERS if name not in session.get_providers()]
     if missing:

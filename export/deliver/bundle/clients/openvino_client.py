@@ -17,7 +17,7 @@ def main() -> None:
     core = openvino.Core()
     if DEVICE not in core.available_devices:
         sys.exit(f"OpenVINO has no {DEVICE} here, only {core.available_devices}.")
-    model = core.compile_model(str(folder.path / "model.onnx"), DEVICE, OPTIONS)
+    model = core.compile_model(core.read_model(folder.model), DEVICE, OPTIONS)
     logits = model(folder.inputs(sys.argv[1:]))[model.output(0)]
     for row in folder.best(logits):
         print(row)
