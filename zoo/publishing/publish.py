@@ -1,6 +1,7 @@
 """A card's folder to a repository of the Hub: planned and checked first, then put there in one commit."""
 
 import re
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -158,9 +159,10 @@ def _check_names(card: str | Path, repo: str, revision_tag: str | None) -> None:
 def _check_publishable(folder: Path, tag: PretrainedTag) -> None:
     """Load the card as a user will, and compare its text with its results."""
     if not tag.results.get("evaluations"):
+        place = shlex.quote(str(folder))
         raise PublishError(
             f"{tag.name} has no measured results, so its card would promise nothing. Measure it with "
-            f"zoo evaluate {folder} --output FILE.json, then zoo card {folder} --evaluation FILE.json."
+            f"zoo evaluate {place} --output FILE.json, then zoo card {place} --evaluation FILE.json."
         )
     wanted = (tag.file, *((TOKENIZER_FILE, TOKENIZER_CONFIG) if tag.is_text else ()))
     if missing := [name for name in wanted if not (folder / name).is_file()]:

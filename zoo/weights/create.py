@@ -1,6 +1,7 @@
 """From a name to a model, with or without its weights."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,7 +153,8 @@ def _open_path(path: Path) -> tuple[PretrainedTag, Path, Path | None]:
     if path.suffix != ".safetensors":
         raise WeightsCorruptError(
             f"{path} is not a .safetensors file. Convert a PyTorch checkpoint once: "
-            f"zoo adopt {path} --model NAME --tag TAG. For an ONNX file use `zoo evaluate` or export.open_session."
+            f"zoo adopt {shlex.quote(str(path))} --model NAME --tag TAG. For an ONNX file use `zoo evaluate` or "
+            "export.open_session."
         )
     return read_tag(path.parent), path.parent, path
 

@@ -1,5 +1,6 @@
 """Location of weights. Order: an explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def resolve(name: str) -> PretrainedTag:
     if not tag:
         return _default(model, known)
     if name not in known:
-        hint = f"To bring weights of your own: zoo adopt FILE.pth --model {model} --tag {tag}."
+        hint = f"To bring weights of your own: zoo adopt FILE.pth --model {model} --tag {shlex.quote(tag)}."
         raise UnknownNameError("pretrained weights", name, known, hint)
     return _read(name)
 
@@ -79,7 +80,7 @@ def _nothing_published(name: str) -> str:
         f"No pretrained weights are published for {name}.{theirs if find_spec(model).family in SALUNETS else ''}\n"
         f"Weights that do exist: {', '.join(list_pretrained()) or '(none)'}.\n"
         f"With {given} in hand: zoo adopt {'FOLDER' if model in TEXT_MODELS else 'FILE.pth'} --model {model} "
-        f"--tag {tag or 'TAG'}"
+        f"--tag {shlex.quote(tag or 'TAG')}"
     )
 
 

@@ -1,5 +1,6 @@
 """From config.json and results.json to README.md, and the check that the one still says what the others do."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def check_card(folder: str | Path) -> None:
         if not wrong and not check_stamp(place / picture.file, picture.data):
             wrong = f"{place / picture.file} is missing or was not drawn from the stored results.json"
     if wrong:
-        raise WeightsMismatchError(f"{wrong}. A card is rendered, not edited: `zoo card {place}` writes it anew.")
+        anew = f"zoo card {shlex.quote(str(place))}"
+        raise WeightsMismatchError(f"{wrong}. A card is rendered, not edited: `{anew}` writes it anew.")
 
 
 def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str, Any]:
