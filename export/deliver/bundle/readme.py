@@ -4,6 +4,7 @@ from typing import Any
 
 from export.deliver.bundle.exported import ExportedFile
 from export.edge.operators import BUILD
+from zoo.cards.markdown import code, inline
 
 
 def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
@@ -16,10 +17,11 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
     stored, given = exported.metadata, '"a text"' if exported.takes_texts else "IMAGE"
     library = "tokenizers" if exported.takes_texts else "Pillow"
     lines = [
-        f"# {stored.name}",
+        f"# {inline(stored.name)}",
         "",
-        f"Exported by salu-zoo {stored.zoo_version} for the target `{stored.target}`, {stored.precision}. It runs "
-        f"without PyTorch: Python, numpy, {library} and the engine (`{record['engine']['install']}`).",
+        f"Exported by salu-zoo {inline(stored.zoo_version)} for the target {code(stored.target)}, "
+        f"{inline(stored.precision)}. It runs "
+        f"without PyTorch: Python, numpy, {library} and the engine ({code(record['engine']['install'])}).",
         "",
         "```sh",
         f"python run.py {given}",
@@ -29,10 +31,12 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
         *_input_lines(exported),
         "`client.py` is the shortest program that does the same, to start from.",
         "",
-        f"Parity with PyTorch {stored.torch_version}: {exported.parity.summary()} (`model.onnx.parity.json`).",
+        f"Parity with PyTorch {inline(stored.torch_version)}: {inline(exported.parity.summary())} "
+        "(`model.onnx.parity.json`).",
         "",
-        f"Licence of the weights: {stored.license or 'not stated'}. SHA-256 of the weights {stored.weights_sha256}"
-        f"{f', changed since {stored.changed_since}' if stored.changed_since else ''}.",
+        f"Licence of the weights: {inline(stored.license or 'not stated')}. "
+        f"SHA-256 of the weights {inline(stored.weights_sha256)}"
+        f"{f', changed since {inline(stored.changed_since)}' if stored.changed_since else ''}.",
         "",
         *_operator_lines(record["operators"]),
         "| file | SHA-256 |",
