@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # What means something within a line: marks of Markdown, its code, links and mathematics, and HTML.
-_MARKS = re.compile(r"^#|[\\`*|$<]|\](?=[(\[:])|(?<!\w)_|_(?!\w)|~~|&(?=[#\w])")
+_MARKS = re.compile(r"(?<!\S)#|[\\`*|$<]|\](?=[(\[:])|(?<!\w)_|_(?!\w)|~~|&(?=[#\w])")
 _HTML = {"<": "&lt;", "&": "&amp;"}
 
 
@@ -26,7 +26,7 @@ def inline(value: object) -> Markup:
     """A value as one line of text, with whatever Markdown or HTML would see in it escaped."""
     if isinstance(value, Markup):
         return value
-    line = visible(" ".join(str(value).split()))
+    line = visible(re.sub(r"\s+", " ", str(value)))
     return Markup(_MARKS.sub(lambda found: _HTML.get(found[0], f"\\{found[0]}"), line))
 
 

@@ -139,7 +139,7 @@ def _fetch(spec: TableSpec, split: str) -> Path:
     try:
         with at_once():
             return Path(snapshot_download(str(spec.hub_id), repo_type="dataset", allow_patterns=wanted))
-    except (NetworkError, HFValidationError, OSError) as error:
+    except (NetworkError, HFValidationError, OSError, ValueError) as error:
         raise DataNotFoundError(
             f"Cannot fetch split {split!r} of {spec.name} from the Hub (dataset {spec.hub_id}): {_reason(error)}. "
             f"{_HUB_ADVICE}"

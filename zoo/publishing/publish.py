@@ -10,8 +10,9 @@ from zoo.cards.readme.render import check_card
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE
 from zoo.errors import ConfigurationError, PublishError, WeightsCorruptError, WeightsMismatchError
 from zoo.files import cards_root, write_together
-from zoo.hub.fetch import HUB_PREFIX, fetch
+from zoo.hub.fetch import fetch
 from zoo.hub.hub_errors import LOGIN, asking
+from zoo.hub.hub_names import HUB_PREFIX
 from zoo.publishing.publish_plan import Pushed, PushPlan, card_files, pinned_texts
 from zoo.weights.create import create_model, open_card
 from zoo.weights.tag import CONFIG_FILE, PretrainedTag, read_tag

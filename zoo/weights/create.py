@@ -13,7 +13,7 @@ from torch import nn
 from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.devices import torch_defaults
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
-from zoo.hub.fetch import HUB_PREFIX
+from zoo.hub.hub_names import HUB_PREFIX
 from zoo.models.build import build_model, find_spec
 from zoo.models.text_models import TEXT_MODELS
 from zoo.weights.adapt import Wishes, adapt_state, describe

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.files import cards_root
-from zoo.hub.fetch import HUB_PREFIX, fetch, fetch_current
+from zoo.hub.fetch import fetch, fetch_current
+from zoo.hub.hub_names import HUB_PREFIX, split_hub_name
 from zoo.models.build import find_spec
 from zoo.models.text_models import TEXT_MODELS
 from zoo.weights.tag import CONFIG_FILE, PretrainedTag, read_tag
@@ -123,8 +124,8 @@ def open_hub(name: str) -> tuple[PretrainedTag, Path]:
         WeightsCorruptError: `config.json` is not JSON.
         WeightsMismatchError: it is not a card of this zoo.
     """
-    repo, _, revision = name.removeprefix(HUB_PREFIX).partition("@")
-    card = fetch_current(repo, CONFIG_FILE, revision or None)
+    repo, revision = split_hub_name(name)
+    card = fetch_current(repo, CONFIG_FILE, revision)
     return replace(read_tag(card.parent), repo=repo, revision=card.parent.name), card.parent
 
 
