@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from zoo.evaluation.predict import Prediction
 
 _DEVICES = ("cpu", "cuda", "mps")
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
 _MOST_LABEL, _MOST_BAR = 32, 60
 _AT_ONCE = 16
 """So many images need no progress bar."""
@@ -180,11 +179,15 @@ def _expand(given: Sequence[str]) -> list[Path]:
     Raises:
         typer.BadParameter: a folder or a pattern gives no image.
     """
+    from zoo.data.photo import IMAGE_SUFFIXES
+
     files: list[Path] = []
     for word in given:
         place = Path(word).expanduser()
         if place.is_dir():
-            seen = (file for file in sorted(place.rglob("*")) if file.suffix.lower() in _SUFFIXES and file.is_file())
+            seen = (
+                file for file in sorted(place.rglob("*")) if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+            )
             inside = [file for file in seen if not any(part.startswith(".") for part in file.relative_to(place).parts)]
             if not inside:
                 raise typer.BadParameter(f"the folder {word} holds no images.", param_hint="IMAGE")

@@ -31,6 +31,8 @@ class DataRecipe:
     one uint8 tensor and augments whole batches, which costs next to nothing.
     An empty `train_split` or `eval_split` takes what the data has under the usual names; where it has nothing to
     evaluate on, `eval_fraction` of the training images of each class, at least one, are split off by the seed.
+    An image that cannot be decoded stops the run, unless `skip_unreadable`: then all are decoded once before it, and
+    the record of the data lists those left out.
     """
 
     dataset: str
@@ -39,6 +41,7 @@ class DataRecipe:
     train_split: str = "train"
     eval_split: str = "test"
     eval_fraction: float = bounded(0.0, 0, 0.9)
+    skip_unreadable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
