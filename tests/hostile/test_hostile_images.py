@@ -49,7 +49,7 @@ BROKEN = {
     "empty": b"",
     "no image": b"GIF87",
     "half a PNG": stored()[: len(stored()) // 2],
-    "half a JPEG": stored("JPEG", (64, 64))[:700],
+    "half a JPEG": stored("JPEG", (64, 64))[:300],
     "half a GIF": stored("GIF")[:20],
     "half a WebP": stored("WEBP")[:-10],
     "half a TIFF": stored("TIFF")[:60],
@@ -70,6 +70,15 @@ def test_a_broken_image_is_named(content: bytes, tmp_path: Path) -> None:
         open_photo(file)
 
 
+def refusal(file: Path) -> str:
+    """What is said of a file; "" where it is read."""
+    try:
+        open_photo(file)
+    except ZooError as error:
+        return str(error)
+    return ""
+
+
 def test_no_cut_or_changed_byte_is_more_than_an_error_that_names_the_file(tmp_path: Path) -> None:
     tried = refused = 0
     for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM"):
@@ -79,11 +88,9 @@ def test_no_cut_or_changed_byte_is_more_than_an_error_that_names_the_file(tmp_pa
             for content in (whole[:place], whole[:place] + b"\xff\xfe" + whole[place + 2 :]):
                 file.write_bytes(content)
                 tried += 1
-                try:
-                    open_photo(file)
-                except ZooError as error:
-                    refused += 1
-                    assert file.name in str(error), (kind, place)
+                said = refusal(file)
+                refused += bool(said)
+                assert not said or file.name in said, (kind, place)
     assert tried > 500
     assert 100 < refused < tried
 
@@ -92,13 +99,13 @@ def test_no_cut_or_changed_byte_is_more_than_an_error_that_names_the_file(tmp_pa
 def test_broken_exif_data_is_no_traceback(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(exif(content))
-    try:
-        assert open_photo(file).size == (8, 8)
-    except ZooError as error:
-        assert "photo.jpg" in str(error)
+    said = refusal(file)
+    assert not said or "photo.jpg" in said
 
 
-@pytest.mark.parametrize("name", ["missing.png", "null\x00byte.png", "x" * 5000 + ".png", "pipe.png", "folder.png", "loop.png"])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize(
+    "name", ["missing.png", "null\x00byte.png", "x" * 5000 + ".png", "pipe.png", "folder.png", "loop.png"]
+)
 def test_a_path_that_is_no_file_is_named(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
@@ -107,11 +114,14 @@ def test_a_path_that_is_no_file_is_named(name: str, tmp_path: Path) -> None:
         open_photo(tmp_path / name)
 
 
+PREPROCESS = Preprocess((3, 224, 224), "bicubic", 0.9, "center", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
 class Subject:
     """Enough of an evaluated model: two classes, by the mean of the image."""
 
     name, labels, tag, sha256, runtime = "model", ("dark", "light"), None, None, {}
-    preprocess = Preprocess(input_size=(3, 32, 32))
+    preprocess = PREPROCESS
 
 
 def test_predict_answers_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,12 +169,11 @@ def test_training_stops_with_the_path_or_skips(animals: Path) -> None:
 def test_the_model_s_own_refusal_names_the_file_too(animals: Path) -> None:
     (animals / "cat" / "0.png").write_bytes(stored(size=(1, 60_000)))
     images = load_vision("imagefolder", data=animals)
-    samples = ModelInputs(images, Preprocess(input_size=(3, 224, 224)))
+    samples = ModelInputs(images, PREPROCESS)
     with pytest.raises(ZooError, match=r"cat.0\.png.*narrow"):
         list(load_batches(samples, [[0]], 0))
 
 
-@pytest.mark.filterwarnings("ignore::zoo.data.class_folders.LeftOutWarning")
 @pytest.mark.parametrize(
     "kind", ["hidden", "archive", "pipe", "link to itself", "link back", "dangling link", "other file"]
 )
@@ -192,10 +201,10 @@ def test_every_kind_of_image_counts(animals: Path) -> None:
     assert len(load_vision("imagefolder", data=animals)) == 8
 
 
-@pytest.mark.parametrize("target", ["/proc", "/proc/self/fd", "/dev", "/sys", "/proc/self/root"])
+@pytest.mark.parametrize("target", ["/proc", "/proc/self/fd", "/dev", "/sys", "/proc/self/task"])
 def test_folders_of_the_system_are_refused(target: str, animals: Path) -> None:
     (animals / "cat" / "deep").symlink_to(target)
-    with pytest.raises(DataNotFoundError, match="folder of the system|no image|link back"):
+    with pytest.raises(DataNotFoundError, match="folder of the system"):
         load_vision("imagefolder", data=animals)
 
 
@@ -206,7 +215,7 @@ def test_a_class_that_leads_back_to_the_whole_is_no_class(animals: Path) -> None
 
 
 def test_a_class_whose_name_is_no_text_is_refused(animals: Path) -> None:
-    os.mkdir(os.fsencode(animals) + b"/\xff\xfe")
+    (animals / os.fsdecode(b"\xff\xfe")).mkdir()
     with pytest.raises(DataNotFoundError, match="not valid UTF-8"):
         load_vision("imagefolder", data=animals)
 

@@ -46,7 +46,8 @@ class TableRows:
                 f"Image {index} is not in the table, and {path!r} is no file inside {self.folder or 'it'}. Only such "
                 "files are opened, and no addresses: store the images in the table."
             )
-        with Image.open(io.BytesIO(content) if inside is None else inside) as image:
+        source: Any = inside or io.BytesIO(content)
+        with Image.open(source) as image:
             return ImageOps.exif_transpose(image)
 
 

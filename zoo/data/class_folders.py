@@ -63,7 +63,8 @@ def class_folders(root: Path, open_image: "Callable[[str], Image]") -> ClassFold
         DataNotFoundError: a class has no images, or a name that is no text; a folder cannot be read or is the system's.
     """
     left_out: list[str] = []
-    classes = [entry.name for entry in _entries(root) if entry.is_dir() and not _ours(entry.name, entry.path, left_out)]
+    folders = [entry for entry in _entries(root) if Path(entry.path).is_dir()]
+    classes = [entry.name for entry in folders if not _ours(entry.name, entry.path, left_out)]
     above = [(state.st_dev, state.st_ino) for state in map(Path.stat, (root.resolve(), *root.resolve().parents))]
     samples = []
     for number, name in enumerate(classes):
@@ -90,9 +91,9 @@ def _images(folder: Path, left_out: list[str], seen: set[tuple[int, int]]) -> It
     for entry in _entries(folder):
         if _ours(entry.name, entry.path, left_out):
             continue
-        if entry.is_dir():
+        if Path(entry.path).is_dir():
             yield from _images(Path(entry.path), left_out, seen)
-        elif entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file():
+        elif entry.name.lower().endswith(IMAGE_SUFFIXES) and Path(entry.path).is_file():
             yield str(folder), entry.name
         else:
             left_out.append(_text(Path(entry.path)))

@@ -81,6 +81,7 @@ def decoding(what: str) -> Iterator[None]:
 
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # names no file; what it is about fails, or does no harm
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except ShapeError as error:
