@@ -131,7 +131,7 @@ def test_predict_answers_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for file in good:
         file.write_bytes(stored())
     files = list(good)
-    for number, content in enumerate([*BROKEN.values(), stored(size=(1, 60_000)), png(1, 80_000_000)]):
+    for number, content in enumerate([*BROKEN.values(), stored(size=(1, 60_000)), png(1, 500_000)]):
         files.insert(2 * number, tmp_path / f"bad{number}.png")
         (tmp_path / f"bad{number}.png").write_bytes(content)
     files.insert(3, tmp_path / "null\x00byte.png")

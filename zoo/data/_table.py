@@ -46,7 +46,7 @@ class TableRows:
                 f"Image {index} is not in the table, and {path!r} is no file inside {self.folder or 'it'}. Only such "
                 "files are opened, and no addresses: store the images in the table."
             )
-        source: Any = inside or io.BytesIO(content)
+        source: Any = inside or io.BytesIO(stored["bytes"])
         with Image.open(source) as image:
             return ImageOps.exif_transpose(image)
 
