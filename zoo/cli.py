@@ -22,7 +22,8 @@ import zoo.commands
 from zoo.console import PLUGIN_GROUP
 from zoo.console.help_texts import CommandGroup, HelpContext
 from zoo.console.interrupt import INTERRUPTED
-from zoo.console.output import console_err
+from zoo.console.output import console_err, say
+from zoo.console.visible import visible
 from zoo.errors import ConfigurationError, ZooError
 from zoo.registry import import_submodules
 
@@ -85,11 +86,14 @@ class ZooGroup(CommandGroup):
         except KeyboardInterrupt:
             console_err.print("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
+        except typer.BadParameter as error:  # printed by typer, and names files and what they hold
+            error.message = visible(error.message)
+            raise
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"salu-zoo {zoo.__version__}")
+        say(f"salu-zoo {zoo.__version__}")
         raise typer.Exit
 
 
@@ -102,7 +106,7 @@ def _options(
 ) -> None:
     context.ensure_object(Settings).debug = debug
     if context.invoked_subcommand is None:
-        typer.echo(ROAD)
+        say(ROAD)
 
 
 def build_app() -> typer.Typer:
@@ -141,7 +145,7 @@ def show_error(error: Exception) -> None:
     if not expected:
         message += "\nNobody foresaw this error. Run `zoo --debug ...` to see where it comes from."
     if not console_err.is_terminal:
-        typer.echo(f"Error: {message}", err=True)
+        say(f"Error: {message}", err=True)
         return
     lines = [line for part in message.splitlines() for line in _wrapped(part, console_err.width - 4)]
     room = max(8, console_err.height - 6)
@@ -152,6 +156,10 @@ def show_error(error: Exception) -> None:
 
 def _wrapped(line: str, width: int) -> list[str]:
     return [part.plain.rstrip() for part in Text(line).wrap(console_err, width)] or [""]
+
+
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    say(warnings.formatwarning(message, category, filename, lineno, line).rstrip(), err=True)
 
 
 @contextmanager
@@ -166,6 +174,7 @@ def _quiet() -> Iterator[None]:
     logger.addFilter(matters)
     try:
         with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             for text in NOISE:
                 warnings.filterwarnings("ignore", text)
             yield

@@ -31,7 +31,8 @@ from zoo.errors import (
     ZooError,
 )
 from zoo.files import sha256_of
-from zoo.hub.fetch import HUB_PREFIX, fetch, fetch_current
+from zoo.hub.fetch import fetch, fetch_current
+from zoo.hub.hub_names import HUB_PREFIX, split_hub_name
 from zoo.models.build import find_spec, list_models
 from zoo.models.model_spec import MODELS
 from zoo.models.quiet import quiet_transformers
@@ -158,8 +159,8 @@ def _opener_of(text: str, folder: Path, config: Any) -> "partial[NamedModel] | N
 
 
 def _opener_on_hub(text: str) -> "partial[NamedModel]":
-    repo, _, revision = text.removeprefix(HUB_PREFIX).partition("@")
-    config = fetch_current(repo, CONFIG_FILE, revision or None)
+    repo, revision = split_hub_name(text)
+    config = fetch_current(repo, CONFIG_FILE, revision)
     commit = config.parent.name  # asked by it again, the Hub need not be
     opener = _opener_of(text, config.parent, read_json(config))
     if opener is None:
@@ -229,13 +230,17 @@ def _open_timm(text: str, weights: str | Path | None = None) -> NamedModel:
     name = text.removeprefix(TIMM_PREFIX)
     if not timm.is_model(name.partition(".")[0]):
         raise UnknownNameError("model of timm", name, timm.list_models(), "")
+    from zoo.hub.at_once import at_once
+
     base: Base = {"kind": "timm", "name": name, "arguments": {}}
     if weights is not None:
         model: nn.Module = timm.create_model(name, pretrained=False)
         load_weights(model, read_weights(weights), str(weights))
         return NamedModel(text, "timm", _named_classes(model), base, sha256=sha256_of(Path(weights)))
     try:
-        return NamedModel(text, "timm", _named_classes(timm.create_model(name, pretrained=True)), base)
+        with at_once():
+            model = timm.create_model(name, pretrained=True)
+        return NamedModel(text, "timm", _named_classes(model), base)
     except ZooError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # the Hub's own errors are OSErrors

@@ -31,6 +31,7 @@ _STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 8,
+    "text.parse_math": False,  # a $ in the name of a class is a $
     "svg.fonttype": "none",
     "svg.hashsalt": "salu-zoo",
     "font.size": 9,

@@ -5,6 +5,7 @@ by field, with no conversion: "1" is no number, 1.0 no whole number, and every w
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, reduce
@@ -106,7 +107,8 @@ class Record:
         try:
             return cls.checked(from_json(Path(path).read_bytes()))
         except (OSError, ValueError) as error:
-            said = f"There is no readable {cls.subject} at {path} ({error}). {cls.remedy.format(path=path)}"
+            remedy = cls.remedy.format(path=shlex.quote(str(path)))
+            said = f"There is no readable {cls.subject} at {path} ({error}). {remedy}"
             raise cls.error(said.strip()) from error
 
     @classmethod

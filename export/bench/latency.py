@@ -1,5 +1,6 @@
 """Latency of one image or text, PyTorch against an exported file, taken in turns so that both see the same machine."""
 
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -160,6 +161,6 @@ def passed_report(file: Path) -> ParityReport:
     if report.file_sha256 != sha256_of(file):
         raise ModelMismatchError(
             f"The report beside {file} is about other bytes. Export again, or write a new one: "
-            f"zoo validate {file} {report.model} --report {report_path(file)}."
+            f"{shlex.join(['zoo', 'validate', str(file), report.model, '--report', str(report_path(file))])}."
         )
     return report

@@ -68,9 +68,9 @@ def bench_command(
             {key: value for key, value in (("norm", norm), ("act", act)) if value is not None},
             folder,
             threads,
-            lambda label: console_err.print(f"exporting {label} ...", markup=False, highlight=False),
+            lambda label: console_err.print(f"exporting {label} ..."),
         )
-        console_err.print("timing ...", highlight=False)
+        console_err.print("timing ...")
         result = bench_files(files, tokens=tokens, runs=runs, threads=threads)
     print_json(result.to_dict()) if as_json else _print(model, result)
     if output is not None:

@@ -68,7 +68,7 @@ def check_models(
         samples=samples,
         img_size=img_size,
         threads=threads,
-        on_start=lambda *names: console_err.print(" ".join(names), "...", markup=False, highlight=False),
+        on_start=lambda *names: console_err.print(" ".join(names), "..."),
     )
     with on_interrupt(lambda: _kept(cells, output)):
         for cell in found:
@@ -79,7 +79,7 @@ def check_models(
         print_json([cell.to_dict() for cell in cells])
     else:
         print_matrix(cells)
-        console_out.print("\n".join([LEGEND, *_notes(cells)]), markup=False, highlight=False)
+        console_out.print("\n".join([LEGEND, *_notes(cells)]))
     failed = [cell for cell in cells if cell.status == FAILED]
     if failed:
         lines = (f"{cell.model} for {cell.column}: {cell.note}" for cell in failed[:5])

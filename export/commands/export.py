@@ -117,7 +117,7 @@ def _say_plan(plan: "ExportPlan") -> None:
 def _say_step(step: "Step") -> None:
     from zoo.console.output import console_err
 
-    console_err.print(f"{step.name} ...", markup=False, highlight=False)
+    console_err.print(f"{step.name} ...")
 
 
 def _kept(result: "ExportResult | None", output: Path | None) -> str:

@@ -35,7 +35,7 @@ def page_command(
     if as_json:
         print_json(result.to_dict())
     else:
-        console_out.print(describe_page(result), markup=False, highlight=False, soft_wrap=True)
+        console_out.print(describe_page(result), soft_wrap=True)
 
 
 def describe_page(result: "PageResult") -> str:

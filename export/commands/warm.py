@@ -30,10 +30,10 @@ def warm_command(
         file,
         profile=Profile(least, usual, most, tokens, max_tokens),
         device=device,
-        on_build=lambda line: console_err.print(line, markup=False, highlight=False),
+        on_build=lambda line: console_err.print(line),
     )
     if as_json:
         print_json(result.to_dict())
         return
     what = f"built in {result.seconds:.0f} s" if result.built else "there already"
-    console_out.print(f"{result.folder}: {what}.", markup=False, highlight=False, soft_wrap=True)
+    console_out.print(f"{result.folder}: {what}.", soft_wrap=True)

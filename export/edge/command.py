@@ -39,13 +39,18 @@ def main(arguments: Sequence[str] | None = None, folder: str | None = None, own:
         feeds = opened.inputs(given.input)
         logits = opened.open(given.threads, trust_library=trusted, own=own)(feeds)
     except EdgeError as error:
-        print(error, file=sys.stderr)
+        print(_shown(str(error)), file=sys.stderr)
         return 1
     best = opened.best(logits, given.top)
     if given.json:
         result = {"model": opened.record["model"], "target": opened.record["target"], "best": best}
-        print(json.dumps(result | {"logits": logits[0].astype(float).tolist()}, ensure_ascii=False))
+        print(json.dumps(result | {"logits": logits[0].astype(float).tolist()}))
         return 0
     for row in best:
-        print(f"{row['probability']:7.2%}  {row['label']}" if "label" in row else f"{row['value']:.6g}")
+        print(f"{row['probability']:7.2%}  {_shown(row['label'])}" if "label" in row else f"{row['value']:.6g}")
     return 0
+
+
+def _shown(text: str) -> str:
+    """The text with what could act on a terminal written out."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)

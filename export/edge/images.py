@@ -46,9 +46,11 @@ def read_image(file: str | Path, channels: int) -> Pixels:
             if image.mode == "P" and "transparency" in image.info:
                 image = image.convert("RGBA")
             pixels: Pixels = np.asarray(image.convert(_MODES[channels]))
+    except EdgeError:
+        raise
     except module.DecompressionBombError as error:
         raise EdgeError(f"Cannot read {file}: {error} Make a smaller copy of it.") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:
         reason = getattr(error, "strerror", None) or f"Pillow does not read it ({error})"
         raise EdgeError(f"Cannot read {file}: {reason}.") from error
     return pixels.reshape(*pixels.shape[:2], channels)

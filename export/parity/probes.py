@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from export.inputs.image import IMAGE
 from export.inputs.input_spec import Feeds
+from zoo.data.photo import decoding
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, DataNotFoundError, ShapeError
 
@@ -187,11 +188,8 @@ def _image_files(folder: Path) -> list[Path]:
 
 def _read(files: Iterable[Path]) -> Iterator[Image.Image]:
     for file in files:
-        try:
-            with Image.open(file) as image:
-                image.load()
-        except (UnidentifiedImageError, OSError) as error:
-            raise DataNotFoundError(f"{file} cannot be read as an image: {error}. Remove or replace it.") from error
+        with decoding(str(file)), Image.open(file) as image:
+            image.load()
         yield image
 
 

@@ -28,7 +28,7 @@ FACTS = [
 
 @pytest.fixture(params=WIDTHS)
 def screen(request, monkeypatch: pytest.MonkeyPatch) -> Console:
-    made = Console(file=io.StringIO(), width=request.param, force_terminal=True, color_system=None)
+    made = output.Screen(file=io.StringIO(), width=request.param, force_terminal=True, color_system=None)
     monkeypatch.setattr(output, "console_out", made)
     return made
 

@@ -99,7 +99,7 @@ def test_bad_samples(preprocess, tmp_path):
         with pytest.raises(DataNotFoundError, match=message):
             load_samples(samples, preprocess, limit=4)
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(DataNotFoundError, match="cannot be read as an image"):
+    with pytest.raises(DataNotFoundError, match=r"is no image|cannot be decoded"):
         load_samples(tmp_path, preprocess, limit=4)
     (tmp_path / "a.png").unlink()
     Image.new("F", (8, 8)).save(tmp_path / "a.tiff")

@@ -227,6 +227,7 @@ def _next_of_model(name: str, tags: list[str], text: bool) -> list[str]:
 
 def _next_of_card(tag: "PretrainedTag", name: str) -> list[str]:
     """Commands to go on with."""
-    task = f"--task {tag.dataset}" if tag.is_text else f"--dataset {tag.dataset}"
-    first = [] if tag.is_text else [f"zoo predict IMAGE --model {name}"]
-    return [*first, f"zoo evaluate {name} {task}", f"zoo export {name} --target portable"]
+    word, data = shlex.quote(name), shlex.quote(tag.dataset)
+    first = [] if tag.is_text else [f"zoo predict IMAGE --model {word}"]
+    measure = f"zoo evaluate {word} {'--task' if tag.is_text else '--dataset'} {data}"
+    return [*first, measure, f"zoo export {word} --target portable"]

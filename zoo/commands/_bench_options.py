@@ -24,7 +24,7 @@ def announce(what: str) -> None:
     """Say on stderr what is timed next."""
     from zoo.console.output import console_err
 
-    console_err.print(f"timing {what} ...", markup=False, highlight=False)
+    console_err.print(f"timing {what} ...")
 
 
 def deliver(found: dict[str, Any], show: Callable[[], None], output: Path | None, as_json: bool) -> None:

@@ -114,26 +114,25 @@ def adopt_file(
 
 
 def _report(done: "Adopted", json_output: bool) -> None:
-    from rich.markup import escape
-
     from zoo.console.output import console_err, console_out, print_json
+    from zoo.console.visible import quoted
 
     if json_output:
         values = {"folder": str(done.folder), "config": done.tag.to_dict(), "wrapper": done.wrapper}
         print_json(values | {"renamed": done.renamed, "ignored": list(done.ignored)})
         return
     for line in done.ignored:
-        console_err.print(f"left out  {escape(line)}", highlight=False)
+        console_err.print(f"left out  {line}")
     taken = f"the weights under {done.wrapper!r}" if done.wrapper else "the weights"
-    console_out.print(f"Took {taken}, renamed {len(done.renamed)} of them, and wrote {escape(str(done.folder))}")
-    console_out.print(f'Use it: zoo.create_model("{escape(str(done.folder))}")', highlight=False, soft_wrap=True)
+    console_out.print(f"Took {taken}, renamed {len(done.renamed)} of them, and wrote {done.folder}")
+    console_out.print(f"Use it: zoo.create_model({quoted(done.folder)})", soft_wrap=True)
     if done.tag.dataset:
         option = "--task" if done.tag.is_text else "--dataset"
         card = shlex.quote(_name_of(done))
-        console_out.print("Measure it, then show the figures on its card:", highlight=False)
+        console_out.print("Measure it, then show the figures on its card:")
         measure = f"zoo evaluate {card} {option} {shlex.quote(done.tag.dataset)} --output result.json"
-        console_out.print(escape(measure), highlight=False, soft_wrap=True)
-        console_out.print(escape(f"zoo card {card} --evaluation result.json"), highlight=False, soft_wrap=True)
+        console_out.print(measure, soft_wrap=True)
+        console_out.print(f"zoo card {card} --evaluation result.json", soft_wrap=True)
 
 
 def _name_of(done: "Adopted") -> str:

@@ -73,9 +73,10 @@ def analyze_command(
     Without --data and --dataset only what the weights say is computed. The report's folder receives analysis.json,
     the pictures and report.html, one file that can be sent and read anywhere.
     """
-    from rich.markup import escape
+    from rich.text import Text
 
     from zoo.console.output import console_err, print_json
+    from zoo.console.visible import visible
     from zoo.files import check_writable
     from zoo.report.analyze_model import analyze
     from zoo.report.report_files import JSON_FILE, write_report
@@ -83,7 +84,7 @@ def analyze_command(
     folder = output if output is not None or as_json else Path("analysis") / _folder_name(model)
     if folder is not None:
         check_writable(folder / JSON_FILE)
-    with console_err.status(f"Looking into {escape(model)} ..."):
+    with console_err.status(Text(visible(f"Looking into {model} ..."))):
         found = analyze(
             model, dataset=dataset, data=data, split=split, images=images, baseline=baseline,
             batch_size=batch_size, device=device, bound=bound,
@@ -102,41 +103,37 @@ def _folder_name(model: str) -> str:
 
 
 def _print(found: "Analysis", layers: bool) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from zoo.console.output import console_out
     from zoo.report.sections import sections
 
     subject, images = found.subject, found.images
     seen = f"{images.count:,} images of {images.dataset}" if images else "the weights alone"
-    console_out.print(f"[bold]{escape(subject.name)}[/bold], {escape(subject.weights)}: {seen}", highlight=False)
+    console_out.print(Text.assemble((subject.name, "bold"), f", {subject.weights}: {seen}"))
     if found.baseline:
-        console_out.print(f"Baseline: {escape(found.baseline.name)}, {escape(found.baseline.weights)}", highlight=False)
+        console_out.print(f"Baseline: {found.baseline.name}, {found.baseline.weights}")
     for section in sections(found):
         shown = [table for table in section.tables if layers or not table.detail]
         if shown:
-            console_out.print(f"\n[bold]{section.title}[/bold]", highlight=False)
+            console_out.print(f"\n{section.title}", style="bold")
         for table in shown:
             _print_table(table)
     for note in found.notes:
-        console_out.print(escape(note), style="yellow", highlight=False)
+        console_out.print(note, style="yellow")
 
 
 def _print_table(table: "Table") -> None:
-    from rich.markup import escape
-
     from zoo.console.output import console_out
     from zoo.console.tables import Column, print_table
 
-    console_out.print(escape(table.caption), style="italic", highlight=False)
+    console_out.print(table.caption, style="italic")
     columns = [Column(name, figures=number >= table.text_columns) for number, name in enumerate(table.head)]
     print_table(columns, table.rows)
 
 
 def _print_files(folder: Path, written: list[Path]) -> None:
-    from rich.markup import escape
-
     from zoo.console.output import console_out
 
-    console_out.print(f"\nWritten to {escape(str(folder))}: ", end="", highlight=False, soft_wrap=True)
-    console_out.print(", ".join(escape(file.name) for file in written), highlight=False, soft_wrap=True)
+    console_out.print(f"\nWritten to {folder}: ", end="", soft_wrap=True)
+    console_out.print(", ".join(file.name for file in written), soft_wrap=True)

@@ -61,8 +61,6 @@ def _known(name: str) -> str:
 
 
 def _run(folders: list[Path], check: bool, added: "Additions", json_output: bool) -> None:
-    from rich.markup import escape
-
     from zoo.cards.readme.render import check_card
     from zoo.commands._card import complete_card
     from zoo.console.output import console_out, print_json
@@ -80,8 +78,8 @@ def _run(folders: list[Path], check: bool, added: "Additions", json_output: bool
             complete_card(folder, added)
         rows.append({"card": folder.name, "folder": str(folder), "problem": problem})
         if not json_output:
-            said = escape(problem) if problem else "shows what is stored" if check else "rendered"
-            console_out.print(f"{escape(folder.name)}: {said}", highlight=False, soft_wrap=True)
+            said = problem or ("shows what is stored" if check else "rendered")
+            console_out.print(f"{folder.name}: {said}", soft_wrap=True)
     if json_output:
         print_json(rows)
     if any(row["problem"] for row in rows):

@@ -48,7 +48,7 @@ def _print(found: "Comparison") -> None:
     metrics = list(dict.fromkeys(name for group in groups for name in group.mean))
     rows += [[f"{name} %", *(_mean(group, name) for group in groups)] for name in metrics]
     print_table(["", *(Column(head, figures=True) for head in heads)], rows)
-    console_out.print("Mean over the runs, ± standard deviation where there are several.", highlight=False)
+    console_out.print("Mean over the runs, ± standard deviation where there are several.")
 
 
 def _mean(group: "Group", name: str) -> str:

@@ -169,26 +169,25 @@ def _measure(before: "nn.Module", after: "nn.Module", dataset: str, asked: dict[
 
 
 def _print(output: Path, report: "Report", measured: dict[str, Any] | None, as_json: bool) -> None:
-    from rich.markup import escape
-
     from zoo.console.output import console_err, console_out, print_json
+    from zoo.console.visible import quoted
 
     if as_json:
         print_json({"folder": str(output), "report": report.to_dict(), "measured": measured})
         return
     _print_sites(report)
     for entry in report.left:
-        console_out.print(escape(f"left  {entry.path or report.model} ({entry.what}): {entry.reason}"), soft_wrap=True)
+        console_out.print(f"left  {entry.path or report.model} ({entry.what}): {entry.reason}", soft_wrap=True)
     before, after = report.parameters
-    console_out.print(f"Parameters: {before:,} -> {after:,}", highlight=False)
+    console_out.print(f"Parameters: {before:,} -> {after:,}")
     if report.difference is not None:
         text = f"Outputs on the example: largest difference {report.difference:.3g}, largest output {report.scale:.3g}"
-        console_out.print(text, highlight=False)
+        console_out.print(text)
     if measured is not None:
         _print_measured(measured)
     for warning in report.warnings:
-        console_err.print(escape(f"Note: {warning}."), highlight=False, soft_wrap=True)
-    console_out.print(f'Use it: zoo.load_converted("{escape(str(output))}")', highlight=False, soft_wrap=True)
+        console_err.print(f"Note: {warning}.", soft_wrap=True)
+    console_out.print(f"Use it: zoo.load_converted({quoted(output)})", soft_wrap=True)
 
 
 def _print_sites(report: "Report") -> None:
@@ -209,6 +208,5 @@ def _print_measured(measured: dict[str, Any]) -> None:
         f"Top-1 on {before['n']:,} images of {before['dataset']}: {before['top1']:.2f} % before, "
         f"{after['top1']:.2f} % after; the same class for {measured['same_prediction_percent']:.2f} %, largest logit "
         f"difference {measured['largest_logit_difference']:.3g} (largest logit {measured['largest_logit']:.3g})",
-        highlight=False,
         soft_wrap=True,
     )

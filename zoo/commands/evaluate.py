@@ -111,7 +111,7 @@ def evaluate_command(
     # Printed first: a result that cannot be written is not lost.
     print_json(result.to_dict()) if as_json else _print_table(result)
     for reason in result.source.get("skipped", []):
-        console_err.print(f"Skipped: {reason}", highlight=False, markup=False, soft_wrap=True)
+        console_err.print(f"Skipped: {reason}", soft_wrap=True)
     if output is not None:
         write_json(output, result.to_dict())
     if per_class is not None:

@@ -149,18 +149,15 @@ def _report_images(result: "TrainResult", data: Path | None, as_json: bool) -> N
     console_out.print(
         f"Top-1 {best:.2f} % of {summary['data']['eval_images']} images held back, {classes} classes, "
         f"after {summary['wall_clock_s'] / 60:.1f} min",
-        highlight=False,
     )
-    console_out.print(f"The model: {folder}", highlight=False, markup=False, soft_wrap=True)
-    console_out.print("Next:", highlight=False)
+    console_out.print(f"The model: {folder}", soft_wrap=True)
+    console_out.print("Next:")
     for command in commands:
-        console_out.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+        console_out.print(f"  {command}", soft_wrap=True)
 
 
 def _report_texts(result: "FinetuneResult", as_json: bool) -> None:
     import shlex
-
-    from rich.markup import escape
 
     from zoo.console.output import console_out, print_json
 
@@ -173,11 +170,11 @@ def _report_texts(result: "FinetuneResult", as_json: bool) -> None:
         return
     figures = {name: value for name, value in result.summary["results"].items() if name in result.summary["metrics"]}
     shown = "  ".join(f"{name}: {100 * value:.2f}" for name, value in figures.items())
-    shown = shown or f"Not measured: {escape(result.summary['unmeasured'])}"
-    console_out.print(f"{shown}  after {result.summary['seconds'] / 60:.1f} min", highlight=False)
-    console_out.print(f"Weights: {escape(str(result.output))}", highlight=False, soft_wrap=True)
-    console_out.print("zoo evaluate and zoo export take that folder. To make a card of it:", highlight=False)
-    console_out.print(escape(command), highlight=False, soft_wrap=True)
+    shown = shown or f"Not measured: {result.summary['unmeasured']}"
+    console_out.print(f"{shown}  after {result.summary['seconds'] / 60:.1f} min")
+    console_out.print(f"Weights: {result.output}", soft_wrap=True)
+    console_out.print("zoo evaluate and zoo export take that folder. To make a card of it:")
+    console_out.print(command, soft_wrap=True)
 
 
 def _list(as_json: bool) -> None:

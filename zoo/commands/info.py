@@ -52,14 +52,14 @@ def info_command(name: Name, json_output: AsJson = False) -> None:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from zoo.console.output import console_out
     from zoo.console.tables import print_facts
 
-    console_out.print(f"[bold]{escape(facts['name'])}[/bold]  ({facts['kind']})", highlight=False)
+    console_out.print(Text.assemble((facts["name"], "bold"), f"  ({facts['kind']})"))
     if facts.get("description"):
-        console_out.print(escape(facts["description"]), highlight=False)
+        console_out.print(facts["description"])
     texts = {key: "" if key in _APART else _shown(key, value) for key, value in facts.items()}
     labels = {"labels": _labels(facts["labels"])} if facts.get("labels") else {}
     print_facts((_TITLES.get(k, k.replace("_", " ")), text) for k, text in (texts | labels).items() if text)
@@ -69,7 +69,7 @@ def _print(facts: dict[str, Any]) -> None:
     if facts.get("next"):
         console_out.print("\nNext:", style="bold")
         for command in facts["next"]:
-            console_out.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+            console_out.print(f"  {command}", soft_wrap=True)
 
 
 def _shown(key: str, value: Any) -> str:

@@ -82,7 +82,6 @@ def _print_table(title: str, rows: list[Row]) -> None:
         console_out.print(
             f"No {title} yet. `zoo adopt FILE --model MODEL --tag TAG` makes a card of a checkpoint, such as "
             "RUN/model.safetensors of a run of `zoo train`.",
-            highlight=False,
         )
         return
     empty = {column for column in rows[0] if all(row[column] is None for row in rows)}

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from zoo.evaluation.predict import Prediction
 
 _DEVICES = ("cpu", "cuda", "mps")
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
 _MOST_LABEL, _MOST_BAR = 32, 60
 _AT_ONCE = 16
 """So many images need no progress bar."""
@@ -96,7 +95,7 @@ def predict_command(
         _print([prediction for prediction in found if prediction.problem is None])
         for prediction in found:
             if prediction.problem:
-                console_err.print(prediction.problem, style="red", highlight=False, soft_wrap=True, markup=False)
+                console_err.print(prediction.problem, style="red", soft_wrap=True)
     if csv_file is not None:
         _write_csv(csv_file, found)
     if annotate is not None:
@@ -183,11 +182,15 @@ def _expand(given: Sequence[str]) -> list[Path]:
     Raises:
         typer.BadParameter: a folder or a pattern gives no image.
     """
+    from zoo.data.photo import IMAGE_SUFFIXES
+
     files: list[Path] = []
     for word in given:
         place = Path(word).expanduser()
         if place.is_dir():
-            seen = (file for file in sorted(place.rglob("*")) if file.suffix.lower() in _SUFFIXES and file.is_file())
+            seen = (
+                file for file in sorted(place.rglob("*")) if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+            )
             inside = [file for file in seen if not any(part.startswith(".") for part in file.relative_to(place).parts)]
             if not inside:
                 raise typer.BadParameter(f"the folder {word} holds no images.", param_hint="IMAGE")
@@ -204,18 +207,19 @@ def _expand(given: Sequence[str]) -> list[Path]:
 
 
 def _print(found: "Iterable[Prediction]") -> None:
-    from zoo.console.output import console_out
+    from zoo.console.output import console_out, say
+    from zoo.console.visible import one_line
 
     for prediction in found:
         if console_out.is_terminal:
             _print_bars(prediction)
         else:
             if prediction.score is not None:
-                typer.echo(f"{prediction.file}: {prediction.score:.4f}")
+                say(f"{one_line(prediction.file)}: {prediction.score:.4f}")
                 continue
             guesses = ", ".join(f"{_label(guess)} {100 * guess.probability:.1f} %" for guess in prediction.guesses)
             notes = f" ({' '.join(prediction.notes)})" if prediction.notes else ""
-            typer.echo(f"{prediction.file}: {guesses}{notes}")
+            say(f"{one_line(prediction.file)}: {guesses}{notes}")
 
 
 def _print_bars(prediction: "Prediction") -> None:
@@ -256,4 +260,6 @@ def _bar(share: float, room: int) -> tuple[str, str]:
 
 
 def _label(guess: Any) -> str:
-    return guess.label.partition(",")[0] if guess.label else f"class {guess.number}"
+    from zoo.console.visible import one_line
+
+    return one_line(guess.label).partition(",")[0] if guess.label else f"class {guess.number}"

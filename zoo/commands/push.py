@@ -77,7 +77,7 @@ def push_card(
 def _print(lines: list[str]) -> None:
     from zoo.console.output import console_out
 
-    console_out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    console_out.print("\n".join(lines), soft_wrap=True)
 
 
 def _print_files(plan: "PushPlan") -> None:

@@ -112,10 +112,10 @@ def _report(result: "TrainResult", data: Path | None, as_json: bool) -> None:
         return
     figures = result.summary["results"]
     shown = "  ".join(f"{k}: {figures[k]:.2f} %" for k in ("val_top1", "val_top1_ema") if k in figures)
-    console_out.print(f"{shown}  after {result.summary['wall_clock_s'] / 60:.1f} min", highlight=False)
-    console_out.print("Next; the last one makes a card of the run:", highlight=False)
+    console_out.print(f"{shown}  after {result.summary['wall_clock_s'] / 60:.1f} min")
+    console_out.print("Next; the last one makes a card of the run:")
     for step in steps:
-        console_out.print(f"  {step}", highlight=False, markup=False, soft_wrap=True)
+        console_out.print(f"  {step}", soft_wrap=True)
 
 
 def _next_steps(result: "TrainResult", data: Path | None) -> list[str]:

@@ -26,7 +26,7 @@ def on_interrupt(kept: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if is_main_process():
-            output.console_err.print(f"Interrupted. {kept()}", markup=False, highlight=False, soft_wrap=True)
+            output.console_err.print(f"Interrupted. {kept()}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,17 +19,32 @@ from rich.progress import (
     Task,
     TextColumn,
 )
+from rich.segment import Segment
 from rich.text import Text
 
 from zoo.console.durations import duration, roughly
+from zoo.console.visible import visible
 
 # In a file or pipe there is no width to keep to, and rich would take 80 columns.
 _PIPE = 10_000
 
-console_out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE)
+
+class Screen(Console):
+    """A console on which text is text: no markup, no emoji codes, and what would act on the terminal written out."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **given)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Lines of text as rich draws them, made visible; rich's own control codes are left."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+console_out = Screen(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE)
 """Tables and sentences for people; a command with `--json` prints nothing here."""
 
-console_err = Console(stderr=True, width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else _PIPE)
+console_err = Screen(stderr=True, width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else _PIPE)
 """Progress, notes and errors: never mixed into what a script reads from stdout."""
 
 
@@ -67,7 +82,7 @@ def bar_columns(console: Console, note: ProgressColumn, rest: int) -> list[Progr
     """
     room = console.width - rest
     return [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         *([BarColumn(min(40, room))] if room >= 10 else []),
         MofNCompleteColumn(),
         *([note] if console.width >= 60 else []),
@@ -75,9 +90,14 @@ def bar_columns(console: Console, note: ProgressColumn, rest: int) -> list[Progr
     ]
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print plain lines that no width cuts, on stdout or stderr, as a script may read them."""
+    typer.echo(visible(text), err=err)
+
+
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON on stdout, as the only thing a script will read there."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zoo.console import output
+from zoo.console.visible import visible
 
 NARROW, MANY = 80, 4
 """Below so many cells of width a table of more columns than this becomes records, unless it fits as it is."""
@@ -47,7 +48,7 @@ def print_table(columns: Iterable[Column | str], rows: Iterable[Sequence[str]], 
         title: a line above.
     """
     every = [Column(column) if isinstance(column, str) else column for column in columns]
-    cells = [list(row) for row in rows]
+    cells = [[visible(cell) for cell in row] for row in rows]
     width = output.console_out.width
     if output.is_piped(output.console_out):
         every = [replace(column, optional=False) for column in every]
@@ -74,7 +75,7 @@ def print_facts(facts: Iterable[tuple[str, str]], title: str = "", screen: Conso
         title: a line above.
         screen: None for stdout.
     """
-    pairs = list(facts)
+    pairs = [(visible(name), visible(value)) for name, value in facts]
     screen = screen or output.console_out
     indent = max((cell_len(name) for name, _ in pairs), default=0) + _GAP
     beside = screen.width - indent >= 2 * _SHORTEST
@@ -87,12 +88,12 @@ def print_facts(facts: Iterable[tuple[str, str]], title: str = "", screen: Conso
             _print_title(name, screen)
         for number, line in enumerate(lines):
             head = set_cell_size(name if beside and number == 0 else "", indent)
-            screen.print(Text.assemble((head, "bold"), line), soft_wrap=True, highlight=False)
+            screen.print(Text.assemble((head, "bold"), line), soft_wrap=True)
 
 
 def _print_title(title: str, screen: Console) -> None:
     if title:
-        screen.print(Text.assemble((_text(title, screen.width).plain, "bold")), overflow="ellipsis", highlight=False)
+        screen.print(Text.assemble((_text(title, screen.width).plain, "bold")), overflow="ellipsis")
 
 
 def _print_records(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

@@ -4,11 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.cards.markdown import load_template, table
+from markupsafe import Markup
+
+from zoo.cards.markdown import code, fenced, load_template, table
+from zoo.console.visible import quoted
 from zoo.conversion.conversion_report import ConvertedSite, Report
 
 README = "README.md"
 TEMPLATE = Path(__file__).with_name("converted.md.jinja")
+_USAGE = """import zoo
+
+model, report = zoo.load_converted({})
+model.eval()"""
 
 
 def conversion_readme(record: Mapping[str, Any], folder: str) -> str:
@@ -23,10 +30,11 @@ def conversion_readme(record: Mapping[str, Any], folder: str) -> str:
     origin = record["base"]
     while origin["kind"] == "converted":
         origin = origin["base"]
+    base = origin.get("name") or origin["class"]
     facts = {
-        "folder": folder,
-        "base": origin.get("name") or origin["class"],
-        "kind": origin["kind"],
+        "usage": fenced(_USAGE.format(quoted(folder)), "python"),
+        "base": base,
+        "named": "a transformers model" if origin["kind"] == "transformers" else _named(base, origin["kind"]),
         "report": report,
         "became": sorted({site.became for site in report.sites}),
         "options": ", ".join(f"{name} = {value}" for name, value in report.arguments.items()),
@@ -58,6 +66,10 @@ def site_table(report: Report) -> tuple[list[str], list[list[str]]]:
     }
     used = {name: cells for name, cells in columns.items() if set(cells) != {"-"}}
     return list(used), [list(row) for row in zip(*used.values(), strict=True)]
+
+
+def _named(base: str, kind: str) -> Markup:
+    return Markup(f"{code(base)} of {'timm' if kind == 'timm' else 'salu-zoo'}")
 
 
 def _start(site: ConvertedSite) -> str:

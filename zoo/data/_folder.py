@@ -1,4 +1,4 @@
-"""Datasets stored as one folder of images per class, read by torchvision."""
+"""Datasets stored as one folder of images per class."""
 
 import hashlib
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from zoo.data.class_folders import class_folders
 from zoo.data.image_dataset import DatasetSpec, ImageDataset
 from zoo.data.labels import check_standard_order, wordnet_names
 from zoo.errors import DataNotFoundError
@@ -27,19 +28,16 @@ def from_image_folder(spec: DatasetSpec, split: str | None, folder: Path) -> Ima
         DataNotFoundError: no such split, none named where there are only splits, no class folders, a class folder
             without images, or too few or many classes.
     """
-    from torchvision.datasets import ImageFolder
-
     root, used = _split_folder(spec, split, folder)
-    try:
-        rows = ImageFolder(str(root), loader=_open_upright if spec.hub_id is None else _open_image)
-    except OSError as error:
+    rows = class_folders(root, _open_upright if spec.hub_id is None else _open_image)
+    if not rows.classes:
         inside = sorted(entry.name for entry in root.iterdir())
         listed = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "") if inside else "nothing"
         raise DataNotFoundError(
             f"Asked for {spec.name} in {root}: neither parquet files nor one folder of images per class. "
-            f"Found: {listed}. ({' '.join(str(error).split())})"
-        ) from error
-    labels = wordnet_names(rows.classes) if spec.name == "imagenet-1k" else tuple(rows.classes)
+            f"Found: {listed}."
+        )
+    labels = wordnet_names(rows.classes) if spec.name == "imagenet-1k" else rows.classes
     if spec.num_classes not in (None, len(labels)):
         raise DataNotFoundError(
             f"{spec.name} has {spec.num_classes} classes, {root} has {len(labels)} class folders. For your own classes "
@@ -68,7 +66,7 @@ def _split_folder(spec: DatasetSpec, split: str | None, folder: Path) -> tuple[P
         if (folder / name).is_dir():
             return folder / name, wanted
     divided = [name for names in spec.splits.values() for name in names if (folder / name).is_dir()]
-    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if split is None and not divided and found and set(found) <= SPLIT_NAMES:
         raise DataNotFoundError(
             f"Asked for {spec.name} in {folder}, whose folders are splits: {', '.join(found)}. Choose one with --split."

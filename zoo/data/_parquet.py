@@ -1,7 +1,7 @@
 """Tables stored as parquet files, locally or on the Hub: found, fetched, checked and read by the `datasets` library."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -41,11 +41,13 @@ class ParquetTable:
         rows: a `datasets.Dataset`, memory-mapped from that library's cache.
         where: what it was read from, for messages.
         describe: where it came from, for the record; hashing large files takes time, so it is called when asked for.
+        folder: whose files the rows may name; None where everything is in the rows.
     """
 
     rows: Any
     where: str
     describe: Callable[[], dict[str, Any]]
+    folder: Path | None = None
 
 
 def existing_folder(spec: TableSpec, folder: Path) -> Path:
@@ -68,8 +70,13 @@ def find_parquet(spec: TableSpec, folder: Path) -> list[Path]:
     Two levels only, so that a folder of a million images is not searched.
     """
     if spec.config and (folder / spec.config).is_dir():
-        return sorted((folder / spec.config).rglob("*.parquet"))
-    return sorted([*folder.glob("*.parquet"), *folder.glob("*/*.parquet")])
+        return _regular((folder / spec.config).rglob("*.parquet"))
+    return _regular([*folder.glob("*.parquet"), *folder.glob("*/*.parquet")])
+
+
+def _regular(files: Iterable[Path]) -> list[Path]:
+    """The files among them, in order; a pipe or a device, which might be waited for, is none."""
+    return sorted(file for file in files if file.is_file())
 
 
 def table_from_files(spec: TableSpec, split: str, folder: Path, files: Sequence[Path]) -> ParquetTable:
@@ -87,9 +94,8 @@ def table_from_files(spec: TableSpec, split: str, folder: Path, files: Sequence[
             f"Asked for split {split!r} of {spec.name} in {folder}, {problem}. Parquet files found: {listed}. "
             "Choose another --split or a folder that holds one dataset."
         )
-    return ParquetTable(
-        _read(chosen, split), f"the parquet files in {folder}", partial(_describe_files, folder, chosen)
-    )
+    rows = _read(chosen, split)
+    return ParquetTable(rows, f"the parquet files in {folder}", partial(_describe_files, folder, chosen), folder)
 
 
 def table_from_hub(spec: TableSpec, split: str) -> ParquetTable:
@@ -139,7 +145,7 @@ def _fetch(spec: TableSpec, split: str) -> Path:
     try:
         with at_once():
             return Path(snapshot_download(str(spec.hub_id), repo_type="dataset", allow_patterns=wanted))
-    except (NetworkError, HFValidationError, OSError) as error:
+    except (NetworkError, HFValidationError, OSError, ValueError) as error:
         raise DataNotFoundError(
             f"Cannot fetch split {split!r} of {spec.name} from the Hub (dataset {spec.hub_id}): {_reason(error)}. "
             f"{_HUB_ADVICE}"

@@ -1,5 +1,6 @@
 """Image datasets stored as tables: columns and labels checked, rows decoded when they are asked for."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 
 class TableRows:
-    """Image and class number by position, from a `datasets.Dataset`."""
+    """Image and class number by position, from a `datasets.Dataset`.
 
-    def __init__(self, table: Any, image_column: str, label_column: str) -> None:
-        self.table, self.image_column, self.label_column = table, image_column, label_column
+    An image is in the table, or a file inside its folder: no other path, and no address, is opened.
+    """
+
+    def __init__(self, table: Any, image_column: str, label_column: str, folder: Path | None = None) -> None:
+        self.table, self.image_column, self.label_column, self.folder = table, image_column, label_column, folder
 
     def __len__(self) -> int:
         return len(self.table)
@@ -29,7 +33,22 @@ class TableRows:
 
     def __getitem__(self, index: int) -> "tuple[Image, int]":
         row = self.table[index]
-        return row[self.image_column], row[self.label_column]
+        return self._decoded(row[self.image_column] or {}, index), row[self.label_column]
+
+    def _decoded(self, stored: dict[str, Any], index: int) -> "Image":
+        """Turned as its EXIF data say, as `datasets` does."""
+        from PIL import Image, ImageOps
+
+        content, path = stored.get("bytes"), stored.get("path")
+        inside = None if content is not None or not path or self.folder is None else (self.folder / path).resolve()
+        if content is None and not (inside and inside.is_relative_to(self.folder.resolve()) and inside.is_file()):  # type: ignore[union-attr]
+            raise DataNotFoundError(
+                f"Image {index} is not in the table, and {path!r} is no file inside {self.folder or 'it'}. Only such "
+                "files are opened, and no addresses: store the images in the table."
+            )
+        source: Any = inside or io.BytesIO(stored["bytes"])
+        with Image.open(source) as image:
+            return ImageOps.exif_transpose(image)
 
 
 def from_parquet(spec: DatasetSpec, split: str, folder: Path, files: Sequence[Path]) -> ImageDataset:
@@ -59,8 +78,7 @@ def _dataset(spec: DatasetSpec, split: str, table: ParquetTable) -> ImageDataset
         image, label = _column(table, image, datasets.Image), _column(table, label, datasets.ClassLabel)
     require_columns(spec, table, (image, label))
     rows = table.rows.select_columns([image, label])
-    if not isinstance(rows.features[image], datasets.Image):
-        rows = rows.cast_column(image, datasets.Image())
+    rows = rows.cast_column(image, datasets.Image(decode=False))
     labels = tuple(getattr(rows.features[label], "names", None) or ())
     numbers = rows.data.column(label).unique().to_pylist()
     count = spec.num_classes or len(labels) or 1 + max(numbers, default=-1)
@@ -71,7 +89,7 @@ def _dataset(spec: DatasetSpec, split: str, table: ParquetTable) -> ImageDataset
             "Choose a split with labels."
         )
     check_standard_order(spec.name, labels)
-    return ImageDataset(spec.name, split, TableRows(rows, image, label), labels, count, table.describe)
+    return ImageDataset(spec.name, split, TableRows(rows, image, label, table.folder), labels, count, table.describe)
 
 
 def _column(table: ParquetTable, usual: str, kind: type) -> str:

@@ -171,7 +171,7 @@ def _from_folder(spec: GlueTask, split: str, data: Path) -> ParquetTable:
                 "fetch it from the Hub."
             )
         place = folder
-    files = sorted(place.glob("*.parquet"))
+    files = sorted(file for file in place.glob("*.parquet") if file.is_file())
     if not files:
         raise DataNotFoundError(f"Asked for {spec.name} in {place}, which has no parquet files. Fetch them again.")
     return table_from_files(spec, split, folder, files)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from zoo.data.photo import decoding
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class ModelInputs:
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         image, label = self.images[index]
-        return self.preprocess(image), label
+        with decoding(getattr(self.images, "place", "Image {}".format)(index)):
+            return self.preprocess(image), label
 
 
 def load_batches(samples: Samples, batches: Sequence[Sequence[Any]], workers: int) -> Iterator[Any]:

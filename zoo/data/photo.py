@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif"
+)  # fmt: skip
 # A damaged file may make Pillow raise any of these; SyntaxError is a PNG's, the others come out of parsers.
 _DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, ZeroDivisionError,
-    AssertionError, RuntimeError, struct.error, zlib.error,
+    AssertionError, RuntimeError, EOFError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 
 
@@ -56,10 +59,11 @@ def open_photo(path: str | Path) -> Photo:
     from PIL import Image
 
     file = Path(path)
-    if not file.is_file():
-        raise DataNotFoundError(f"There is no file {file}. Check the path.")
-    with decoding(str(file)), Image.open(file) as found:
-        return _upright(found)
+    with decoding(str(file)):
+        if not file.is_file():
+            raise DataNotFoundError(f"There is no file {file}. Check the path.")
+        with Image.open(file) as found:
+            return _upright(found)
 
 
 @contextmanager
@@ -77,6 +81,7 @@ def decoding(what: str) -> Iterator[None]:
 
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # names no file; what it is about fails, or does no harm
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except ShapeError as error:

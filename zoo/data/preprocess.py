@@ -17,6 +17,8 @@ INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 CROP_MODES = ("center", "squash", "border")
 # The mode PIL converts an image to, by the number of channels the model takes.
 _PIL_MODES = {1: "L", 3: "RGB"}
+_LARGEST = 100_000_000
+"""Pixels of an image once it is resized, before it is cut."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,14 @@ class Preprocess:
             raise ShapeError(
                 f"The model takes {channels} channels, an image file gives 1 or 3. Prepare the tensors of shape "
                 f"{self.input_size} yourself and call the model on them."
+            )
+        longer, shorter = max(image.size), max(1, min(image.size))
+        if (
+            self.crop_mode == "center"
+            and math.prod(self.input_size[1:]) / self.crop_pct**2 * longer / shorter > _LARGEST
+        ):
+            raise ShapeError(
+                f"The image is {image.size[0]}x{image.size[1]} px: so narrow that resizing it fills memory."
             )
         return _transform(self)(convert_image(image, _PIL_MODES[channels]))
 

@@ -37,6 +37,8 @@ def read_text_file(file: str | Path) -> TextRows:
         DataNotFoundError: it cannot be read, has no texts, lacks the column text, or a row lacks a value.
     """
     path = Path(file)
+    if not path.is_file():
+        raise DataNotFoundError(f"There is no file of texts {path}. Check the path; a pipe or device is not read.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(_rows(path, stream))

@@ -8,7 +8,7 @@ from zoo.data._folder import SPLIT_NAMES
 from zoo.data._parquet import belongs, find_parquet
 from zoo.data.holdout import hold_back
 from zoo.data.image_dataset import ImageDataset, dataset_spec
-from zoo.data.subset import selected
+from zoo.data.subset import selected, without_unreadable
 from zoo.data.vision import load_vision
 from zoo.errors import DataNotFoundError
 
@@ -26,6 +26,7 @@ def open_training_splits(
     evaluation: str = "",
     fraction: float = 0.0,
     seed: int = 0,
+    skip_unreadable: bool = False,
 ) -> tuple[ImageDataset, ImageDataset]:
     """Open what a model learns from, and what it is measured on, with the same class numbers in both.
 
@@ -36,13 +37,14 @@ def open_training_splits(
         evaluation: the split to measure on; "" takes validation, val, valid or test, or else splits off `fraction`.
         fraction: share of each class's training images to split off where there is nothing to measure on.
         seed: decides which ones.
+        skip_unreadable: decode all images first, and leave out those that cannot be; see `without_unreadable`.
 
     Raises:
         DataNotFoundError: a split is missing; there is nothing to measure on and `fraction` is 0; fewer than two
             classes, or a class with a single image to divide; a class to be measured that is not learned.
     """
     divided = _splits_of(dataset, data)
-    learned = load_vision(dataset, train or _first(_TRAIN, divided), data)
+    learned = _load(dataset, train or _first(_TRAIN, divided), data, skip_unreadable)
     if learned.num_classes < 2:
         raise DataNotFoundError(
             f"{_place(dataset, data)} has {learned.num_classes} class to learn ({', '.join(learned.labels)}); a "
@@ -50,13 +52,18 @@ def open_training_splits(
         )
     wanted = evaluation or _first(_EVALUATION, divided)
     if wanted:
-        return learned, _with_classes_of(learned, load_vision(dataset, wanted, data))
+        return learned, _with_classes_of(learned, _load(dataset, wanted, data, skip_unreadable))
     if not fraction:
         raise DataNotFoundError(
             f"{_place(dataset, data)} has nothing to measure on: no folder {', '.join(_EVALUATION)} beside train. Make "
             "one, or let a part be split off: --set data.eval_fraction=0.2."
         )
     return _divided(learned, fraction, seed)
+
+
+def _load(dataset: str, split: str | None, data: str | Path | None, skip_unreadable: bool) -> ImageDataset:
+    images = load_vision(dataset, split, data)
+    return without_unreadable(images) if skip_unreadable else images
 
 
 def _splits_of(dataset: str, data: str | Path | None) -> list[str]:

@@ -1,5 +1,6 @@
 """Models that take images, as subjects of an evaluation."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.preprocess import Preprocess, config_of, resized
@@ -41,4 +42,4 @@ IMAGES = ImageKind()
 
 
 def _takes_texts(name: str) -> str:
-    return f"{name} takes texts, not images. Measure it on a GLUE task: zoo evaluate {name} --task sst2."
+    return f"{name} takes texts, not images. Measure it on a GLUE task: zoo evaluate {shlex.quote(name)} --task sst2."

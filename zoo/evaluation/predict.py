@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zoo.data.photo import Photo, open_photo
+from zoo.data.photo import Photo, decoding, open_photo
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextPreprocess
 from zoo.devices import choose_device
@@ -123,27 +123,30 @@ def predict(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], to
 
 
 def _batch(subject: EvaluatedModel[Preprocess], files: Sequence[str | Path], topk: int) -> Iterator[Prediction]:
-    opened: list[Photo | str] = [_open(file) for file in files]
-    photos = [photo for photo in opened if isinstance(photo, Photo)]
-    scores: Iterator[Any] = iter(_scores(subject, photos) if photos else ())
-    for file, photo in zip(files, opened, strict=True):
-        if isinstance(photo, str):
-            yield Prediction(str(file), problem=photo)
+    opened = [_open(subject, file) for file in files]
+    inputs = [found[1] for found in opened if not isinstance(found, str)]
+    scores: Iterator[Any] = iter(_scores(subject, torch.stack(inputs)) if inputs else ())
+    for file, found in zip(files, opened, strict=True):
+        if isinstance(found, str):
+            yield Prediction(str(file), problem=found)
         else:
+            photo = found[0]
             yield Prediction(str(file), guesses_of(next(scores), subject.labels, topk), photo.size, photo.notes)
 
 
-def _open(file: str | Path) -> Photo | str:
+def _open(subject: EvaluatedModel[Preprocess], file: str | Path) -> tuple[Photo, torch.Tensor] | str:
+    """The file and the model's input for it, or why there is none: the other files are answered all the same."""
     try:
-        return open_photo(file)
+        photo = open_photo(file)
+        with decoding(str(file)):
+            return photo, subject.preprocess(photo.image)
     except ZooError as error:
         return str(error)
 
 
-def _scores(subject: EvaluatedModel[Preprocess], photos: Sequence[Photo]) -> torch.Tensor:
-    inputs = torch.stack([subject.preprocess(photo.image) for photo in photos])
+def _scores(subject: EvaluatedModel[Preprocess], inputs: torch.Tensor) -> torch.Tensor:
     outputs = batch_work.predict(
-        subject, inputs, len(photos), f"shape {tuple(inputs.shape)}", "Check its preprocessing."
+        subject, inputs, len(inputs), f"shape {tuple(inputs.shape)}", "Check its preprocessing."
     )
     batch_work.check_finite(subject, outputs, 0, "images", "the files given")
     return outputs

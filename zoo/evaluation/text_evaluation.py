@@ -1,5 +1,6 @@
 """Models that take texts, as subjects of an evaluation."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.preprocess import Preprocess
@@ -43,4 +44,5 @@ TEXTS = TextKind()
 
 
 def _takes_images(name: str) -> str:
-    return f"{name} takes images, not texts. Measure it on a dataset: zoo evaluate {name} --dataset cifar10."
+    command = f"zoo evaluate {shlex.quote(name)} --dataset cifar10"
+    return f"{name} takes images, not texts. Measure it on a dataset: {command}."

@@ -12,8 +12,7 @@ from pathlib import Path
 from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.files import sha256_of
 from zoo.hub.hub_errors import asking, is_unreachable
-
-HUB_PREFIX = "hf-hub:"
+from zoo.hub.hub_names import check_hub_names
 
 
 def fetch(repo: str, file: str, revision: str | None, sha256: str | None = None) -> Path:
@@ -95,6 +94,7 @@ def _download(repo: str, file: str, revision: str | None, force: bool = False) -
 
 
 def _asking(repo: str, file: str, revision: str | None) -> AbstractContextManager[None]:
+    check_hub_names(repo, revision, file)
     wanted = f" --revision {revision}" if revision else ""
     return asking(
         WeightsNotFoundError,

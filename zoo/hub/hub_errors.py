@@ -1,5 +1,6 @@
 """Errors of huggingface_hub as errors of this project: what was asked, what happened, what to do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,7 +48,8 @@ def asking(kind: type[ZooError], what: str, otherwise: str) -> Iterator[None]:
         with at_once():
             yield
     except (NetworkError, EntryNotFoundError, OSError, ValueError, RuntimeError) as error:
-        raise kind(f"Cannot {what} on {constants.ENDPOINT}: {_explain(error)}{otherwise}") from error
+        where = re.sub("//[^/@]*@", "//", constants.ENDPOINT)
+        raise kind(f"Cannot {what} on {where}: {_explain(error)}{otherwise}") from error
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """A card's folder to a repository of the Hub: planned and checked first, then put there in one commit."""
 
 import re
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,9 @@ from zoo.cards.readme.render import check_card
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE
 from zoo.errors import ConfigurationError, PublishError, WeightsCorruptError, WeightsMismatchError
 from zoo.files import cards_root, write_together
-from zoo.hub.fetch import HUB_PREFIX, fetch
+from zoo.hub.fetch import fetch
 from zoo.hub.hub_errors import LOGIN, asking
+from zoo.hub.hub_names import HUB_PREFIX
 from zoo.publishing.publish_plan import Pushed, PushPlan, card_files, pinned_texts
 from zoo.weights.create import create_model, open_card
 from zoo.weights.tag import CONFIG_FILE, PretrainedTag, read_tag
@@ -158,9 +160,10 @@ def _check_names(card: str | Path, repo: str, revision_tag: str | None) -> None:
 def _check_publishable(folder: Path, tag: PretrainedTag) -> None:
     """Load the card as a user will, and compare its text with its results."""
     if not tag.results.get("evaluations"):
+        place = shlex.quote(str(folder))
         raise PublishError(
             f"{tag.name} has no measured results, so its card would promise nothing. Measure it with "
-            f"zoo evaluate {folder} --output FILE.json, then zoo card {folder} --evaluation FILE.json."
+            f"zoo evaluate {place} --output FILE.json, then zoo card {place} --evaluation FILE.json."
         )
     wanted = (tag.file, *((TOKENIZER_FILE, TOKENIZER_CONFIG) if tag.is_text else ()))
     if missing := [name for name in wanted if not (folder / name).is_file()]:

@@ -1,6 +1,7 @@
 """`finetune`: a model learns the classes of one's own data, from the weights it has."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,9 @@ def choose_recipe(
     start = [] if named else [f"model.name={name}"]
     recipe = load_recipe(name if named else IMAGES, [*start, *settings, *_changes(_IMAGE_FIELDS, given, "images")])
     if not recipe.model.pretrained:
-        raise RecipeError(f"Recipe {name!r} starts from fresh weights: zoo train {name}, or set model.pretrained=true.")
+        raise RecipeError(
+            f"Recipe {name!r} starts from fresh weights: zoo train {shlex.quote(name)}, or set model.pretrained=true."
+        )
     return recipe
 
 

@@ -45,6 +45,8 @@ class DataRecipe(RecipeTable):
     """Split to measure on; empty takes the one under the usual names."""
     eval_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """Share of each class, at least one image, to split off by the seed where there is nothing to measure on."""
+    skip_unreadable: bool = False
+    """Decode all images once before the run, and leave out and list those that cannot be; false stops at the first."""
 
 
 @dataclass(frozen=True, kw_only=True)

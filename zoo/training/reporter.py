@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from zoo.console.durations import duration, roughly
-from zoo.console.output import bar_columns
+from zoo.console.output import Screen, bar_columns
 
 # Seconds between plain lines where no bar can be drawn.
 _LINE_EVERY = 30.0
@@ -28,7 +27,7 @@ class Reporter:
     """
 
     def __init__(self, total: int, done: int, show: bool, unit: str = "images") -> None:
-        self._console = Console(stderr=True, quiet=not show)
+        self._console = Screen(stderr=True, quiet=not show)
         self._total, self._first, self._done, self._unit = total, done, done, unit
         self._begin = self._start = self._last_line = time.monotonic()
         self._compiling = self._compiled_s = 0.0
@@ -71,7 +70,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """Print one line, above the bar if there is one."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
     def step(self, loss: float | None, count: int) -> None:
         """One more step is done, over `count` images; the loss is None where it is not known yet."""
@@ -107,7 +106,7 @@ def counting(what: str, total: int, show: bool) -> Iterator[Callable[[int], None
     Yields:
         A function that takes the number of items just finished.
     """
-    console = Console(stderr=True, quiet=not show)
+    console = Screen(stderr=True, quiet=not show)
     done, last_line = 0, time.monotonic()
 
     def advance(items: int) -> None:
@@ -116,15 +115,15 @@ def counting(what: str, total: int, show: bool) -> Iterator[Callable[[int], None
         bar.update(task, completed=done)
         if bar.disable and time.monotonic() - last_line >= _LINE_EVERY:
             last_line = time.monotonic()
-            console.print(f"{what}: {done}/{total}", highlight=False, markup=False)
+            console.print(f"{what}: {done}/{total}")
 
     with _bar(console, show) as bar:
         task = bar.add_task(what, total=total, note="")
         yield advance
 
 
-def _bar(console: Console, show: bool) -> Progress:
-    columns = bar_columns(console, TextColumn("{task.fields[note]}"), 86)
+def _bar(console: Screen, show: bool) -> Progress:
+    columns = bar_columns(console, TextColumn("{task.fields[note]}", markup=False), 86)
     return Progress(*columns, console=console, disable=not (show and console.is_terminal))
 
 

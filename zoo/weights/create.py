@@ -1,6 +1,7 @@
 """From a name to a model, with or without its weights."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import nn
 from zoo.data.tokenize import TOKENIZER_FILE
 from zoo.devices import torch_defaults
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
-from zoo.hub.fetch import HUB_PREFIX
+from zoo.hub.hub_names import HUB_PREFIX
 from zoo.models.build import build_model, find_spec
 from zoo.models.text_models import TEXT_MODELS
 from zoo.weights.adapt import Wishes, adapt_state, describe
@@ -152,7 +153,8 @@ def _open_path(path: Path) -> tuple[PretrainedTag, Path, Path | None]:
     if path.suffix != ".safetensors":
         raise WeightsCorruptError(
             f"{path} is not a .safetensors file. Convert a PyTorch checkpoint once: "
-            f"zoo adopt {path} --model NAME --tag TAG. For an ONNX file use `zoo evaluate` or export.open_session."
+            f"zoo adopt {shlex.quote(str(path))} --model NAME --tag TAG. For an ONNX file use `zoo evaluate` or "
+            "export.open_session."
         )
     return read_tag(path.parent), path.parent, path
 

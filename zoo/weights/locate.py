@@ -1,11 +1,13 @@
 """Location of weights. Order: an explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.files import cards_root
-from zoo.hub.fetch import HUB_PREFIX, fetch, fetch_current
+from zoo.hub.fetch import fetch, fetch_current
+from zoo.hub.hub_names import HUB_PREFIX, split_hub_name
 from zoo.models.build import find_spec
 from zoo.models.text_models import TEXT_MODELS
 from zoo.weights.tag import CONFIG_FILE, PretrainedTag, read_tag
@@ -45,7 +47,7 @@ def resolve(name: str) -> PretrainedTag:
     if not tag:
         return _default(model, known)
     if name not in known:
-        hint = f"To bring weights of your own: zoo adopt FILE.pth --model {model} --tag {tag}."
+        hint = f"To bring weights of your own: zoo adopt FILE.pth --model {model} --tag {shlex.quote(tag)}."
         raise UnknownNameError("pretrained weights", name, known, hint)
     return _read(name)
 
@@ -79,7 +81,7 @@ def _nothing_published(name: str) -> str:
         f"No pretrained weights are published for {name}.{theirs if find_spec(model).family in SALUNETS else ''}\n"
         f"Weights that do exist: {', '.join(list_pretrained()) or '(none)'}.\n"
         f"With {given} in hand: zoo adopt {'FOLDER' if model in TEXT_MODELS else 'FILE.pth'} --model {model} "
-        f"--tag {tag or 'TAG'}"
+        f"--tag {shlex.quote(tag or 'TAG')}"
     )
 
 
@@ -122,8 +124,8 @@ def open_hub(name: str) -> tuple[PretrainedTag, Path]:
         WeightsCorruptError: `config.json` is not JSON.
         WeightsMismatchError: it is not a card of this zoo.
     """
-    repo, _, revision = name.removeprefix(HUB_PREFIX).partition("@")
-    card = fetch_current(repo, CONFIG_FILE, revision or None)
+    repo, revision = split_hub_name(name)
+    card = fetch_current(repo, CONFIG_FILE, revision)
     return replace(read_tag(card.parent), repo=repo, revision=card.parent.name), card.parent
 
 

@@ -1,6 +1,7 @@
 """Tag of one set of published weights: which file, for which model, on which pixels or tokens, with which labels."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -168,11 +169,12 @@ def _foreign(place: Path, values: dict[str, Any]) -> str:
     if "model_type" in values:
         return (
             f"{place} holds a transformers model ({values['model_type']!r}) and is no card of this zoo. Make one "
-            f"of it: zoo adopt {place} --model MODEL --tag TAG, with a text model of `zoo list models`."
+            f"of it: zoo adopt {shlex.quote(str(place))} --model MODEL --tag TAG, with a text model of "
+            "`zoo list models`."
         )
     return (
         f"{place} holds a model that timm saved ({values['architecture']!r}) and is no card of this zoo. Load it with "
-        f"timm.create_model('local-dir:{place}', pretrained=True), or make a card of its weights with `zoo adopt`."
+        f"timm.create_model({f'local-dir:{place}'!r}, pretrained=True), or make a card of its weights with `zoo adopt`."
     )
 
 

@@ -1,6 +1,7 @@
 """A file that `zoo export` wrote, read again: its bytes, its record, its inputs and outputs, its parity report."""
 
 import hashlib
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ class ExportedFile:
         if parity.file_sha256 != found.sha256 or not parity.passed:
             raise OnnxFileError(
                 f"{report_path(file)} does not prove {file.name}: it is about sha256 {parity.file_sha256[:12]}..., the "
-                f"file has {found.sha256[:12]}... Run: zoo validate {file} MODEL --report {report_path(file)}"
+                f"file has {found.sha256[:12]}... Run: "
+                f"{shlex.join(['zoo', 'validate', str(file), 'MODEL', '--report', str(report_path(file))])}"
             )
         return found
 

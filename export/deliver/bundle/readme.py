@@ -5,6 +5,7 @@ from typing import Any
 from export.deliver.bundle.exported import ExportedFile
 from export.edge.operators import BUILD
 from export.metadata import meanings
+from zoo.cards.markdown import code, inline
 from zoo.data.preprocess import Preprocess
 
 
@@ -18,10 +19,11 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
     stored, given = exported.metadata, '"a text"' if exported.takes_texts else "IMAGE"
     library = "tokenizers" if exported.takes_texts else "Pillow"
     lines = [
-        f"# {stored.name}",
+        f"# {inline(stored.name)}",
         "",
-        f"Exported by salu-zoo {stored.zoo_version} for the target `{stored.target}`, {stored.precision}. It runs "
-        f"without PyTorch: Python, numpy, {library} and the engine (`{record['engine']['install']}`).",
+        f"Exported by salu-zoo {inline(stored.zoo_version)} for the target {code(stored.target)}, "
+        f"{inline(stored.precision)}. It runs "
+        f"without PyTorch: Python, numpy, {library} and the engine ({code(record['engine']['install'])}).",
         "",
         "```sh",
         f"python run.py {given}",
@@ -32,10 +34,12 @@ def readme(exported: ExportedFile, record: dict[str, Any]) -> str:
         "`client.py` is the shortest program that does the same, to start from.",
         "",
         *_file_lines(exported, record),
-        f"Parity with PyTorch {stored.torch_version}: {exported.parity.summary()} (`model.onnx.parity.json`).",
+        f"Parity with PyTorch {inline(stored.torch_version)}: {inline(exported.parity.summary())} "
+        "(`model.onnx.parity.json`).",
         "",
-        f"Licence of the weights: {stored.license or 'not stated'}. SHA-256 of the weights {stored.weights_sha256}"
-        f"{f', changed since {stored.changed_since}' if stored.changed_since else ''}.",
+        f"Licence of the weights: {inline(stored.license or 'not stated')}. "
+        f"SHA-256 of the weights {inline(stored.weights_sha256)}"
+        f"{f', changed since {inline(stored.changed_since)}' if stored.changed_since else ''}.",
         "",
         *_operator_lines(record["operators"]),
         "| file | SHA-256 |",
@@ -64,9 +68,12 @@ def _file_lines(exported: ExportedFile, record: dict[str, Any]) -> list[str]:
     stored, outputs = exported.metadata, exported.outputs
     sizes = [", ".join("any" if dim < 0 else str(dim) for dim in port.dims) for port in exported.inputs]
     sizes = [", ".join("any" if dim < 0 else str(dim) for dim in port.dims) for port in exported.inputs]
-    ports = [f"`{p.name}`, {p.kind} (n, {size})" for p, size in zip(exported.inputs, sizes, strict=True)]
+    ports = [f"{code(p.name)}, {p.kind} (n, {size})" for p, size in zip(exported.inputs, sizes, strict=True)]
     order = "" if not stored.labels else " in the order of the labels"
-    lines = [f"`model.onnx` takes {'; '.join(ports)}, and gives `{outputs[0].name}`, logits (n, classes){order}.", ""]
+    lines = [
+        f"`model.onnx` takes {'; '.join(ports)}, and gives {code(outputs[0].name)}, logits (n, classes){order}.",
+        "",
+    ]
     if not exported.takes_texts:
         made = Preprocess.from_dict(stored.preprocess)
         lines += [
@@ -89,7 +96,7 @@ def _calls(name: str, record: dict[str, Any]) -> list[str]:
             "import openvino",
             "",
             f'model = openvino.Core().compile_model("model.onnx", "{engine["device"]}")',
-            f'logits = model({{"{name}": x}})[0]',
+            f"logits = model({{{name!r}: x}})[0]",
         ]
     providers = [tuple(entry) for entry in engine["providers"]]
     providers = [tuple(entry) for entry in engine["providers"]]
@@ -101,7 +108,7 @@ def _calls(name: str, record: dict[str, Any]) -> list[str]:
         *library,
         f'session = onnxruntime.InferenceSession("model.onnx", options, providers={providers!r})',
         "labels = session.get_modelmeta().custom_metadata_map['salu_zoo.labels']",
-        f'logits = session.run(None, {{"{name}": x}})[0]',
+        f"logits = session.run(None, {{{name!r}: x}})[0]",
     ]
 
 

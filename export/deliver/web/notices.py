@@ -1,7 +1,10 @@
 """Whose work a page holds, for its `LICENSES.txt`."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
+
+from zoo.console.visible import visible
 
 _MIT = """\
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
@@ -23,11 +26,12 @@ def notices(record: Mapping[str, Any]) -> str:
     """The text, for a page with this record (see `export.deliver.web.record`)."""
     name, version = record["runtime"].split()
     weights = record["license"] or "not stated in the file"
+    model, weights = (visible(shorten(text, 80)) for text in (record["name"], weights))
     return f"""\
 The page (index.html, style.css, *.js beside it): salu-zoo, Apache License 2.0,
 https://www.apache.org/licenses/LICENSE-2.0
 
-The model (model.onnx): {record["name"]}, licence of its weights: {weights}
+The model (model.onnx): {model}, licence of its weights: {weights}
 
 Images (samples/, check.png): {record["samples_note"]}
 check.png is a test image of CIFAR-10 by Alex Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html

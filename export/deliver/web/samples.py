@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from export.parity.shipped import shipped_images
+from zoo.data.photo import decoding
 from zoo.errors import DataNotFoundError
 
 # What every browser reads.
@@ -73,14 +74,13 @@ def _files(images: str | Path | Sequence[str | Path]) -> list[Path]:
 
 def _given(number: int, file: Path) -> Sample:
     suffix = file.suffix.lower()
-    try:
-        if suffix not in SUFFIXES:
-            raise UnidentifiedImageError(f"its name does not end in {_list()}")
-        with Image.open(file) as image:
-            image.verify()
+    if suffix not in SUFFIXES:
+        raise DataNotFoundError(
+            f"{file} is no image for the page: its name does not end in {_list()}. Name another one."
+        )
+    with decoding(str(file)), Image.open(file) as image:
+        image.verify()
         content = file.read_bytes()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataNotFoundError(f"{file} is no image for the page: {error}. Name another one.") from error
     return Sample(f"samples/{number}{suffix}", file.stem.replace("_", " "), content)
 
 

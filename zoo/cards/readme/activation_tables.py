@@ -6,7 +6,7 @@ from typing import Any
 from zoo.analysis.coefficients import LayerCoefficients
 from zoo.analysis.geometry import LayerGeometry, stage_geometry
 from zoo.cards.datasets import title_of
-from zoo.cards.markdown import number, table
+from zoo.cards.markdown import code, number, table
 from zoo.models.build import find_spec
 from zoo.weights.tag import PretrainedTag
 
@@ -43,7 +43,7 @@ def coefficients_part(tag: PretrainedTag) -> dict[str, str]:
     if not stored:
         return {}
     layers = [LayerCoefficients(**layer) for layer in stored["layers"]]
-    rows = [(f"`{one.layer}`", one.channels, *_cells(one.vertical), *_cells(one.horizontal)) for one in layers]
+    rows = [(code(one.layer), one.channels, *_cells(one.vertical), *_cells(one.horizontal)) for one in layers]
     where = f"{title_of(stored['dataset'])} ({stored['split'] or 'all'}, {stored['n']:,})"
     return {"where": where, "table": table(_HEAD, rows)}
 

@@ -1,10 +1,13 @@
 """From config.json and results.json to README.md, and the check that the one still says what the others do."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from zoo.cards.datasets import facts_of
-from zoo.cards.markdown import load_template
+from zoo.cards.markdown import fenced, load_template
 from zoo.cards.papers import FLES_NOTICE, citation, has_fles, is_salunet
 from zoo.cards.pictures.card_pictures import KINDS, pictures_of
 from zoo.cards.pictures.stamp import check_stamp
@@ -82,7 +85,8 @@ def check_card(folder: str | Path) -> None:
         if not wrong and not check_stamp(place / picture.file, picture.data):
             wrong = f"{place / picture.file} is missing or was not drawn from the stored results.json"
     if wrong:
-        raise WeightsMismatchError(f"{wrong}. A card is rendered, not edited: `zoo card {place}` writes it anew.")
+        anew = f"zoo card {shlex.quote(str(place))}"
+        raise WeightsMismatchError(f"{wrong}. A card is rendered, not edited: `{anew}` writes it anew.")
 
 
 def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str, Any]:
@@ -93,15 +97,17 @@ def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str
         "salunet": is_salunet(tag) and (tag.model_args.get("norm") or "salu") == "salu",
         "fles": has_fles(tag),
         "samples": "texts" if tag.is_text else "images",
-        "front_matter": front_matter(tag),
+        "front_matter": Markup(front_matter(tag)),
         "summary": summary(tag),
         "before": before(tag),
         "facts": fact_line(tag, size_bytes),
         "figures": figures_table(tag),
         "on_hub": on_hub,
-        "example": _called(example(tag), tag, on_hub),
-        "transformers_example": _called(transformers_example(tag), tag, on_hub) if tag.is_text else "",
-        "commands": _called(commands(tag), tag, on_hub),
+        "example": fenced(_called(example(tag), tag, on_hub), "python"),
+        "transformers_example": fenced(_called(transformers_example(tag), tag, on_hub), "python")
+        if tag.is_text
+        else "",
+        "commands": fenced(_called(commands(tag), tag, on_hub), "sh"),
         "classes": classes_sentence(tag),
         "measured": how_measured(tag.results, "texts" if tag.is_text else "images"),
         "pictures": dict.fromkeys(KINDS) | pictures_of(tag),
@@ -111,8 +117,12 @@ def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str
         "coefficients": coefficients_part(tag),
         "data": facts_of(tag.dataset),
         "notes": tag.results.get("notes", []),
-        "citation": citation(tag),
+        "citation": Markup(citation(tag)),
     }
+
+
+def _transformers(tag: PretrainedTag, on_hub: bool) -> Markup:
+    return fenced(_called(transformers_example(tag), tag, on_hub), "python")
 
 
 def _called(code: str, tag: PretrainedTag, on_hub: bool) -> str:

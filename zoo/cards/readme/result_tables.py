@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from zoo.analysis.classes import ClassCounts
 from zoo.cards.datasets import title_of
-from zoo.cards.markdown import number, plain, table
+from zoo.cards.markdown import code, inline, number, plain, table
 from zoo.cards.results import best_counted, runtime_of, size_of
 from zoo.data.glue import METRICS
 from zoo.weights.tag import PretrainedTag
@@ -68,15 +70,16 @@ def _values(row: Mapping[str, Any], columns: Mapping[str, str], first: bool = Fa
     metrics = row.get("metrics")
     values = [row.get(key) if metrics is None else _times100(metrics.get(key)) for key in columns]
     shown = [number(value, 2) for value in values]
-    return [f"**{value}**" if first and value else value for value in shown]
+    return [Markup(f"**{value}**") if first and value else value for value in shown]
 
 
 def _label(result: Mapping[str, Any], first: bool) -> str:
     kind = runtime_of(result)
     if kind == "torch":
-        return "**these weights**" if first else "these weights"
+        return Markup("**these weights**") if first else "these weights"
     target = (result.get("runtime") or {}).get("target")
-    return f"these weights, {'ONNX Runtime' if kind == 'onnx' else kind}{f', `{target}` file' if target else ''}"
+    where = inline("ONNX Runtime" if kind == "onnx" else kind)
+    return Markup(f"these weights, {where}{f', {code(target)} file' if target else ''}")
 
 
 def _where(result: Mapping[str, Any], samples: str) -> str:
@@ -95,7 +98,7 @@ def _conditions(result: Mapping[str, Any], samples: str) -> Iterator[str]:
         yield f"loss: {number(result['loss'], 4)}"
     yield from (f"{names[key]}: {plain(result[key])}" for key in _CONDITIONS if result.get(key))
     if result.get("command"):
-        yield f"command: `{result['command']}`"
+        yield Markup(f"command: {code(result['command'])}")
 
 
 def _times100(value: float | None) -> float | None:

@@ -1,10 +1,13 @@
 """Card section on the training: a sentence, the commands that repeat it, and the recipe and run in full."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from zoo.cards.datasets import title_of
-from zoo.cards.markdown import flat, table
+from zoo.cards.markdown import code, fenced, flat, inline, table
 from zoo.console.durations import duration
 from zoo.weights.tag import PretrainedTag
 
@@ -17,37 +20,44 @@ def training_part(tag: PretrainedTag) -> dict[str, str]:
     """`sentence`, `commands`, `recipe` and `run`; "" for what is not known."""
     training = tag.results.get("training") or {}
     if not training:
-        sentence = f"Not trained by this project; recipe: {tag.recipe or 'unknown'}."
+        sentence = inline(f"Not trained by this project; recipe: {tag.recipe or 'unknown'}.")
         return {"sentence": sentence, "commands": "", "recipe": "", "run": ""}
     facts = {key: value for key, value in training.items() if key not in _ELSEWHERE}
+    commands = "\n".join(" ".join(line.split()) for line in _commands(tag, training))
     recipe = list(flat(training.get("recipe") or {}))
     return {
         "sentence": _sentence(tag, training),
-        "commands": "\n".join(_commands(tag, training)),
+        "commands": fenced(commands, "sh") if commands else "",
         "recipe": table(("field", "value"), recipe) if recipe else "",
         "run": table(("run", "value"), flat(facts)) if facts else "",
     }
 
 
-def _sentence(tag: PretrainedTag, training: Mapping[str, Any]) -> str:
+def _sentence(tag: PretrainedTag, training: Mapping[str, Any]) -> Markup:
     start = training.get("base_model")
-    how = f"Fine-tuned from [{start}](https://huggingface.co/{start})" if start else "Trained from scratch"
+    how = f"Fine-tuned from {_link(str(start))}" if start else "Trained from scratch"
     how = "Fine-tuned" if tag.is_text and not start else how
-    parts = [f"{how}{f' on {title_of(tag.dataset)}' if tag.dataset else ''}{_count(training)}"]
+    parts = [f"{how}{f' on {inline(title_of(tag.dataset))}' if tag.dataset else ''}{_count(training)}"]
     if training.get("epochs"):
-        parts.append(f"for {training['epochs']} epochs")
+        parts.append(f"for {inline(training['epochs'])} epochs")
     if training.get("seconds"):
         parts.append(f"in {duration(training['seconds'])}")
     if training.get("device"):
-        parts.append(f"on {training['device']}")
+        parts.append(f"on {inline(training['device'])}")
     kept = _KEPT.get(str(training.get("weights")))
-    recipe = f" Recipe: `{tag.recipe}`{_described(training)}." if tag.recipe else ""
-    return f"{' '.join(parts)}{f'; {kept}' if kept else ''}.{recipe}"
+    recipe = f" Recipe: {code(tag.recipe)}{_described(training)}." if tag.recipe else ""
+    return Markup(f"{' '.join(parts)}{f'; {kept}' if kept else ''}.{recipe}")
+
+
+def _link(start: str) -> str:
+    """A repository of the Hub with its address; any other start as text."""
+    is_repo = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", start)
+    return f"[{start}](https://huggingface.co/{start})" if is_repo else inline(start)
 
 
 def _described(training: Mapping[str, Any]) -> str:
     text = (training.get("recipe") or {}).get("description")
-    return f" ({text})" if text else ""
+    return f" ({inline(text)})" if text else ""
 
 
 def _count(training: Mapping[str, Any]) -> str:

@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+from markupsafe import Markup
+
 from zoo.cards.datasets import title_of
+from zoo.cards.markdown import inline
 from zoo.cards.papers import paper
 from zoo.data.glue import GLUE
 from zoo.data.image_dataset import DATASETS
@@ -35,12 +38,12 @@ def summary(tag: PretrainedTag) -> str:
     return f"{find_spec(tag.model).description}{parts}{on}."
 
 
-def fact_line(tag: PretrainedTag, size_bytes: int | None) -> str:
+def fact_line(tag: PretrainedTag, size_bytes: int | None) -> Markup:
     """Parameters, classes, input, size of the file, licence and paper, on one line."""
     count = sum(p.numel() for p in build_tagged(tag, "meta").parameters()) / 1e6
     outputs = "one output, a score" if tag.num_classes == 1 else f"{tag.num_classes:,} classes"
     if tag.is_text:
-        names = f" ({', '.join(tag.labels)})" if tag.labels else ""
+        names = f" ({inline(', '.join(tag.labels))})" if tag.labels else ""
         takes = [outputs + names, f"texts of up to {tag.tokens.max_length} tokens"]
     else:
         channels, height, width = tag.pixels.input_size
@@ -48,7 +51,7 @@ def fact_line(tag: PretrainedTag, size_bytes: int | None) -> str:
     size = [f"{size_bytes / 1e6:.1f} MB"] if size_bytes else []
     title, address = paper(tag)
     facts = [f"**{count:.2f} M parameters**", *takes, *size, f"licence {tag.license}", f"[{title}]({address})"]
-    return " · ".join(facts)
+    return Markup(" · ".join(facts))
 
 
 def example(tag: PretrainedTag) -> str:

@@ -139,7 +139,7 @@ def _open_splits(recipe: Recipe, data: str | Path | None) -> dict[str, ImageData
     wanted = recipe.data
     opened = open_training_splits(
         wanted.dataset, data, train=wanted.train_split, evaluation=wanted.eval_split,
-        fraction=wanted.eval_fraction, seed=recipe.runtime.seed,
+        fraction=wanted.eval_fraction, seed=recipe.runtime.seed, skip_unreadable=wanted.skip_unreadable,
     )  # fmt: skip
     splits = dict(zip(("train", "evaluation"), opened, strict=True))
     found = [split.num_classes for split in splits.values()]
