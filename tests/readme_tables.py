@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from export.metadata import meanings
 from zoo.data.glue import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,7 +179,13 @@ def batch_size_table() -> list[str]:
     return rows
 
 
+def metadata_table() -> list[str]:
+    """The properties that an exported file keeps."""
+    return [row(f"`{name}`", meaning) for name, meaning in meanings().items()]
+
+
 TABLES = {
+    "metadata": metadata_table,
     "batch size": batch_size_table,
     "plasticity": plasticity_table,
     "kernel speed": kernel_speed_table,

@@ -67,7 +67,6 @@ def _file_lines(exported: ExportedFile, record: dict[str, Any]) -> list[str]:
     """Inputs, outputs and preprocessing, and the engine's own calls on them."""
     stored, outputs = exported.metadata, exported.outputs
     sizes = [", ".join("any" if dim < 0 else str(dim) for dim in port.dims) for port in exported.inputs]
-    sizes = [", ".join("any" if dim < 0 else str(dim) for dim in port.dims) for port in exported.inputs]
     ports = [f"{code(p.name)}, {p.kind} (n, {size})" for p, size in zip(exported.inputs, sizes, strict=True)]
     order = "" if not stored.labels else " in the order of the labels"
     lines = [
