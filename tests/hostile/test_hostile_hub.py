@@ -73,7 +73,7 @@ def get(what: str) -> object:
 HEADERS = {
     "commit that leads out": {"X-Repo-Commit": OUT},
     "commit with a slash": {"X-Repo-Commit": "a/b"},
-    "absolute commit": {"X-Repo-Commit": "/tmp"},
+    "absolute commit": {"X-Repo-Commit": "/out"},
     "commit of dots": {"X-Repo-Commit": ".."},
     "ETag that leads out": {"ETag": f'"{OUT}"'},
     "absolute ETag": {"ETag": '"/out"'},
@@ -109,7 +109,7 @@ LISTINGS: dict[str, dict[str, Any]] = {
     "commit that leads out": {"sha": OUT},
     "commit that is no text": {"sha": ["x"]},
     "file that leads out": {"file": f"{OUT}/test.parquet"},
-    "absolute file": {"file": "/tmp/test.parquet"},
+    "absolute file": {"file": "/out/test.parquet"},
     "hash that leads out": {"oid": OUT},
     "control characters": {"file": "\x1b[2Jtest.parquet"},
 }
