@@ -25,12 +25,10 @@ def test_tables_and_files(tmp_path, monkeypatch):
 
 
 def test_captions_in_brackets_are_no_markup(compared, capsys, monkeypatch):
-    from rich.console import Console
-
     from zoo.commands.analyze import _print
     from zoo.console import output
 
-    monkeypatch.setattr(output, "console_out", Console(width=100))
+    monkeypatch.setattr(output, "console_out", output.Screen(width=100))
     _print(compared, layers=True)
     printed = capsys.readouterr().out
     assert "E[x²] in front of the layers" in printed

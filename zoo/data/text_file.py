@@ -38,7 +38,7 @@ def read_text_file(file: str | Path) -> TextRows:
     """
     path = Path(file)
     if not path.is_file():
-        raise DataNotFoundError(f"There is no file of texts {path}. Check the path; a pipe or device is not read.")
+        raise DataNotFoundError(f"Cannot read the texts in {path}: there is no such file. Check the path.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(_rows(path, stream))
