@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from finetuning.conftest import glue, recipe_file, start, tiny_row  # noqa: F401 fixtures
 from test_road import network  # noqa: F401 a fixture
 
 from zoo.data import load_vision
 
+ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("zoo ")]
 QUICK = ["--epochs", "1", "--set", "runtime.workers=0"]

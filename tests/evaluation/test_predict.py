@@ -30,7 +30,7 @@ def zoo(monkeypatch, run_zoo):
     """Run `zoo predict` with the tiny classifier in the place of any model."""
     import zoo.evaluation.predict as module
 
-    def create(model, device=None):
+    def create(model, device=None, preprocess=None, labels=()):
         return open_model(Linear(labels=CIFAR10_NAMES), device)
 
     monkeypatch.setattr(module, "open_model", create)
@@ -159,7 +159,7 @@ def texts(monkeypatch, run_zoo):
     monkeypatch.setitem(TEXT_MODELS._items, NAME, SPEC)
     made = make_model()
     made.text_preprocess = preprocess()
-    monkeypatch.setattr(module, "open_model", lambda model, device=None: open_model(made, device))
+    monkeypatch.setattr(module, "open_model", lambda model, device=None, **said: open_model(made, device, **said))
     return made, partial(run_zoo, "predict")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from made_folder import CPU, FEEDS, LIBRARY, classifier, make_folder, put, sha256, with_library
 from PIL import Image
 
 from export.edge.command import main
@@ -18,6 +17,8 @@ from export.edge.manifest import enter
 from export.edge.operators import BUILT_HERE, TARGETS
 from export.runtime.openvino_session import installed
 from export.targets import TARGETS as ALL_TARGETS
+
+from .made_folder import CPU, FEEDS, LIBRARY, classifier, make_folder, put, sha256, with_library
 
 NO_PATH = "is no plain path inside the folder"
 SECRET = b"a secret"

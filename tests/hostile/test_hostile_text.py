@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from export.deliver.bundle.exported import ExportedPort
 from export.deliver.bundle.readme import readme
 from export.deliver.web.notices import notices
 from export.edge.command import _shown
@@ -21,6 +22,7 @@ from zoo.catalogue.description import _next_of_card
 from zoo.console import output
 from zoo.console.tables import print_facts, print_table
 from zoo.console.visible import one_line, quoted, visible
+from zoo.data.preprocess import Preprocess
 
 ACTS = {
     "colour": "\x1b[31m",
@@ -173,10 +175,16 @@ def test_a_bundle_s_page_shows_it_as_text(hostile: str) -> None:
     )
     stored = SimpleNamespace(**dict.fromkeys(names, hostile))
     parity = SimpleNamespace(summary=lambda: hostile)
-    exported: Any = SimpleNamespace(metadata=stored, takes_texts=False, parity=parity)
-    page = rendered(readme(exported, {"engine": {"install": hostile}, "operators": {}, "files": {}}))
-    tags = {tag.split()[0] for tag in re.findall("<(/?[a-z0-9 ]+)", page.replace('class="language-sh"', ""))}
-    allowed = ["h1", "p", "code", "pre", "table", "thead", "tr", "th"]
+    stored.labels, stored.preprocess = (
+        (hostile,),
+        Preprocess((3, 8, 8), "bilinear", 1.0, "center", (0.0,) * 3, (1.0,) * 3).to_dict(),
+    )
+    ports = [ExportedPort(hostile, "float32", (3, 8, 8))]
+    exported: Any = SimpleNamespace(metadata=stored, takes_texts=False, parity=parity, inputs=ports, outputs=ports)
+    engine = {"install": hostile, "package": "onnxruntime", "providers": []}
+    page = rendered(readme(exported, {"engine": engine, "operators": {}, "files": {}}))
+    tags = {tag.split()[0] for tag in re.findall("<(/?[a-z0-9 ]+)", re.sub('class="language-[a-z]+"', "", page))}
+    allowed = ["h1", "p", "code", "pre", "table", "thead", "tbody", "tr", "th", "td"]
     assert tags <= {*allowed, *(f"/{name}" for name in allowed)}
     assert page.count("<h1>") == 1
 
