@@ -105,6 +105,27 @@ def test_resuming_a_finished_run_trains_no_more(tiny_data, tmp_path):
     assert again.summary["results"] == first.summary["results"]
 
 
+def test_the_log_of_an_epoch_stopped_behind_its_last_step_names_that_step_s_rate(tiny_data, tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    recipe = tiny_recipe("schedule.epochs=2", "schedule.kind=linear")
+    whole = read_rows(run(recipe, tiny_data, tmp_path / "whole").output / "log.jsonl")
+    steps = whole[0]["step"]
+    recipe = tiny_recipe("schedule.epochs=2", "schedule.kind=linear", f"runtime.checkpoint_steps={steps}")
+
+    def stop(progress):
+        if (progress.epoch, progress.step) == (1, steps):
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(recipe, tiny_data, tmp_path / "run", on_step=stop)
+    run(recipe, tiny_data, tmp_path / "run", resume=True)
+    found = read_rows(tmp_path / "run/log.jsonl")
+    assert [row["lr"] for row in found] == [row["lr"] for row in whole]
+    assert min(row["lr"] for row in found) > 0
+
+
 def test_resume_without_checkpoint_starts_at_the_beginning(tiny_data, tmp_path):
     result = run(tiny_recipe("schedule.epochs=1"), tiny_data, tmp_path / "run", resume=True)
     assert result.summary["results"]["epoch"] == 1

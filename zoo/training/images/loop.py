@@ -106,6 +106,8 @@ class Trainer:
         unpack_optimizer(self.optimizer, tensors, state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
+        # The rate of the last step, for the log of an epoch that was stopped after it.
+        self.scheduler.step_update(max(self.progress.epoch * self.plan.steps + self.progress.step - 1, 0))
 
     def save(self) -> None:
         """Write the checkpoint (first process only)."""
