@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -120,9 +121,7 @@ def _onnxruntime(file: bytes, wanted: list[tuple[str, dict[str, str]]], librarie
 
 def _openvino(file: bytes, hints: Mapping[str, str], libraries: Sequence[Path], threads: int) -> Run:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import openvino
+        openvino = import_openvino()
     except ImportError as error:
         raise EdgeError(f"This model runs on OpenVINO, which is missing: {INSTALL[OPENVINO]}.") from error
     if libraries:
@@ -143,6 +142,28 @@ def _openvino(file: bytes, hints: Mapping[str, str], libraries: Sequence[Path], 
     return _checked(inputs, lambda feeds: compiled(dict(feeds))[compiled.output(0)])
 
 
+def import_openvino() -> Any:
+    """OpenVINO, which tells an analytics server of every import unless its telemetry cannot be imported either.
+
+    A process that imported OpenVINO before keeps what it has.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    telemetry = "openvino_telemetry"
+    hidden = telemetry not in sys.modules
+    if hidden:
+        sys.modules[telemetry] = None  # type: ignore[assignment] # Python's way to say that it cannot be imported
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import openvino
+    finally:
+        if hidden:
+            del sys.modules[telemetry]
+    return openvino
+
+
 @cache
 def openvino_core() -> Any:
     """OpenVINO's core: one for the process, for good.
@@ -150,9 +171,7 @@ def openvino_core() -> Any:
     Each sets the thread's stack for signals. Two that end in the order in which they began leave it at memory that is
     gone, and the next signal, such as of a child that ends, kills the process.
     """
-    import openvino
-
-    return openvino.Core()
+    return import_openvino().Core()
 
 
 def _port(port: Any) -> SimpleNamespace:

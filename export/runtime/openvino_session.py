@@ -172,10 +172,9 @@ def version() -> str:
 
 def _core() -> Any:
     try:
-        import openvino  # noqa: F401
+        return openvino_core()
     except ImportError as error:
         raise ProviderError(f"OpenVINO was asked for, but it does not load: {error}. Run: {INSTALL}.") from error
-    return openvino_core()
 
 
 def _read(core: Any, model: str | Path | bytes) -> Any:

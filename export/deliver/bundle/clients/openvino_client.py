@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-import openvino
-
+from export.edge.engines import openvino_core
 from export.edge.folder import Folder
 
 DEVICE = "CPU"
@@ -14,7 +13,7 @@ OPTIONS = {"INFERENCE_PRECISION_HINT": "f32"}
 def main() -> None:
     """Compile the model for exactly this device, run one input, print the best classes."""
     folder = Folder.read(Path(__file__).resolve().parent)
-    core = openvino.Core()
+    core = openvino_core()
     if DEVICE not in core.available_devices:
         sys.exit(f"OpenVINO has no {DEVICE} here, only {core.available_devices}.")
     model = core.compile_model(core.read_model(folder.model), DEVICE, OPTIONS)
