@@ -6,9 +6,12 @@ import json
 import os
 import random
 import shutil
+import stat
+import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,46 @@ def test_a_folder_is_no_place_for_a_file(tmp_path):
         for attempt in (check_writable, lambda path: write_atomic(path, text("a"))):
             with pytest.raises(OutputError, match=reason):
                 attempt(place)
+
+
+def test_a_link_is_followed_and_a_mode_is_kept(tmp_path, umask):
+    real = tmp_path / "real.json"
+    real.write_text("old")
+    real.chmod(0o600)
+    (tmp_path / "link.json").symlink_to("real.json")
+    (tmp_path / "ahead.json").symlink_to("later.json")
+    check_writable(tmp_path / "link.json")
+    write_json(tmp_path / "link.json", 1)
+    write_json(tmp_path / "ahead.json", 2)
+    assert (tmp_path / "link.json").is_symlink()
+    assert (real.read_text(), stat.S_IMODE(real.stat().st_mode)) == ("1\n", 0o600)
+    assert (tmp_path / "later.json").read_text() == "2\n"
+    (tmp_path / "round.json").symlink_to("round.json")
+    with pytest.raises(OutputError, match=r"round\.json"):
+        write_json(tmp_path / "round.json", 3)
+
+
+def test_a_device_and_a_pipe_are_written_to_and_stay(tmp_path):
+    null, pipe = Path("/dev/null"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (null, pipe):
+        check_writable(place)
+    write_json(null, 1)
+    assert null.is_char_device()
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(pipe.read_text)
+        write_json(pipe, [1, 2])
+        assert json.loads(found.result(timeout=60)) == [1, 2]
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_stdout_takes_a_result_in_a_pipe_and_in_a_file(tmp_path):
+    program = "from zoo.files import write_json; print('before', flush=True); write_json('/dev/stdout', [1, 2])"
+    piped = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    with (tmp_path / "out.txt").open("w") as stream:
+        subprocess.run([sys.executable, "-c", program], stdout=stream, check=True)
+    assert piped == (tmp_path / "out.txt").read_text() == "before\n[\n  1,\n  2\n]\n"
 
 
 def test_checking_makes_nothing(tmp_path):

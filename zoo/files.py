@@ -52,9 +52,11 @@ def check_writable(path: str | Path) -> None:
     Raises:
         OutputError: `path` is a folder, or its folder cannot be written.
     """
-    target = Path(path).absolute()
-    if target.is_dir():
-        raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
+    target = _place(path)
+    if _is_stream(target):
+        if not os.access(target, os.W_OK):
+            raise OutputError(f"Cannot write {target}: permission denied. Choose a file you may write.")
+        return
     folder = next(parent for parent in target.parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -65,6 +67,9 @@ def check_writable(path: str | Path) -> None:
 
 def write_atomic(path: str | Path, write: Fill) -> Path:
     """Let `write` fill a temporary file beside `path`, then rename it into place.
+
+    A link is followed, and a file that is there keeps its mode. A device, a pipe or /dev/stdout gets the whole content
+    once it is made.
 
     Returns:
         The absolute path written.
@@ -90,15 +95,22 @@ def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path
         OutputError: as for `write_atomic`.
     """
     temporaries: dict[Path, Path] = {}
+    streams: dict[Path, Path] = {}
     stale = [Path(path).absolute() for path in remove]
     with ExitStack() as held:
         for path, fill in files.items():
-            target = Path(path).absolute()
+            target = _place(path)
+            if _is_stream(target):
+                streams[target] = Path(held.enter_context(tempfile.TemporaryDirectory())) / target.name
+                _run(fill, streams[target], target)
+                continue
             temporaries[target] = _temporary(target, held)
             _run(fill, temporaries[target], target)
         several = len(temporaries) + len(stale) > 1
         with _alone({target.parent for target in (*temporaries, *stale)} if several else ()):
             _put_in_place(temporaries, stale)
+        for target, whole in streams.items():
+            _pour(whole, target)
     for target in (*temporaries, *stale):
         remove_abandoned(target.parent, mark_of(target), target.suffix)
 
@@ -134,9 +146,36 @@ def write_tensors(path: str | Path, tensors: "Mapping[str, Tensor]", metadata: d
     return write_atomic(path, lambda file: file.write_bytes(content))
 
 
+def _place(path: str | Path) -> Path:
+    """The file that is written: what a link leads to, whether it is there yet or not.
+
+    Raises:
+        OutputError: it is a folder, or links lead round in a circle.
+    """
+    target = Path(path).absolute()
+    try:
+        if target.is_dir():
+            raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
+        return target.resolve() if target.is_symlink() and not _is_stream(target) else target
+    except (OSError, RuntimeError) as error:  # RuntimeError: a circle, before Python 3.13
+        raise OutputError(f"Cannot write {target}: {error}. Give the name of a file.") from error
+
+
+def _is_stream(target: Path) -> bool:
+    """True for what is written to and not replaced: a device, a pipe, or a file that a process has open already."""
+    opened = str(target) in ("/dev/stdout", "/dev/stderr") or str(target).startswith(("/dev/fd/", "/proc/"))
+    return opened or (target.exists() and not target.is_file())
+
+
+def _pour(whole: Path, target: Path) -> None:
+    try:
+        with whole.open("rb") as content, target.open("ab", buffering=0) as stream:
+            shutil.copyfileobj(content, stream)
+    except OSError as error:
+        raise _refused(target, error) from error
+
+
 def _temporary(target: Path, held: ExitStack) -> Path:
-    if target.is_dir():
-        raise OutputError(f"Cannot write {target}: it is a folder. Give the name of a file.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         return held.enter_context(scratch_file(target))
@@ -149,7 +188,7 @@ def _run(fill: Fill, temporary: Path, target: Path) -> None:
         fill(temporary)
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode) if target.is_file() else 0o666 & ~mask)
     except OSError as error:
         raise _refused(target, error) from error
 
