@@ -306,3 +306,14 @@ def test_progress_is_drawn_in_a_terminal_only(monkeypatch: pytest.MonkeyPatch, t
             advance(1)
     assert ("evaluating" in screen.file.getvalue()) == terminal
     assert ("4/4" in screen.file.getvalue()) == terminal
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_stream_that_lacks_a_character_ends_no_command(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "zoo", "info", "galu"]
+    plain = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (plain.returncode, plain.stderr) == (0, b"")
+    assert rb"\u03c0" in plain.stdout
+    found = subprocess.run([*command, "--json"], env=environment, capture_output=True, check=True).stdout
+    assert "π" in json.loads(found.decode("ascii"))["formula"]

@@ -4,6 +4,7 @@ Nothing heavy is imported here or in the modules found here, so that `--help` an
 """
 
 import importlib.metadata
+import io
 import logging
 import re
 import sys
@@ -187,6 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Exit status: 0 done, 1 an error, 2 wrong usage, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an encoding that lacks a character ends no command
     settings = Settings()
     given = None if arguments is None else list(arguments)
     try:

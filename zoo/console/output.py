@@ -96,8 +96,9 @@ def say(text: str, err: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as indented JSON on stdout, as the only thing a script will read there."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print `value` as indented JSON on stdout, all that a script will read there; in ASCII where it is not UTF-8."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    say(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 @contextmanager
