@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.digest import check_unchanged
-from export.edge.engines import openvino_core
+from export.edge.engines import import_openvino, openvino_core
 from export.errors import ExportError, OnnxFileError, ProviderError
 from export.native.operator_identity import check_properties
 from export.runtime.session import check_feeds
@@ -172,9 +172,10 @@ def version() -> str:
 
 def _core() -> Any:
     try:
-        return openvino_core()
+        import_openvino()
     except ImportError as error:
         raise ProviderError(f"OpenVINO was asked for, but it does not load: {error}. Run: {INSTALL}.") from error
+    return openvino_core()
 
 
 def _read(core: Any, model: str | Path | bytes) -> Any:
