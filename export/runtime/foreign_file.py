@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor
 
 from export.errors import InputError, OnnxFileError
-from export.runtime.session import Session, run_session
+from export.runtime.opened import ran_by, run_tensors
+from export.runtime.session import Session
 from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError
 from zoo.files import sha256_of
@@ -77,8 +77,7 @@ class ForeignPredictor:
         count = len(images)
         if self._batch > count:
             images = torch.cat([images, images[-1:].expand(self._batch - count, -1, -1, -1)])
-        array = images.detach().to("cpu").contiguous().numpy()
-        return torch.from_numpy(run_session(self.session, {self._input: array})[0])[:count]
+        return run_tensors(self.session, {self._input: images})[:count]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ForeignPredictor, (self.path, self._opening, self.preprocess, self.labels)
@@ -91,8 +90,7 @@ class ForeignPredictor:
             "model": self.path.stem,
             "tag": None,
             "precision": "float32",
-            "runtime": f"onnxruntime {onnxruntime.__version__}",
-            "providers": self.session.get_providers(),
+            **ran_by(self.session),
         }
 
 

@@ -57,8 +57,7 @@ class OpenFile:
         Raises:
             ExportError: ONNX Runtime gave up, for instance for want of memory.
         """
-        arrays = {name: value.detach().to("cpu").contiguous().numpy() for name, value in feeds.items()}
-        return torch.from_numpy(run_session(self.session, arrays)[0])
+        return run_tensors(self.session, feeds)
 
     def describe(self) -> dict[str, Any]:
         """Describe the run so that it can be repeated: file, digest, model, tag, target, precision, runtime, providers.
@@ -75,6 +74,17 @@ class OpenFile:
             "source_sha256": self.metadata.source_sha256,
             **({"changed_since": self.metadata.changed_since} if self.metadata.changed_since else {}),
             "precision": self.metadata.precision,
-            "runtime": getattr(self.session, "runtime", f"onnxruntime {onnxruntime.__version__}"),
-            "providers": self.session.get_providers(),
+            **ran_by(self.session),
         }
+
+
+def run_tensors(session: Session, feeds: Mapping[str, Tensor]) -> Tensor:
+    """The first output of a session, on the CPU; see `OpenFile.run`."""
+    arrays = {name: value.detach().to("cpu").contiguous().numpy() for name, value in feeds.items()}
+    return torch.from_numpy(run_session(session, arrays)[0])
+
+
+def ran_by(session: Session) -> dict[str, Any]:
+    """Runtime and providers of a session, for the record of a run."""
+    named = getattr(session, "runtime", f"onnxruntime {onnxruntime.__version__}")
+    return {"runtime": named, "providers": session.get_providers()}

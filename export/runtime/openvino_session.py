@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.digest import check_unchanged
+from export.edge import engines
 from export.edge.engines import import_openvino, openvino_core
 from export.errors import ExportError, OnnxFileError, ProviderError
 from export.native.operator_identity import check_properties
 from export.runtime.session import check_feeds
 from export.versions import version_of
 
-INSTALL = "pip install openvino"
+INSTALL = engines.INSTALL[engines.OPENVINO]
 DEVICE = "CPU"
 # Left to itself OpenVINO computes in bfloat16 on processors with AMX, and is off by 5e-3.
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}

@@ -57,7 +57,7 @@ def load_predictor(
         opening = partial(open_session, file, providers, threads=threads)
     else:
         opening = partial(open_for_target, file, device, threads)
-    if engine_in_file(file) is None and preprocess is not None:
+    if preprocess is not None and engine_in_file(file) is None:
         return ForeignPredictor(file, opening, preprocess, labels)
     predictor = open_predictor(file, opening)
     if labels:

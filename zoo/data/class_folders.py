@@ -64,7 +64,7 @@ def class_folders(root: Path, open_image: "Callable[[str], Image]") -> ClassFold
     """
     left_out: list[str] = []
     folders = [entry for entry in _entries(root) if Path(entry.path).is_dir()]
-    classes = [entry.name for entry in folders if not _ours(entry.name, entry.path, left_out)]
+    classes = [entry.name for entry in folders if not _is_hidden(entry.name, entry.path, left_out)]
     above = [(state.st_dev, state.st_ino) for state in map(Path.stat, (root.resolve(), *root.resolve().parents))]
     samples = []
     for number, name in enumerate(classes):
@@ -89,7 +89,7 @@ def _images(folder: Path, left_out: list[str], seen: set[tuple[int, int]]) -> It
         return
     seen.add((state.st_dev, state.st_ino))
     for entry in _entries(folder):
-        if _ours(entry.name, entry.path, left_out):
+        if _is_hidden(entry.name, entry.path, left_out):
             continue
         if Path(entry.path).is_dir():
             yield from _images(Path(entry.path), left_out, seen)
@@ -107,7 +107,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise DataNotFoundError(f"Cannot read the folder {_text(folder)!r}: {error.strerror}.") from error
 
 
-def _ours(name: str, path: str, left_out: list[str]) -> bool:
+def _is_hidden(name: str, path: str, left_out: list[str]) -> bool:
     """True for what people did not put there; refuse a name that no label can be."""
     if _text(Path(name)) != name:
         raise DataNotFoundError(f"The name of {_text(Path(path))!r} is not valid UTF-8. Rename it.")

@@ -121,10 +121,6 @@ def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str
     }
 
 
-def _transformers(tag: PretrainedTag, on_hub: bool) -> Markup:
-    return fenced(_called(transformers_example(tag), tag, on_hub), "python")
-
-
 def _called(code: str, tag: PretrainedTag, on_hub: bool) -> str:
     """An example, with the model under the name it has where the card is read."""
     if not on_hub:
