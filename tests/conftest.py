@@ -1,4 +1,4 @@
-"""What every test may use, and a cache of the datasets library of the tests' own."""
+"""What every test may use, and folders of the tests' own: the cache of the datasets library, and the user's cards."""
 
 import os
 import shutil
@@ -13,10 +13,11 @@ _FOLDER, _BEFORE = pytest.StashKey[Path](), pytest.StashKey[dict[str, str | None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Neither the user's cache nor a terminal's width: set before the library is imported, for processes as well."""
+    """Neither the user's cache nor cards nor a terminal's width: set before imports, for processes as well."""
     folder = Path(tempfile.mkdtemp(prefix="salu_zoo_datasets_"))
     config.stash[_FOLDER] = folder
-    config.stash[_BEFORE] = _put({"HF_DATASETS_CACHE": str(folder), "COLUMNS": None})
+    own = {"HF_DATASETS_CACHE": str(folder), "XDG_DATA_HOME": str(folder / "data"), "SALU_ZOO_HOME": None}
+    config.stash[_BEFORE] = _put({**own, "COLUMNS": None})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

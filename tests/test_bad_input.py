@@ -1,7 +1,6 @@
 """What a user can get wrong on the command line: one line that says so, exit status 1, and nothing left behind."""
 
 import hashlib
-import importlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -83,8 +82,7 @@ def place(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}))
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for module in ("zoo.files", "zoo.adoption.adopt"):
-            patch.setattr(importlib.import_module(module), "checkout_root", lambda: folder)
+        patch.setattr("zoo.card_folders.checkout_root", lambda: folder)
         patch.chdir(folder)
         _fill(folder)
         yield folder

@@ -41,14 +41,14 @@ def line_of(words: str) -> dict[str, str]:
 
 
 def test_names_without_torch_are_those_of_the_registries():
-    from zoo.files import cards_root
+    from zoo.card_folders import card_folder
     from zoo.training import list_recipes
     from zoo.training.texts.finetuning_recipe import list_finetune_recipes
     from zoo.weights.locate import list_pretrained
     from zoo.weights.tag import read_tag
 
     assert completion.tags() == list_pretrained()
-    assert completion.image_tags() == [n for n in list_pretrained() if not read_tag(cards_root() / n).is_text]
+    assert completion.image_tags() == [n for n in list_pretrained() if not read_tag(card_folder(n)).is_text]
     assert (completion.recipes(), completion.finetune_recipes()) == (list_recipes(), list_finetune_recipes())
 
 

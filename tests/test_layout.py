@@ -19,7 +19,18 @@ MAX_FUNCTION_LINES = 40
 # A module imports from its own row and from the rows above it, never from one below.
 LAYERS = {
     "zoo": [
-        {"errors", "first_edition", "registry", "scratch", "files", "records", "environment", "devices", "memory"},
+        {
+            "errors",
+            "first_edition",
+            "registry",
+            "scratch",
+            "files",
+            "records",
+            "card_folders",
+            "environment",
+            "devices",
+            "memory",
+        },
         {"console", "hub"},
         {"native", "numerics"},
         {"kernels"},

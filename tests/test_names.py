@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import zoo
+from zoo.card_folders import card_folder
 from zoo.conversion import convert, save_converted
 from zoo.conversion.base import build_base, with_classes
 from zoo.errors import (
@@ -50,7 +51,7 @@ def saved_timm(tmp_path_factory):
 
 def test_a_card_by_name_and_by_folder():
     name = "fles_poolformer_cifar.cifar10"
-    first, second = open_model(name), open_model(zoo.files.cards_root() / name)
+    first, second = open_model(name), open_model(card_folder(name))
     assert first.kind == second.kind == "card"
     assert first.tag.name == second.tag.name == name
     assert first.sha256 == first.tag.sha256

@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 Fill = Callable[[Path], object]
 
 
-def checkout_root() -> Path | None:
-    """Root of the source checkout this package runs from, or None for an installed copy."""
-    root = Path(__file__).resolve().parents[1]
-    return root if (root / "pyproject.toml").is_file() else None
-
-
-def cards_root() -> Path:
-    """The folder of all cards: `model_cards/` of a checkout; in an installed copy, the cards without weights."""
-    return (checkout_root() or Path(__file__).resolve().parent / "weights") / "model_cards"
-
-
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits.
 

@@ -24,8 +24,8 @@ from timm.models import (
 )
 from torch import nn
 
+from zoo.card_folders import card_folder, card_names
 from zoo.errors import ConfigurationError
-from zoo.files import cards_root
 from zoo.models.inputs import fit_positions
 from zoo.models.model_spec import MODELS, ModelSpec
 
@@ -58,10 +58,11 @@ def register_all() -> list[str]:
 def _described(spec: ModelSpec) -> DefaultCfg:
     """Build timm's record of a model: the bare architecture first, then each of its tags."""
     cfgs = {"": PretrainedCfg(**spec.pretrained_cfg())}
-    for folder in sorted(cards_root().glob(f"{spec.name}.*")):
-        cfg = _published(folder)
+    for name in card_names():
+        model, _, tag = name.partition(".")
+        cfg = _published(card_folder(name)) if model == spec.name else None
         if cfg is not None:
-            cfgs[folder.name.partition(".")[2]] = cfg
+            cfgs[tag] = cfg
     return DefaultCfg(deque(cfgs), cfgs, is_pretrained=len(cfgs) > 1)
 
 

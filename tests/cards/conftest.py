@@ -1,6 +1,5 @@
 """A zoo of its own for each test: a tiny model, cards in a temporary folder, a Hub cache of its own."""
 
-import importlib
 import json
 import shutil
 import socket
@@ -54,8 +53,7 @@ def quick_pictures(request, monkeypatch):
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch) -> Path:
     """Stands for the root of the source checkout."""
-    for module in ("zoo.files", "zoo.adoption.adopt"):
-        monkeypatch.setattr(importlib.import_module(module), "checkout_root", lambda: tmp_path)
+    monkeypatch.setattr("zoo.card_folders.checkout_root", lambda: tmp_path)
     return tmp_path
 
 

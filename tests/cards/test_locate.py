@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from zoo import files
+from zoo import card_folders
 from zoo.cards.card import write_card
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
 from zoo.weights.locate import list_pretrained, locate, open_hub, resolve
@@ -146,5 +146,5 @@ def test_a_bad_repository_name(name, no_network):
 
 
 def test_the_packed_cards_are_used_without_a_checkout(monkeypatch):
-    monkeypatch.setattr(files, "checkout_root", lambda: None)
-    assert files.cards_root() == Path(files.__file__).parent / "weights" / "model_cards"
+    monkeypatch.setattr(card_folders, "checkout_root", lambda: None)
+    assert card_folders.card_roots()["installed"] == Path(card_folders.__file__).parent / "weights" / "model_cards"

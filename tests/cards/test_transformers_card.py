@@ -9,10 +9,10 @@ from PIL import Image
 
 import zoo
 import zoo.models
-from zoo.files import cards_root
+from zoo.card_folders import card_folder, card_names
 from zoo.weights.tag import read_tag
 
-CARDS = [folder for folder in sorted(cards_root().iterdir()) if not read_tag(folder).is_text]
+CARDS = [folder for folder in map(card_folder, card_names()) if not read_tag(folder).is_text]
 
 
 @pytest.fixture(scope="module", params=CARDS, ids=[folder.name for folder in CARDS])

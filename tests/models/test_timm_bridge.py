@@ -13,8 +13,8 @@ from torch import nn
 
 import zoo
 from zoo import timm as zoo_timm
+from zoo.card_folders import card_folder
 from zoo.errors import ConfigurationError
-from zoo.files import cards_root
 from zoo.models import MODELS, build_model
 from zoo.models.model_spec import CIFAR_MEAN
 from zoo.weights.identity import Identity
@@ -60,7 +60,7 @@ def test_timm_feature_extraction_and_metadata_overlay() -> None:
 
 
 NAME, TAG = "fles_poolformer_cifar", "fles_poolformer_cifar.cifar10"
-CARD = cards_root() / TAG
+CARD = card_folder(TAG)
 
 
 def other(classes: int = 10, **options: Any) -> nn.Module:
@@ -85,7 +85,7 @@ def test_timm_knows_the_published_weights() -> None:
     assert timm.list_models("salunet*", pretrained=True) == [n for n in published if n.startswith("salunet")]
     cfg = timm.get_pretrained_cfg("salunet_c18_cifar.cifar10")
     assert (cfg.tag, cfg.num_classes, cfg.label_names[0], cfg.mean) == ("cifar10", 10, "airplane", CIFAR_MEAN)
-    assert Path(cfg.file) == cards_root() / "salunet_c18_cifar.cifar10" / "model.safetensors"
+    assert Path(cfg.file) == card_folder("salunet_c18_cifar.cifar10") / "model.safetensors"
     tagged, bare = timm.get_pretrained_cfg("salunet_c50.cifar100"), timm.get_pretrained_cfg("salunet_c50")
     assert (tagged.num_classes, tagged.input_size) == (100, (3, 64, 64))
     assert (bare.num_classes, bare.input_size, bare.has_weights) == (1000, (3, 224, 224), None)

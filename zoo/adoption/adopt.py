@@ -15,11 +15,18 @@ from torch import Tensor, nn
 
 from zoo.adoption.adopt_text import adopt_text
 from zoo.adoption.rename import Renamed, rename_state, unwrap
+from zoo.card_folders import card_folder, new_card_folder
 from zoo.cards.card import check_free, write_card
 from zoo.cards.runs import find_run, finetuned_as
 from zoo.data.preprocess import Preprocess
-from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
-from zoo.files import check_writable, checkout_root
+from zoo.errors import (
+    ConfigurationError,
+    OutputError,
+    WeightsCorruptError,
+    WeightsMismatchError,
+    WeightsNotFoundError,
+)
+from zoo.files import check_writable
 from zoo.models.build import build_model, find_spec
 from zoo.models.model_spec import MODELS
 from zoo.models.text_models import TEXT_MODELS
@@ -87,7 +94,8 @@ def adopt(
             of others.
         model: the architecture it is for, a name in the model registry; None takes the run's.
         tag: how the weights will be called: MODEL.TAG; None takes the name of the run's data set.
-        output: the card's folder; None takes `model_cards/MODEL.TAG` of the source checkout or of this folder.
+        output: the card's folder; None takes a place where it is found by name, see
+            `zoo.card_folders.new_card_folder`.
         num_classes: classes; None reads them off the classifier.
         labels: class names in order; empty if unknown.
         dataset: what the weights were trained on.
@@ -117,7 +125,7 @@ def adopt(
         model, labels, dataset = run.check_model(model), labels or run.labels, dataset or run.dataset
         preprocess, model_args = preprocess or run.preprocess, {**run.model_args, **(model_args or {})}
     model, tag = _named(file, model, tag)
-    folder = Path(output or (checkout_root() or Path.cwd()) / "model_cards" / f"{model}.{tag}").expanduser().absolute()
+    folder = Path(output or _new_folder(f"{model}.{tag}", force)).expanduser().absolute()
     check_free(folder, force)
     check_writable(folder / CONFIG_FILE)
     find_spec(model)
@@ -141,6 +149,21 @@ def adopt(
     stored = write_card(folder, found.state, described, results, dtype=dtype, force=force)
     left = [f"{name}: beside the weights" for name in aside] + found.ignored
     return Adopted(folder, stored, wrapper, found.renamed, tuple(left))
+
+
+def _new_folder(name: str, force: bool) -> Path:
+    """Where the card is found by its name.
+
+    Raises:
+        OutputError: the name is that of a card elsewhere, which this one would hide; `force` allows it.
+    """
+    folder, known = new_card_folder(name), card_folder(name)
+    if known not in (folder, folder.resolve()) and (known / CONFIG_FILE).is_file() and not force:
+        raise OutputError(
+            f"{name} is the card in {known} already. Choose another --tag, give --output, or use --force to have yours "
+            "found by that name instead."
+        )
+    return folder
 
 
 def _named(file: Path, model: str | None, tag: str | None) -> tuple[str, str]:

@@ -42,7 +42,7 @@ def write_card(
     """Store weights as a card: the folder appears complete under its name, or not at all.
 
     Args:
-        folder: where; `model_cards/MODEL.TAG` for weights that `create_model` should find by name.
+        folder: where; see `zoo.card_folders` for where `create_model` finds it by name.
         state: the model's state_dict, under our names.
         tag: what the weights are; `sha256` and `results` are filled in here. Another `sha256` than it had drops where
             it was published, `repo` and `revision`.
@@ -79,7 +79,7 @@ def write_card(
         write_json(place / CONFIG_FILE, card_config(stored, model))
         _write_rendered(stored, place)
 
-    return read_tag(_write_folder(Path(folder), fill, force))
+    return read_tag(write_folder(Path(folder), fill, force))
 
 
 def refresh_card(folder: str | Path, results: Mapping[str, Any] | None = None) -> Path:
@@ -163,7 +163,7 @@ def check_free(folder: Path, force: bool = False) -> None:
         raise OutputError(f"Cannot write {folder}: it exists. {hint}")
 
 
-def _write_folder(folder: Path, fill: Callable[[Path], None], force: bool) -> Path:
+def write_folder(folder: Path, fill: Callable[[Path], None], force: bool) -> Path:
     """Let `fill` write into a temporary folder beside `folder`, then rename it into place."""
     target = folder.expanduser().absolute()
     check_free(target, force)

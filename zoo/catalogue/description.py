@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.catalogue.listing import KINDS, Row
+from zoo.catalogue.listing import ELSEWHERE, KINDS, Row
 from zoo.console import PLUGIN_GROUP
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def _model(name: str) -> Row:
 
     spec: Any = find_spec(name)
     network = build_model(name, device="meta").eval()
-    size, tags = getattr(spec, "input_size", None), list_pretrained(name)
+    size = getattr(spec, "input_size", None)
+    tags = [KINDS["weights"].row(tag) for tag in list_pretrained(name)]
     return {
         "name": name,
         "description": spec.description,
@@ -87,7 +88,7 @@ def _model(name: str) -> Row:
         "input_size": list(size) if size else None,
         "num_classes": spec.num_classes,
         **_network(network, size),
-        "weights": [KINDS["weights"].row(tag) for tag in tags],
+        "weights": tags,
         "next": _next_of_model(name, tags, size is None),
     }
 
@@ -102,6 +103,7 @@ def _card(name: str) -> Row:
     size = None if tag.is_text else tag.pixels.input_size
     training = tag.results.get("training") or {}
     takes = {"input_size": list(size)} if size else {"max_length": tag.tokens.max_length}
+    file = _file(tag, name)
     return {
         "kind": "weights",
         "name": tag.name,
@@ -118,8 +120,8 @@ def _card(name: str) -> Row:
         "training": {key: training[key] for key in ("epochs", "seconds", "device", "command") if training.get(key)},
         "license": tag.license,
         "source": tag.source,
-        "file": _file(tag, name),
-        "next": _next_of_card(tag, name),
+        "file": file,
+        "next": _next_of_card(tag, name, file),
     }
 
 
@@ -210,23 +212,31 @@ def _result_row(row: Row) -> Row:
 
 def _file(tag: "PretrainedTag", name: str) -> Row:
     """The weights file: where it is if it is here, its size, its hash."""
-    from zoo.files import cards_root
+    from zoo.card_folders import card_folder
 
     place = Path(name).expanduser()
-    here = (place if place.is_dir() else cards_root() / tag.name) / tag.file
+    here = (place if place.is_dir() else card_folder(tag.name)) / tag.file
     size = here.stat().st_size if here.is_file() else None
     repo = f"{tag.repo}@{tag.revision}" if tag.repo and tag.revision else None
     return {"path": str(here) if size else None, "hub": repo, "size_bytes": size, "sha256": tag.sha256}
 
 
-def _next_of_model(name: str, tags: list[str], text: bool) -> list[str]:
-    if tags:
-        return [f"zoo info {tags[0]}", *([] if text else [f"zoo predict IMAGE --model {tags[0]}"])]
+def _next_of_model(name: str, tags: list[Row], text: bool) -> list[str]:
+    had = [row["name"] for row in tags if row["where"] != ELSEWHERE]
+    if had:
+        return [f"zoo info {had[0]}", *([] if text else [f"zoo predict IMAGE --model {had[0]}"])]
     return [f"zoo export {name} --no-pretrained"] + ([] if text else [f"zoo bench {name}"])
 
 
-def _next_of_card(tag: "PretrainedTag", name: str) -> list[str]:
-    """Commands to go on with."""
+def _next_of_card(tag: "PretrainedTag", name: str, file: Row) -> list[str]:
+    """Commands to go on with; without the weights, those that need none."""
+    from zoo.console.completion import finetune_recipes, recipes
+
+    if not (file["path"] or file["hub"]):
+        known = {**dict.fromkeys(recipes(), "train"), **dict.fromkeys(finetune_recipes(), "finetune")}
+        task = f" --task {shlex.quote(tag.dataset)}" if tag.is_text else ""
+        again = [f"zoo {known[tag.recipe]} {shlex.quote(tag.recipe)}{task}"] if tag.recipe in known else []
+        return [*again, f"zoo export {tag.model} --no-pretrained"]
     word, data = shlex.quote(name), shlex.quote(tag.dataset)
     first = [] if tag.is_text else [f"zoo predict IMAGE --model {word}"]
     measure = f"zoo evaluate {word} {'--task' if tag.is_text else '--dataset'} {data}"

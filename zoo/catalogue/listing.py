@@ -6,6 +6,8 @@ from functools import cache
 from typing import Any
 
 Row = dict[str, Any]
+ELSEWHERE = "not on the Hub yet"
+"""Said of weights whose card is here and which are neither here nor to be fetched."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,13 @@ def _weight_names() -> list[str]:
 
 
 def _weight(name: str) -> Row:
-    from zoo.files import cards_root
+    from zoo.card_folders import card_folder, root_of
     from zoo.weights.locate import resolve
 
     tag = resolve(name)
     measured = (tag.results.get("evaluations") or [{}])[0]
-    file = cards_root() / name / tag.file
+    folder = card_folder(name)
+    file = folder / tag.file
     return {
         "name": name,
         "trained_on": tag.dataset,
@@ -74,7 +77,7 @@ def _weight(name: str) -> Row:
         "metrics": measured.get("metrics"),
         "size_bytes": file.stat().st_size if file.is_file() else None,
         "license": tag.license,
-        "where": "checkout" if file.is_file() else f"Hub: {tag.repo}" if tag.revision else "not on the Hub yet",
+        "where": root_of(folder) if file.is_file() else f"Hub: {tag.repo}" if tag.revision else ELSEWHERE,
     }
 
 

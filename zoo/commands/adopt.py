@@ -24,7 +24,7 @@ Model = Annotated[
 Tag = Annotated[
     str | None, typer.Option("--tag", help="What to call the weights: MODEL.TAG. Default: the run's data set.")
 ]
-Output = Annotated[Path | None, typer.Option(help="The card's folder. Default: model_cards/MODEL.TAG.")]
+Output = Annotated[Path | None, typer.Option(help="The card's folder. Default: a place where its name is found.")]
 Classes = Annotated[int | None, typer.Option(min=1, help="Number of classes. Default: read off the classifier.")]
 Labels = Annotated[Path | None, typer.Option(help="Class names in order: a text file, one a line, or a JSON list.")]
 Data = Annotated[str, typer.Option(help="What the weights were trained on, such as cifar10 or sst2.")]
@@ -137,9 +137,9 @@ def _report(done: "Adopted", json_output: bool) -> None:
 
 def _name_of(done: "Adopted") -> str:
     """Return the name that commands know the card by: its own where they find it by that, else its folder."""
-    from zoo.files import cards_root
+    from zoo.card_folders import card_folder
 
-    return done.tag.name if done.folder == cards_root() / done.tag.name else str(done.folder)
+    return done.tag.name if done.folder == card_folder(done.tag.name) else str(done.folder)
 
 
 def _labels(path: Path) -> list[str]:

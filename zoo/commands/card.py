@@ -43,15 +43,15 @@ def card_command(
     New figures go in the same way: zoo evaluate MODEL.TAG --dataset cifar10 --output result.json, then
     zoo card MODEL.TAG --evaluation result.json.
     """
+    from zoo.card_folders import card_folder
     from zoo.commands._card import Additions
-    from zoo.files import cards_root
     from zoo.weights.locate import list_pretrained
 
     added = Additions(tuple(evaluation or ()), tuple(baseline or ()), tuple(note or ()))
-    chosen = [Path(name) if Path(name).is_dir() else cards_root() / _known(name) for name in cards or ()]
+    chosen = [Path(name) if Path(name).is_dir() else card_folder(_known(name)) for name in cards or ()]
     if added != Additions() and (check or len(chosen) != 1):
         raise typer.BadParameter("name the one card they belong to, and leave --check out.", param_hint="--evaluation")
-    _run(chosen or [cards_root() / name for name in list_pretrained()], check, added, json_output)
+    _run(chosen or [card_folder(name) for name in list_pretrained()], check, added, json_output)
 
 
 def _known(name: str) -> str:

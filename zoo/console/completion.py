@@ -6,19 +6,19 @@ completed, and `zoo list` names them.
 
 from pathlib import Path
 
-from zoo.files import cards_root
+from zoo.card_folders import card_folder, card_names
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def tags() -> list[str]:
     """Published weights, MODEL.TAG."""
-    return sorted(file.parent.name for file in cards_root().glob("*/config.json"))
+    return card_names()
 
 
 def image_tags() -> list[str]:
     """Published weights of models for images: a text model's folder has a tokenizer as well."""
-    return [name for name in tags() if not (cards_root() / name / "tokenizer_config.json").is_file()]
+    return [name for name in tags() if not (card_folder(name) / "tokenizer_config.json").is_file()]
 
 
 def recipes() -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from zoo.card_folders import card_folder
 from zoo.cards.readme.render import check_card
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE
 from zoo.errors import ConfigurationError, PublishError, WeightsCorruptError, WeightsMismatchError
-from zoo.files import cards_root, write_together
+from zoo.files import write_together
 from zoo.hub.fetch import fetch
 from zoo.hub.hub_errors import LOGIN, asking
 from zoo.hub.hub_names import HUB_PREFIX
@@ -53,7 +54,7 @@ def plan_push(
 
     _check_names(card, repo, revision_tag)
     tag, folder, _ = open_card(card)
-    folder = folder or cards_root() / tag.name
+    folder = folder or card_folder(tag.name)
     _check_publishable(folder, tag)
     info, tagged = None, None
     with _asking(f"look at {repo}", " The card is fit to be published; nothing was changed."):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.card_folders import card_folder
 from zoo.data.own_texts import OWN
 from zoo.errors import RecipeError
-from zoo.files import cards_root
 from zoo.models.text_models import TEXT_MODELS, gate_of_variant
 from zoo.training.images.loop import CHECKPOINT
 from zoo.training.images.train_images import TrainResult, train
@@ -121,7 +121,7 @@ def _text_start(name: str) -> list[str] | None:
     Raises:
         RecipeError: it is one of neither, or has sizes of none of the zoo's encoders.
     """
-    card = cards_root() / name
+    card = card_folder(name)
     place = card if (card / CONFIG_FILE).is_file() else Path(name).expanduser()
     if not (place / CONFIG_FILE).is_file():
         if name in TEXT_MODELS:

@@ -55,10 +55,11 @@ def create_model(
     - a path: a card's folder, or a .safetensors file with its config.json beside it;
     - `hf-hub:ORG/REPO` or `hf-hub:ORG/REPO@REVISION`: a card on the Hugging Face Hub.
 
-    Weights are found in this order: explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub. The
-    file's sha256 is checked always, and names and shapes must agree. Only what is asked for here is adapted: another
-    `num_classes` starts a fresh classifier (the tag's class names are dropped), another `in_chans` adapts the first
-    convolution, another `img_size` resamples a vision transformer's positions. The last two are for images only.
+    Weights are found in this order: explicit path, your own cards (SALU_ZOO_HOME), `model_cards/` of a source checkout
+    or of the installed copy, the Hub's cache, the Hub. The file's sha256 is checked always, and names and shapes must
+    agree. Only what is asked for here is adapted: another `num_classes` starts a fresh classifier (the tag's class
+    names are dropped), another `in_chans` adapts the first convolution, another `img_size` resamples a vision
+    transformer's positions. The last two are for images only.
 
     Args:
         name: see above.
@@ -120,7 +121,7 @@ def _find(name: str | Path, pretrained: bool | None) -> _Found:
 
 
 def open_card(name: str | Path) -> tuple[PretrainedTag, Path | None, Path | None]:
-    """The tag behind a name, its folder if that is not in `model_cards/`, and the weights file if that was named.
+    """The tag behind a name, its folder unless the name is looked up, and the weights file if that was named.
 
     Raises:
         ZooError: as `create_model` does for a name.

@@ -1,11 +1,11 @@
-"""Location of weights. Order: an explicit path, `model_cards/` of a source checkout, the Hub's cache, the Hub."""
+"""Location of weights. Order: an explicit path, the user's own cards, those of the zoo, the Hub's cache, the Hub."""
 
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.card_folders import card_folder, card_names
 from zoo.errors import UnknownNameError, WeightsMismatchError, WeightsNotFoundError
-from zoo.files import cards_root
 from zoo.hub.fetch import fetch, fetch_current
 from zoo.hub.hub_names import HUB_PREFIX, split_hub_name
 from zoo.models.build import find_spec
@@ -27,8 +27,7 @@ def list_pretrained(model: str | None = None) -> list[str]:
     """
     if model is not None:
         find_spec(model)
-    names = sorted(path.parent.name for path in cards_root().glob(f"*/{CONFIG_FILE}"))
-    return [name for name in names if model in (None, name.partition(".")[0])]
+    return [name for name in card_names() if model in (None, name.partition(".")[0])]
 
 
 def resolve(name: str) -> PretrainedTag:
@@ -64,9 +63,9 @@ def _default(model: str, known: list[str]) -> PretrainedTag:
 
 
 def _read(name: str) -> PretrainedTag:
-    tag = read_tag(cards_root() / name)
+    tag = read_tag(folder := card_folder(name))
     if tag.name != name:
-        raise WeightsMismatchError(f"{cards_root() / name} holds the card of {tag.name}; rename the folder.")
+        raise WeightsMismatchError(f"{folder} holds the card of {tag.name}; rename the folder.")
     return tag
 
 
@@ -90,7 +89,7 @@ def locate(tag: PretrainedTag, folder: Path | None = None, file: str | None = No
 
     Args:
         tag: what to find.
-        folder: where its card lies; None looks in `model_cards/`.
+        folder: where its card lies; None looks where a name is looked up.
         file: which file; None means the weights.
 
     Raises:
@@ -99,14 +98,15 @@ def locate(tag: PretrainedTag, folder: Path | None = None, file: str | None = No
         WeightsMismatchError: the repository holds another file than its card pins.
     """
     name = file or tag.file
-    place = (cards_root() / tag.name if folder is None else folder) / name
+    place = (card_folder(tag.name) if folder is None else folder) / name
     cached = folder is not None and folder.name == tag.revision  # in the Hub's cache: `fetch` looks whether it is whole
     if place.is_file() and not cached:
         return place
     if tag.repo is None or tag.revision is None:
         raise WeightsNotFoundError(
             f"{name} of {tag.name} is not on the Hub yet (the card pins no revision), and there is no file {place}. "
-            "Use a source checkout of the project, whose model_cards/ holds it, or pass the path of the card's folder."
+            "Use a source checkout, whose model_cards/ holds it, install a wheel of weights built in one, or pass the "
+            "path of the card's folder."
         )
     return fetch(tag.repo, name, tag.revision, tag.sha256 if name == tag.file else None)
 
