@@ -20,6 +20,7 @@ import timm
 from torch import nn
 
 from zoo.conversion.base import RECORD, Base, build_base, transformers_class
+from zoo.data.image_processor import PROCESSOR_FILE, preprocess_of_processor
 from zoo.data.preprocess import config_of
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE, TextPreprocess
 from zoo.errors import (
@@ -34,6 +35,7 @@ from zoo.files import sha256_of
 from zoo.hub.fetch import fetch, fetch_current
 from zoo.hub.hub_names import HUB_PREFIX, split_hub_name
 from zoo.models.build import find_spec, list_models
+from zoo.models.image_logits import ImageLogits, takes_images
 from zoo.models.model_spec import MODELS
 from zoo.models.quiet import quiet_transformers
 from zoo.weights.create import create_model, find_tag, is_path
@@ -165,7 +167,9 @@ def _opener_on_hub(text: str) -> "partial[NamedModel]":
     opener = _opener_of(text, config.parent, read_json(config))
     if opener is None:
         return partial(_open_card, text, f"{HUB_PREFIX}{repo}@{commit}")
-    more = (TOKENIZER_FILE, TOKENIZER_CONFIG) if opener.func is _open_transformers else ()
+    more: tuple[str, ...] = ()
+    if opener.func is _open_transformers:
+        more = (PROCESSOR_FILE,) if takes_images(read_json(config)) else (TOKENIZER_FILE, TOKENIZER_CONFIG)
     for file in (WEIGHTS_FILE, *more):
         fetch(repo, file, commit)
     return opener
@@ -302,10 +306,30 @@ def _open_transformers(name: str, folder: Path) -> NamedModel:
     written = json.loads(model.config.to_json_string(use_diff=False))
     written.pop("_name_or_path", None)  # a place on this machine
     base: Base = {"kind": "transformers", "class": type(model).__name__, "config": written}
-    if (folder / TOKENIZER_FILE).is_file():
+    if takes_images(config):
+        model = _with_processor(ImageLogits(model), folder)
+    elif (folder / TOKENIZER_FILE).is_file():
         model.text_preprocess = _tokens(folder, model)
     file = folder / WEIGHTS_FILE
     return NamedModel(name, "transformers", model, base, None, sha256_of(file) if file.is_file() else None, folder)
+
+
+def _with_processor(model: ImageLogits, folder: Path) -> ImageLogits:
+    """Give an image classifier of transformers what timm's models say of themselves.
+
+    Raises:
+        WeightsNotFoundError: the folder lacks the file that says what the pixels are.
+        ConfigurationError: pixels are prepared in a way that is not known here.
+    """
+    file = folder / PROCESSOR_FILE
+    if not file.is_file():
+        raise WeightsNotFoundError(f"{folder} has no {PROCESSOR_FILE}, which says what its pixels are. Save it there.")
+    channels = getattr(model.config, "num_channels", 3)
+    fixed = any(name.endswith("position_embeddings") for name, _ in model.named_parameters())
+    described = preprocess_of_processor(read_json(file), channels).to_dict()
+    cfg = {**described, "num_classes": model.config.num_labels, "fixed_input_size": fixed}
+    model.pretrained_cfg = cfg  # type: ignore[assignment]
+    return model
 
 
 def _tokens(folder: Path, model: Any) -> TextPreprocess:

@@ -9,6 +9,7 @@ from torch import nn
 from zoo.conversion.conversion_report import Report
 from zoo.conversion.replay import rebuild
 from zoo.errors import ConfigurationError
+from zoo.models.image_logits import CLASS_ENDING, ImageLogits
 from zoo.weights.create import create_model
 
 RECORD = "conversion.json"
@@ -32,7 +33,8 @@ def build_base(base: Mapping[str, Any]) -> nn.Module:
         return timm.create_model(base["name"], pretrained=False, **base["arguments"])  # type: ignore[no-any-return]
     if kind == "transformers":
         cls = transformers_class(base["class"])
-        return cls(cls.config_class.from_dict(base["config"]))  # type: ignore[no-any-return]
+        network = cls(cls.config_class.from_dict(base["config"]))
+        return ImageLogits(network) if base["class"].endswith(CLASS_ENDING) else network  # type: ignore[no-any-return]
     if kind == "converted":
         return rebuild(build_base(base["base"]), Report.from_dict(base["report"]))
     raise ConfigurationError(f"The record names a model of kind {kind!r}; known are {', '.join(KINDS)}.")
@@ -42,10 +44,14 @@ def with_classes(base: Mapping[str, Any], num_classes: int) -> Base:
     """The record of the same network with another number of outputs.
 
     Raises:
-        ConfigurationError: a network of transformers, whose classifier is part of its class.
+        ConfigurationError: a network of transformers that does not classify images.
     """
     if base.get("kind") == "converted":
         return {**base, "base": with_classes(base["base"], num_classes)}
+    if base.get("kind") == "transformers" and base["class"].endswith(CLASS_ENDING):
+        names = {f"LABEL_{number}": number for number in range(num_classes)}
+        named = {"id2label": {number: name for name, number in names.items()}, "label2id": names}
+        return {**base, "config": {**base["config"], **named, "num_labels": num_classes}}
     if "arguments" not in base:
         raise ConfigurationError(f"A model of kind {base.get('kind')!r} gets no other number of classes by its record.")
     return {**base, "arguments": {**base["arguments"], "num_classes": num_classes}}

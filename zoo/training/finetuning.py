@@ -9,6 +9,7 @@ from typing import Any
 from zoo.card_folders import card_folder
 from zoo.data.own_texts import OWN
 from zoo.errors import RecipeError
+from zoo.models.image_logits import takes_images
 from zoo.models.text_models import TEXT_MODELS, gate_of_variant
 from zoo.training.images.loop import CHECKPOINT
 from zoo.training.images.train_images import TrainResult, train
@@ -128,7 +129,7 @@ def _text_start(name: str) -> list[str] | None:
             raise RecipeError(f"{name} has no weights of that name: name a tag, or zoo finetune glue --start PLACE.")
         return None
     config = read_json(place / CONFIG_FILE)
-    if not isinstance(config, dict) or "model_type" not in config:
+    if not isinstance(config, dict) or "model_type" not in config or takes_images(config):
         return None
     if config["model_type"] not in ("bert", "fles_bert"):
         raise RecipeError(f"{name} is a {config['model_type']} of transformers; texts are fine-tuned from a BERT.")
