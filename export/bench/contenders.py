@@ -15,10 +15,9 @@ from export.pipeline.export_model import export
 from export.quantize.request import ANY_ACCURACY
 from export.runtime.engine import engine_here
 from export.targets import get_precision, get_target, list_targets
-from zoo.benchmarks.twins import twin_of
 from zoo.conversion.base import build_base
 from zoo.errors import ConfigurationError
-from zoo.models.build import list_models
+from zoo.models.build import find_spec, list_models
 from zoo.names import NamedModel, open_model
 
 
@@ -57,7 +56,7 @@ def export_contenders(
         model: any name of a model with a twin (see `zoo.names`); without weights it gets random ones, the same each
             time; see `stir`.
         targets: what to export the model for.
-        changes: arguments of `zoo.create_model` that make the twin, over those of `twin_of`.
+        changes: arguments of `zoo.create_model` that make the twin, over those of its spec.
         folder: where the files go.
         threads: of the parity checks.
         on_export: called with the label of each file before it is made.
@@ -97,7 +96,7 @@ def _twin(named: NamedModel, changes: dict[str, str]) -> tuple[nn.Module, str]:
             "(zoo convert), and time the folder of that against it."
         )
     name = named.base["name"].partition(".")[0]
-    wanted = twin_of(name) | changes
+    wanted = dict(find_spec(name).twin) | changes
     return zoo.create_model(name, pretrained=False, **wanted), " + ".join(wanted.values())  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.activations import ACTIVATIONS
-from zoo.activations.rivals import TORCH_GATES
+from zoo.activations.rivals.torch_gates import TORCH_GATES
 
 CHANNELS = 4
 FAMILY = ["salu", "swalu", "galu"]

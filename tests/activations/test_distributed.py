@@ -17,7 +17,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from zoo.activations import GALU, SALU, SWALU, Derf, DyT, FleS, activation_parameters, project_parameters
-from zoo.activations.rivals import StarReLU
+from zoo.activations.rivals.star_relu import StarReLU
 
 
 def network() -> nn.Sequential:

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck
 
 from zoo.activations import activation_spec, make_gate, parameter_specs
-from zoo.activations.rivals import IIEU
-from zoo.activations.rivals.iieu import lengths
+from zoo.activations.rivals.iieu import IIEU, lengths
 from zoo.errors import ShapeError, UnknownNameError
 
 from .tolerances import FLES_FLOAT32

@@ -10,7 +10,15 @@ from torch.autograd import gradcheck
 from torch.func import functional_call
 
 from zoo.activations import ACTIVATIONS, make_gate
-from zoo.activations.rivals import PWLU, SMU, SMU1, AdaShift, DyReLU, FReLU, MetaACON, PReLU, Pserf
+from zoo.activations.rivals.adashift import AdaShift
+from zoo.activations.rivals.dy_relu import DyReLU
+from zoo.activations.rivals.frelu import FReLU
+from zoo.activations.rivals.meta_acon import MetaACON
+from zoo.activations.rivals.prelu import PReLU
+from zoo.activations.rivals.pserf import Pserf
+from zoo.activations.rivals.pwlu import PWLU
+from zoo.activations.rivals.smu import SMU
+from zoo.activations.rivals.smu_1 import SMU1
 from zoo.errors import ConfigurationError, ShapeError
 
 from .cases import CHANNELS, all_values, make

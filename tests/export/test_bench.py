@@ -14,10 +14,10 @@ from export.bench.contenders import timed_targets
 from export.bench.timed_files import Contender, bench_files
 from export.parity.parity_report import report_path
 from export.targets import get_target, list_targets
-from zoo.benchmarks.twins import twin_of
 from zoo.cli import build_app
-from zoo.errors import ConfigurationError, UnknownNameError
+from zoo.errors import ConfigurationError
 from zoo.models import list_models
+from zoo.models.build import find_spec
 from zoo.weights.identity import weights_digest
 
 
@@ -93,10 +93,8 @@ def test_texts_have_a_length(text_exported):
 
 def test_every_model_has_a_twin():
     for name in list_models():
-        assert "act" in twin_of(name)
-    assert twin_of("salunet_c50") == {"norm": "batchnorm", "act": "relu"}
-    with pytest.raises(UnknownNameError):
-        twin_of("resnet9000")
+        assert "act" in find_spec(name).twin
+    assert find_spec("salunet_c50").twin == {"norm": "batchnorm", "act": "relu"}
 
 
 def test_an_untrained_network_and_its_twin_have_the_same_weights_each_time(monkeypatch, tmp_path):

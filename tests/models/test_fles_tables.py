@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zoo.activations import list_gates
-from zoo.activations.rivals import IIEU
+from zoo.activations.rivals.iieu import IIEU
 from zoo.models import build_model
 
 from .counting import multiply_adds, parameters

@@ -12,7 +12,8 @@ from zoo.activations.fles import FleS, fles
 from zoo.activations.galu import GALU, galu
 from zoo.activations.gates import list_gates, make_gate
 from zoo.activations.parameters import activation_parameters, activation_spec, parameter_specs, project_parameters
-from zoo.activations.rivals import Derf, DyT, derf, dyt
+from zoo.activations.rivals.derf import Derf, derf
+from zoo.activations.rivals.dyt import DyT, dyt
 from zoo.activations.salu import SALU, salu
 from zoo.activations.spec import ACTIVATIONS, ActivationSpec, ParameterSpec
 from zoo.activations.swalu import SWALU, swalu

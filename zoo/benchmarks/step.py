@@ -45,7 +45,7 @@ class Learner:
 
     Args:
         model: its name.
-        changes: arguments of the builder besides the size, such as those of `twin_of`.
+        changes: arguments of the builder besides the size, such as a `twin` of its spec.
         setting: of the batch and the precision.
         device: where.
     """

@@ -13,7 +13,6 @@ from zoo.benchmarks.step import Learner, StepSetting
 from zoo.benchmarks.time_statistics import Ratio, Times
 from zoo.benchmarks.training_memory import MeasuredModel, StepMemory, step_memory
 from zoo.benchmarks.turns import Side, alternate, always, synchronised
-from zoo.benchmarks.twins import twin_of
 from zoo.errors import ConfigurationError, suggestion
 from zoo.models.build import find_spec
 from zoo.models.text_models import TextSpec
@@ -160,7 +159,7 @@ def _rows(
     warmup: int,
     memory: bool,
 ) -> list[TrainRow]:
-    changes = twin_of(name)
+    changes = dict(find_spec(name).twin)
     learners = {twin: Learner(name, changes if twin else {}, setting, device) for twin in (False, True)}
     used = dict.fromkeys(way for pair in ways.values() for way in pair)
     steps = STEPS_ON_GPU if device.type == "cuda" else 1

@@ -12,6 +12,7 @@ from torch import nn
 
 from zoo.models.decay import Undecayed
 from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
+from zoo.models.paper import FLES
 from zoo.models.parts import Parts
 
 OPTIONS = frozenset(["drop_rate", "drop_path_rate", "proj_drop_rate", "global_pool", "layer_scale_init_values"])
@@ -68,6 +69,8 @@ def _row(size: str, numbers: dict[str, Any], **fields: Any) -> None:
     common: dict[str, Any] = {
         "build": build,
         "family": "fles_poolformer",
+        "paper": FLES,
+        "twin": {"act": "gelu"},
         "numbers": numbers,
         "norm": "groupnorm",
         "norms": ("groupnorm", "batchnorm", "layernorm", "salu", "dyt", "derf"),

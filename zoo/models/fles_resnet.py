@@ -16,6 +16,7 @@ from zoo.errors import ConfigurationError, suggestion
 from zoo.models import salunet_c
 from zoo.models.activation_layout import sites
 from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
+from zoo.models.paper import FLES
 from zoo.models.parts import Parts
 
 OPTIONS = salunet_c.OPTIONS | {"gate_at", "rest_act", "attn_layer"}
@@ -62,6 +63,8 @@ def _row(name: str, block: Callable[..., nn.Module], layers: tuple[int, ...], so
     common: dict[str, Any] = {
         "build": build,
         "family": "fles_resnet",
+        "paper": FLES,
+        "twin": {"act": "silu"},
         "numbers": {
             "block": block,
             "layers": layers,

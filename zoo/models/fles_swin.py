@@ -11,6 +11,7 @@ from torch import nn
 
 from zoo.models.decay import Undecayed
 from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
+from zoo.models.paper import FLES
 from zoo.models.parts import Parts
 
 OPTIONS = frozenset(
@@ -53,6 +54,8 @@ def _row(size: str, numbers: dict[str, Any], **fields: Any) -> None:
     common: dict[str, Any] = {
         "build": build,
         "family": "fles_swin",
+        "paper": FLES,
+        "twin": {"act": "gelu"},
         "numbers": {**numbers, "drop_path_rate": 0.0},  # timm starts at 0.1; here a recipe asks for it
         "input_size": (3, 224, 224),
         "num_classes": 1000,

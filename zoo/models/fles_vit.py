@@ -5,6 +5,7 @@ backbone is timm's (arXiv 2010.11929).
 """
 
 from zoo.models.model_spec import MODELS, ModelSpec
+from zoo.models.paper import FLES
 from zoo.models.salunet_t import LAST_BLOCKS, OPTIONS, Transformer, build
 
 
@@ -16,6 +17,8 @@ def _row(size: str, width: int, heads: int, source: str) -> None:
             name=name,
             build=build,
             family="fles_vit",
+            paper=FLES,
+            twin={"act": "gelu"},
             numbers={"cls": Transformer, "patch_size": 16, "embed_dim": width, "depth": 12, "num_heads": heads},
             input_size=(3, 224, 224),
             num_classes=1000,

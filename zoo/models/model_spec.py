@@ -1,19 +1,17 @@
 """Specification of a model before it is built: a row of numbers and the function that reads it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
+from zoo.models.paper import Paper, Reported
 from zoo.registry import Registry
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_STD = (0.2470, 0.2435, 0.2616)
-
-SALUNET = "arXiv:2606.02927"
-FLES = "OpenReview:XGODWn7HeJ"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +21,9 @@ class ModelSpec:
     Args:
         name: the public name, also the name in timm's registry.
         build: `build(spec, parts, options)` returns the module; see `zoo.models.build`.
-        family: `salunet_c` (convolutional) and `salunet_t` (vision transformer), without normalisation layers; or
-            `fles_resnet`, `fles_poolformer`, `fles_swin`, `fles_vit`, with FleS.
+        family: what its relatives share: the builder, the paper and the twin.
+        paper: where the family is from.
+        twin: builder arguments of the network it is compared with: the same backbone without what the paper adds.
         numbers: the architecture's own numbers, read by `build` only.
         input_size: default channels, height, width.
         num_classes: default number of classes.
@@ -45,11 +44,14 @@ class ModelSpec:
         test_crop_pct: crop share at `test_input_size`.
         description: one line for listings.
         source: where the definition comes from.
+        reported: what its paper reports, by data set.
     """
 
     name: str
     build: Callable[..., nn.Module]
     family: str
+    paper: Paper
+    twin: Mapping[str, str]
     numbers: dict[str, Any]
     input_size: tuple[int, int, int]
     num_classes: int
@@ -71,6 +73,7 @@ class ModelSpec:
     crop_pct: float = 0.875
     test_input_size: tuple[int, int, int] | None = None
     test_crop_pct: float | None = None
+    reported: Mapping[str, Reported] = field(default_factory=dict)
 
     def pretrained_cfg(
         self,
@@ -110,7 +113,7 @@ class ModelSpec:
             "classifier": self.classifier,
             "license": "apache-2.0",
             "description": self.description,
-            "paper_ids": SALUNET if self.family.startswith("salunet") else FLES,
+            "paper_ids": self.paper.id,
         }
         if self.test_input_size is not None and size == self.input_size[1:]:
             cfg["test_input_size"] = (channels, *self.test_input_size[1:])

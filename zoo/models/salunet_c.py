@@ -13,6 +13,7 @@ from torch import nn
 from zoo.errors import ConfigurationError
 from zoo.models.fused_resnet import FUSED, FusedResNet, UndecayedResNet
 from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
+from zoo.models.paper import SALUNET, Reported
 from zoo.models.parts import Parts
 
 OPTIONS = frozenset(
@@ -90,11 +91,18 @@ def _output_stride(spec: ModelSpec, wanted: int) -> int:
     return wanted * 32 // spec.reduction
 
 
+_IMAGENET: dict[str, Any] = {"input_size": (3, 224, 224), "num_classes": 1000, "reduction": 32}
+_CIFAR: dict[str, Any] = {"input_size": (3, 32, 32), "num_classes": 10, "reduction": 8, "crop_pct": 1.0}
+_CIFAR |= {"mean": CIFAR_MEAN, "std": CIFAR_STD}
+
+
 def _row(size: int, block: Callable[..., nn.Module], layers: tuple[int, ...], source: str, **extra: Any) -> None:
     """Register one depth twice: with the ImageNet stem and with the CIFAR stem."""
     common: dict[str, Any] = {
         "build": build,
         "family": "salunet_c",
+        "paper": SALUNET,
+        "twin": {"norm": "batchnorm", "act": "relu"},
         "norm": "salu",
         "norms": ("salu", "batchnorm", "layernorm", "dyt", "derf"),
         "act": "swalu",
@@ -104,36 +112,28 @@ def _row(size: int, block: Callable[..., nn.Module], layers: tuple[int, ...], so
         "source": source,
     }
     numbers = {"block": block, "layers": layers, "quasi_linear_shortcut": block is Bottleneck}
-    MODELS.add(
-        f"salunet_c{size}",
-        ModelSpec(
-            name=f"salunet_c{size}",
-            numbers={**numbers, "cifar_stem": False},
-            input_size=(3, 224, 224),
-            num_classes=1000,
-            reduction=32,
-            description=f"SaluNet-C-{size}: ResNet-{size} without normalisation layers",
-            **extra,
-            **common,
-        ),
-    )
-    MODELS.add(
-        f"salunet_c{size}_cifar",
-        ModelSpec(
-            name=f"salunet_c{size}_cifar",
-            numbers={**numbers, "cifar_stem": True},
-            input_size=(3, 32, 32),
-            num_classes=10,
-            reduction=8,
-            mean=CIFAR_MEAN,
-            std=CIFAR_STD,
-            crop_pct=1.0,
-            description=f"SaluNet-C-{size} with the CIFAR stem (3x3, stride 1, no max-pool)",
-            **common,
-        ),
-    )
+    plain = f"SaluNet-C-{size}: ResNet-{size} without normalisation layers"
+    cifar = f"SaluNet-C-{size} with the CIFAR stem (3x3, stride 1, no max-pool)"
+    for name, stem, description, fields in (
+        (f"salunet_c{size}", False, plain, _IMAGENET | extra),
+        (f"salunet_c{size}_cifar", True, cifar, _CIFAR),
+    ):
+        given = {"numbers": {**numbers, "cifar_stem": stem}, "reported": _REPORTED.get(name, {}), **fields}
+        MODELS.add(name, ModelSpec(name=name, description=description, **given, **common))
 
 
+_MEAN_OF = {"how": "300 epochs, mean of several runs", "section": "5.2"}
+_REPORTED = {
+    "salunet_c18_cifar": {
+        "cifar10": Reported(top1=97.18, top5=99.86, **_MEAN_OF),
+        "cifar100": Reported(top1=83.06, top5=96.20, **_MEAN_OF),
+    },
+    "salunet_c50": {
+        "imagenet-1k": Reported(
+            top1=78.75, top5=94.48, how="90 epochs, 176/224 px, mean of several runs", section="5.3"
+        )
+    },
+}
 _PAPER = "arXiv:2606.02927, section 5.1"
 _OURS = "the rule of arXiv:2606.02927 at another depth (ours)"
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from zoo.models.decay import Undecayed
 from zoo.models.model_spec import CIFAR_MEAN, CIFAR_STD, MODELS, ModelSpec
+from zoo.models.paper import SALUNET, Reported
 from zoo.models.parts import Factory, Parts
 
 OPTIONS = frozenset(
@@ -160,6 +161,8 @@ def _row(size: str, numbers: dict[str, Any], **fields: Any) -> None:
     common: dict[str, Any] = {
         "build": build,
         "family": "salunet_t",
+        "paper": SALUNET,
+        "twin": {"norm": "layernorm", "act": "gelu"},
         "norm": "salu",
         "norms": ("salu", "layernorm", "dyt", "derf"),
         "act": "galu",
@@ -185,6 +188,7 @@ def _row_224(size: str, width: int, heads: int) -> None:
     )
 
 
+_CIFAR = {"how": "200 epochs, mean of several runs", "section": "5.4"}
 _row(
     "cifar",
     {
@@ -205,6 +209,10 @@ _row(
     crop_pct=1.0,
     description="SaluNet-T-CIFAR: a 7-block vision transformer on 4x4 patches without normalisation layers",
     source="arXiv:2606.02927, section 5.4",
+    reported={
+        "cifar10": Reported(top1=90.96, top5=None, **_CIFAR),
+        "cifar100": Reported(top1=68.00, top5=None, **_CIFAR),
+    },
 )
 _row_224("tiny", 192, 3)
 _row_224("small", 384, 6)

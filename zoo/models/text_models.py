@@ -1,10 +1,11 @@
 """Text encoders: rows of numbers for transformers' BERT with FleS, and their plain twins for comparison."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ConfigurationError, WeightsMismatchError, suggestion
+from zoo.models.paper import FLES, Paper
 from zoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class TextSpec:
         num_classes: default width of the classifier.
         act: default activation of the intermediate layers, one of `TEXT_ACTS`.
         family: `fles_bert`.
+        paper: where it is from.
+        twin: arguments of the network it is compared with.
     """
 
     name: str
@@ -35,6 +38,8 @@ class TextSpec:
     num_classes: int = 2
     act: str = "fles"
     family: str = "fles_bert"
+    paper: Paper = FLES
+    twin: Mapping[str, str] = field(default_factory=lambda: {"act": "gelu"})
 
 
 TEXT_MODELS: Registry[TextSpec] = Registry("text model")

@@ -12,9 +12,6 @@ from zoo.models.build import find_spec
 from zoo.models.text_models import TEXT_MODELS
 from zoo.weights.tag import CONFIG_FILE, PretrainedTag, read_tag
 
-AUTHORS_CARD = "Mourad-zaied/SaluNet"
-SALUNETS = ("salunet_c", "salunet_t")
-
 
 def list_pretrained(model: str | None = None) -> list[str]:
     """Names `MODEL.TAG` of all published weights, sorted.
@@ -71,13 +68,10 @@ def _read(name: str) -> PretrainedTag:
 
 def _nothing_published(name: str) -> str:
     model, _, tag = name.partition(".")
-    theirs = (
-        f" The SaluNet authors' model card on the Hub ({AUTHORS_CARD}) only links to files hosted elsewhere, so they "
-        "cannot be fetched by name."
-    )
+    theirs = find_spec(model).paper.elsewhere
     given = "the folder of a fine-tuned model" if model in TEXT_MODELS else "a checkpoint file"
     return (
-        f"No pretrained weights are published for {name}.{theirs if find_spec(model).family in SALUNETS else ''}\n"
+        f"No pretrained weights are published for {name}.{theirs and f' {theirs}'}\n"
         f"Weights that do exist: {', '.join(list_pretrained()) or '(none)'}.\n"
         f"With {given} in hand: zoo adopt {'FOLDER' if model in TEXT_MODELS else 'FILE.pth'} --model {model} "
         f"--tag {shlex.quote(tag or 'TAG')}"

@@ -2,7 +2,8 @@
 
 DyT and Derf replace normalisation layers. The others are drop-in gates: torch's ReLU, GELU, SiLU and Mish, PReLU,
 Pserf, SMU, SMU-1, StarReLU, ACON-C, Meta-ACON, FReLU, DY-ReLU, PWLU and AdaShift. SE stands beside a gate, and IIEU
-needs its layer as well. `zoo list activations` names the sources; each file says which printed count it meets.
+needs its layer as well. `zoo list activations` names the sources; each file says which printed count it meets, and
+is found by itself.
 
 What could not be established, and is left out rather than guessed:
 
@@ -13,51 +14,8 @@ What could not be established, and is left out rather than guessed:
 - The count of PWLU: the slides print none.
 """
 
-from zoo.activations.rivals.acon_c import ACONC, acon_c
-from zoo.activations.rivals.adashift import AdaShift, adashift
-from zoo.activations.rivals.derf import Derf, derf
-from zoo.activations.rivals.dy_relu import DyReLU, dy_relu
-from zoo.activations.rivals.dyt import DyT, dyt
-from zoo.activations.rivals.frelu import FReLU, frelu
-from zoo.activations.rivals.iieu import IIEU, iieu
-from zoo.activations.rivals.meta_acon import MetaACON
-from zoo.activations.rivals.prelu import PReLU, prelu
-from zoo.activations.rivals.pserf import Pserf, pserf
-from zoo.activations.rivals.pwlu import PWLU, pwlu
-from zoo.activations.rivals.se import se
-from zoo.activations.rivals.smu import SMU, smu
-from zoo.activations.rivals.smu_1 import SMU1, smu_1
-from zoo.activations.rivals.star_relu import StarReLU, star_relu
-from zoo.activations.rivals.torch_gates import TORCH_GATES
+import sys
 
-__all__ = [
-    "ACONC",
-    "IIEU",
-    "PWLU",
-    "SMU",
-    "SMU1",
-    "TORCH_GATES",
-    "AdaShift",
-    "Derf",
-    "DyReLU",
-    "DyT",
-    "FReLU",
-    "MetaACON",
-    "PReLU",
-    "Pserf",
-    "StarReLU",
-    "acon_c",
-    "adashift",
-    "derf",
-    "dy_relu",
-    "dyt",
-    "frelu",
-    "iieu",
-    "prelu",
-    "pserf",
-    "pwlu",
-    "se",
-    "smu",
-    "smu_1",
-    "star_relu",
-]
+from zoo.registry import import_submodules
+
+import_submodules(sys.modules[__name__])

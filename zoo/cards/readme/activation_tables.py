@@ -15,13 +15,15 @@ _HEAD = (
 )  # fmt: skip
 
 
+_TITLES = {"batchnorm": "BatchNorm", "layernorm": "LayerNorm", "relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
+
+
 def before(tag: PretrainedTag) -> dict[str, str]:
     """Name what SALU and gates replaced: BatchNorm and ReLU in a convolutional net, LayerNorm and GELU with tokens."""
     spec = find_spec(tag.model)
     gate = str(tag.model_args.get("act", spec.act)).upper()
-    if spec.family == "salunet_t":
-        return {"norm": "LayerNorm", "act": "GELU", "gate": gate}
-    return {"norm": "BatchNorm", "act": "ReLU", "gate": gate}
+    norm, act = spec.twin.get("norm", "batchnorm"), spec.twin["act"]
+    return {"norm": _TITLES.get(norm, norm), "act": _TITLES.get(act, act), "gate": gate}
 
 
 def geometry_table(tag: PretrainedTag) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.cards.datasets import title_of
-from zoo.cards.papers import has_fles, is_salunet
+from zoo.cards.papers import has_fles
 from zoo.cards.results import runtime_of, size_of
 from zoo.data.glue import GLUE, METRICS
 from zoo.data.image_dataset import DATASETS
+from zoo.models.build import find_spec
 from zoo.weights.tag import PretrainedTag
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ def _text_rows(evaluations: list[Mapping[str, Any]]) -> "Iterator[EvalResult]":
 
 
 def _topics(tag: PretrainedTag) -> list[str]:
-    if is_salunet(tag):
-        return ["salunet", "normalization-free"]
-    return [*(["fles"] if has_fles(tag) else []), *(["glue"] if tag.dataset in GLUE else [])]
+    topics = find_spec(tag.model).paper.topics
+    return [*topics, *(["fles"] if has_fles(tag) else []), *(["glue"] if tag.dataset in GLUE else [])]
 
 
 def _metrics(tag: PretrainedTag) -> list[str]:

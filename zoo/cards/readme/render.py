@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from zoo.cards.datasets import facts_of
 from zoo.cards.markdown import fenced, load_template
-from zoo.cards.papers import FLES_NOTICE, citation, has_fles, is_salunet
+from zoo.cards.papers import FLES_NOTICE, has_fles, is_salunet
 from zoo.cards.pictures.card_pictures import KINDS, pictures_of
 from zoo.cards.pictures.stamp import check_stamp
 from zoo.cards.readme.activation_tables import before, coefficients_part, geometry_table
@@ -131,7 +131,7 @@ def _facts(tag: PretrainedTag, size_bytes: int | None, on_hub: bool) -> dict[str
         "coefficients": coefficients_part(tag),
         "data": facts_of(tag.dataset),
         "notes": tag.results.get("notes", []),
-        "citation": Markup(citation(tag)),
+        "citation": Markup(f"```bibtex\n{find_spec(tag.model).paper.bibtex}\n```"),
     }
 
 

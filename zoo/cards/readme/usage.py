@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from zoo.cards.datasets import title_of
 from zoo.cards.markdown import inline
-from zoo.cards.papers import paper
 from zoo.data.glue import GLUE
 from zoo.data.image_dataset import DATASETS
 from zoo.models.build import find_spec
@@ -49,8 +48,9 @@ def fact_line(tag: PretrainedTag, size_bytes: int | None) -> Markup:
         channels, height, width = tag.pixels.input_size
         takes = [outputs, f"input {height}x{width} px with {channels} channels"]
     size = [f"{size_bytes / 1e6:.1f} MB"] if size_bytes else []
-    title, address = paper(tag)
-    facts = [f"**{count:.2f} M parameters**", *takes, *size, f"licence {tag.license}", f"[{title}]({address})"]
+    paper = find_spec(tag.model).paper
+    follows = f"[{paper.title}]({paper.address})"
+    facts = [f"**{count:.2f} M parameters**", *takes, *size, f"licence {tag.license}", follows]
     return Markup(" · ".join(facts))
 
 
