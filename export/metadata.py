@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Json, PositiveInt
 
 from export.errors import OnnxFileError
+from zoo.data.labels import ClassName
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
@@ -64,7 +65,7 @@ class FileMetadata(Record):
 
     model: str
     tag: str
-    labels: Json[tuple[str, ...]]
+    labels: Json[tuple[ClassName, ...]]
     preprocess: Json[dict[str, Any]]
     weights_sha256: str
     source_sha256: str

@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,22 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: there is none, or it is a device or a pipe, which may have no end.
     """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def open_regular(path: str | Path) -> Iterator[BufferedReader]:
+    """A file open for reading, if it is a regular one.
+
+    Raises:
+        OSError: there is none, or it is a device or a pipe, which may have no end.
+    """
     waiting = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "It is no regular file", str(path))
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        yield file
 
 
 def check_writable(path: str | Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, core_schema, from_json, to_json
+from pydantic_core import ErrorDetails, PydanticSerializationError, core_schema, to_json
 
+from zoo.documents import json_in
 from zoo.errors import ConfigurationError, ZooError
 from zoo.files import write_atomic
 
@@ -105,7 +106,7 @@ class Record:
             ZooError: that of the class, where the file is missing or damaged.
         """
         try:
-            return cls.checked(from_json(Path(path).read_bytes()))
+            return cls.checked(json_in(path))
         except (OSError, ValueError) as error:
             remedy = cls.remedy.format(path=shlex.quote(str(path)))
             said = f"There is no readable {cls.subject} at {path} ({error}). {remedy}"
@@ -185,7 +186,7 @@ def read(kind: Any, path: Path, what: str) -> Any:
         ConfigurationError: the file cannot be read, or holds something else.
     """
     try:
-        return check(kind, from_json(path.read_bytes()))
+        return check(kind, json_in(path))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} is no {what}: {error}.") from error
 

@@ -4,6 +4,7 @@ For a text model the checkpoint is the folder transformers keeps it in; see `zoo
 """
 
 import argparse
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,6 +173,7 @@ def _read(file: Path) -> Any:
         raise WeightsNotFoundError(f"There is no file {file} to adopt. Check the path.")
     if file.suffix == ".safetensors":
         return read_weights(file)
+    _check_stored(file)
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             return torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251 the one place; weights_only
@@ -184,6 +186,20 @@ def _read(file: Path) -> Any:
             f"{reason[:300]}{'...' if len(reason) > 300 else ''} If the file is whole and you trust its origin, write "
             "its weights alone with torch.save(model.state_dict(), NEW) where it was made."
         ) from error
+
+
+def _check_stored(file: Path) -> None:
+    """Refuse an archive that grows when it is opened, as torch's own, which are not compressed, never do."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            inside = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, RecursionError, NotImplementedError):
+        return  # no archive: an older format, or damaged, of which torch says more
+    if inside > file.stat().st_size:
+        raise WeightsCorruptError(
+            f"{file} ({file.stat().st_size:,} bytes) unpacks to {inside:,} bytes. PyTorch compresses nothing, so "
+            "another program made it. Save the weights again with torch.save(model.state_dict(), NEW)."
+        )
 
 
 def _check_arguments(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,12 @@ def described(labels: Path | None, preprocess: Path | None) -> dict[str, Any]:
     Raises:
         ConfigurationError: a file cannot be read, or holds something else.
     """
+    from zoo.data.labels import ClassName
     from zoo.data.preprocess import Preprocess
     from zoo.records import ByDict, read
 
     form = 'preprocessing, {"input_size": [3, 224, 224], "interpolation": "bicubic", "crop_pct": 0.875, ...}'
     return {
-        "labels": () if labels is None else read(tuple[str, ...], labels, 'list of class names, ["cat", "dog"]'),
+        "labels": () if labels is None else read(tuple[ClassName, ...], labels, 'list of class names, ["cat", "dog"]'),
         "preprocess": None if preprocess is None else read(Annotated[Preprocess, ByDict()], preprocess, form),
     }
