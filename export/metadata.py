@@ -9,11 +9,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Json, PositiveInt
 
 from export.errors import OnnxFileError
-from zoo.data.labels import ClassName
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
-from zoo.records import Record
+from zoo.records import ClassName, Record
 
 PREFIX = "salu_zoo."
 DIGEST = f"{PREFIX}digest"

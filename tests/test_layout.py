@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 40
 # A module imports from its own row and from the rows above it, never from one below.
 LAYERS = {
     "zoo": [
-        {"errors", "first_edition", "registry", "scratch", "files", "documents", "records"},
+        {"errors", "first_edition", "registry", "scratch", "regular", "files", "documents", "records"},
         {"environment", "devices", "memory"},
         {"console", "hub"},
         {"native", "numerics"},

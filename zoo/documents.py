@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from zoo.files import open_regular
+from zoo.regular import read_limited
 
 LARGEST = 2**26
 """Bytes of a JSON file; the results of a card and the log of a long run are a hundredth of it."""
@@ -63,20 +63,6 @@ def toml_of(text: str) -> dict[str, Any]:
     if level:
         raise ValueError(f"it is nested deeper than {DEEPEST} levels")
     return tables
-
-
-def read_limited(path: str | Path, largest: int) -> bytes:
-    """The content of a regular file.
-
-    Raises:
-        OSError: it cannot be read, or is a device or a pipe.
-        ValueError: it holds more than `largest` bytes.
-    """
-    with open_regular(path) as file:
-        content = file.read(largest + 1)
-    if len(content) > largest:
-        raise ValueError(f"it holds more than {largest:,} bytes, the most that are read")
-    return content
 
 
 def _inside(value: Any) -> list[Any]:

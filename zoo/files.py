@@ -1,7 +1,6 @@
 """Writing files so that nobody ever sees half of one, and telling files apart by their hash."""
 
 import csv
-import errno
 import hashlib
 import json
 import os
@@ -10,11 +9,11 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import OutputError
+from zoo.regular import open_regular
 from zoo.scratch import mark_of, remove_abandoned, scratch_file
 
 if TYPE_CHECKING:
@@ -42,20 +41,6 @@ def sha256_of(path: Path) -> str:
     """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def open_regular(path: str | Path) -> Iterator[BufferedReader]:
-    """A file open for reading, if it is a regular one.
-
-    Raises:
-        OSError: there is none, or it is a device or a pipe, which may have no end.
-    """
-    waiting = getattr(os, "O_NONBLOCK", 0)
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "It is no regular file", str(path))
-        yield file
 
 
 def check_writable(path: str | Path) -> None:

@@ -12,7 +12,14 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticSerializationError, core_schema, to_json
 
 from zoo.documents import json_in
@@ -33,6 +40,9 @@ def figure(value: Any) -> Any:
     return str(value) if str(value) in _NOT_FINITE else value
 
 
+LONGEST = 1000
+"""Characters of a class name from outside, and of what else a card tells in a line."""
+ClassName = Annotated[str, StringConstraints(max_length=LONGEST)]
 Figure = Annotated[
     float,
     BeforeValidator(lambda value: _NOT_FINITE.get(value, value) if isinstance(value, str) else value),

@@ -23,10 +23,10 @@ from export.runtime.session import open_session
 from hostile.made_folder import PREPROCESS, make_folder
 from zoo import cli
 from zoo.adoption.rename import check_plain, rename_state, unwrap
-from zoo.data.labels import LONGEST
 from zoo.data.preprocess import Preprocess
 from zoo.documents import LARGEST, LARGEST_TOML, json_in, json_of, toml_of
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError
+from zoo.records import LONGEST
 from zoo.weights.load import read_weights
 from zoo.weights.tag import PretrainedTag
 

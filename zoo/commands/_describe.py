@@ -20,9 +20,8 @@ def described(labels: Path | None, preprocess: Path | None) -> dict[str, Any]:
     Raises:
         ConfigurationError: a file cannot be read, or holds something else.
     """
-    from zoo.data.labels import ClassName
     from zoo.data.preprocess import Preprocess
-    from zoo.records import ByDict, read
+    from zoo.records import ByDict, ClassName, read
 
     form = 'preprocessing, {"input_size": [3, 224, 224], "interpolation": "bicubic", "crop_pct": 0.875, ...}'
     return {

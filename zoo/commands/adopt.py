@@ -143,9 +143,8 @@ def _name_of(done: "Adopted") -> str:
 
 
 def _labels(path: Path) -> list[str]:
-    from zoo.data.labels import ClassName
     from zoo.errors import ConfigurationError
-    from zoo.records import check
+    from zoo.records import ClassName, check
 
     if path.suffix == ".json":
         names = _json(path)
@@ -188,8 +187,9 @@ def _json(path: Path) -> Any:
 
 
 def _text(path: Path) -> str:
-    from zoo.documents import LARGEST, read_limited
+    from zoo.documents import LARGEST
     from zoo.errors import ConfigurationError
+    from zoo.regular import read_limited
 
     try:
         return str(read_limited(path, LARGEST), "utf-8")

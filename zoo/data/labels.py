@@ -4,19 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import StringConstraints
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.preprocess import config_of
 from zoo.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from torch import nn
-
-LONGEST = 1000
-"""Characters of a class name from outside, and of what else a card tells in a line."""
-ClassName = Annotated[str, StringConstraints(max_length=LONGEST)]
 
 
 def labels_of(model: "nn.Module") -> tuple[str, ...]:

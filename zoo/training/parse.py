@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic_core import ErrorDetails
 
-from zoo.documents import LARGEST, json_of, read_limited, toml_of
+from zoo.documents import LARGEST, json_of, toml_of
 from zoo.errors import RecipeError, suggestion
 from zoo.records import UNKNOWN, attempt, place_of, reason_of, schema_of
+from zoo.regular import read_limited
 from zoo.training.images.recipe_checks import check_recipe
 from zoo.training.recipe import Recipe
 

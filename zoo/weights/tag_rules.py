@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from zoo.data.labels import LONGEST
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
 from zoo.first_edition import FIRST_EDITION
+from zoo.records import LONGEST
 
 MAX_CLASSES = 50_000
 MAX_SIDE = 1024
