@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.adoption.adopt_text import adopt_text
-from zoo.adoption.rename import Renamed, rename_state, unwrap
+from zoo.adoption.rename import Renamed, check_plain, rename_state, unwrap
 from zoo.cards.card import check_free, write_card
 from zoo.cards.runs import find_run, finetuned_as
 from zoo.data.preprocess import Preprocess
@@ -130,6 +130,9 @@ def adopt(
     _refuse(model, max_length=max_length)
     arguments = _check_arguments(model_args or {})
     foreign, wrapper, aside = unwrap(_read(file), ema)
+    for name, value in foreign.items():
+        if isinstance(value, Tensor):
+            check_plain(name, value)
     classes = num_classes or len(labels) or _classes(foreign, model, arguments, rename)
     channels = (preprocess or MODELS.get(model)).input_size[0]
     network = build_model(model, num_classes=classes, in_chans=channels, **arguments)

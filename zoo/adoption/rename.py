@@ -144,7 +144,7 @@ def rename_state(
             the tensors out whose names it finds.
 
     Raises:
-        WeightsMismatchError: two tensors end up under one name, or one does not hold its values one by one.
+        WeightsMismatchError: two tensors end up under one name.
         ConfigurationError: a pattern of `own` is not a regular expression, or takes too long.
     """
     result = Renamed()
@@ -152,7 +152,6 @@ def rename_state(
         if not isinstance(value, Tensor):
             result.ignored.append(f"{key}: {type(value).__name__}, not a tensor")
             continue
-        check_plain(str(key), value)
         name = _by_own_table(str(key), own or {})
         if name is None:
             result.ignored.append(f"{key}: left out by the --rename table")
