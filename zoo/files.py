@@ -1,6 +1,7 @@
 """Writing files so that nobody ever sees half of one, and telling files apart by their hash."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -237,4 +238,6 @@ def _put_in_place(temporaries: Mapping[Path, Path], stale: Sequence[Path]) -> No
 
 
 def _refused(target: Path, error: OSError) -> OutputError:
-    return OutputError(f"Cannot write {target}: {error.strerror or error}. Choose a folder you may write to.")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "Make room there, or choose another place." if full else "Choose a folder you may write to."
+    return OutputError(f"Cannot write {target}: {error.strerror or error}. {advice}")

@@ -60,7 +60,11 @@ def open_photo(path: str | Path) -> Photo:
 
     file = Path(path)
     with decoding(str(file)):
-        if not file.is_file():
+        try:
+            there = file.is_file()
+        except OSError as error:
+            raise DataNotFoundError(f"Cannot read {str(file)[:300]}: {error.strerror}. Check the path.") from error
+        if not there:
             raise DataNotFoundError(f"There is no file {file}. Check the path.")
         with Image.open(file) as found:
             return _upright(found)
