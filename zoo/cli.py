@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -167,6 +168,10 @@ def _of_a_path(error: Exception) -> str | None:
     return f"Cannot use {shown}: {error.strerror.lower()}. {advice} `zoo --debug ...` shows where it is used."
 
 
+def _show_traceback(*error: Any) -> None:
+    say("".join(traceback.format_exception(*error)).rstrip(), err=True)
+
+
 def _wrapped(line: str, width: int) -> list[str]:
     return [part.plain.rstrip() for part in Text(line).wrap(console_err, width)] or [""]
 
@@ -212,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         if settings.debug:
+            sys.excepthook = _show_traceback
             raise
         show_error(error)
         sys.exit(1)

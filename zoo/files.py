@@ -116,15 +116,21 @@ def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path
 def write_csv(path: str | Path, rows: Iterable[Sequence[object]]) -> None:
     """Write rows as CSV in UTF-8, whole or not at all.
 
+    Text that a spreadsheet would take for a formula, since it begins with one of = + - @, gets an apostrophe in front.
+
     Raises:
         OutputError: the file cannot be written.
     """
 
     def fill(file: Path) -> None:
         with file.open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream).writerows(rows)
+            csv.writer(stream).writerows([_cell(value) for value in row] for row in rows)
 
     write_atomic(path, fill)
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def write_json(path: str | Path, value: Any) -> Path:
