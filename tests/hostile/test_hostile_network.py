@@ -96,6 +96,7 @@ def work(tmp_path: Path, repository: Path, allowed: list[str], **environment: st
     return [json.loads(line) for line in (tmp_path / "asked").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_while_offline(tmp_path: Path, repository: Path) -> None:
     assert work(tmp_path, repository, [], HF_HUB_OFFLINE="1") == []
 
