@@ -12,6 +12,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from export.errors import ChangedFileError
+from export.function_calls import check_calls
 from export.metadata import DIGEST, PREFIX
 
 # Nothing here changes a result: names, notes, and shapes that can be inferred.
@@ -61,12 +62,14 @@ def check_unchanged(file: str | Path | bytes) -> None:
 
     Raises:
         ChangedFileError: they differ.
+        OnnxFileError: its functions make it too large to be opened by anything, see `check_calls`.
     """
     try:
         model = onnx.load_from_string(file if isinstance(file, bytes) else Path(file).read_bytes())
         stored = next((prop.value for prop in model.metadata_props if prop.key == DIGEST), None)
     except (OSError, DecodeError, UnicodeDecodeError):
         return  # whoever opens it says what is wrong with it
+    check_calls(model, "The model" if isinstance(file, bytes) else str(file))
     found = None if stored is None else graph_digest(model)
     if stored != found:
         raise ChangedFileError(

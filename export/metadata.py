@@ -12,7 +12,7 @@ from export.errors import OnnxFileError
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextPreprocess
 from zoo.errors import ConfigurationError
-from zoo.records import Record
+from zoo.records import ClassName, Record
 
 PREFIX = "salu_zoo."
 DIGEST = f"{PREFIX}digest"
@@ -64,7 +64,7 @@ class FileMetadata(Record):
 
     model: str
     tag: str
-    labels: Json[tuple[str, ...]]
+    labels: Json[tuple[ClassName, ...]]
     preprocess: Json[dict[str, Any]]
     weights_sha256: str
     source_sha256: str

@@ -173,10 +173,15 @@ def test_an_unforeseen_error_is_named_without_a_traceback(fails, capsys: pytest.
 
 
 @pytest.mark.parametrize("error", [WeightsMismatchError("no"), RuntimeError("no")])
-def test_debug_lets_the_traceback_through(fails, error: Exception) -> None:
+def test_debug_lets_the_traceback_through(
+    fails, error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     fails(error)
     with pytest.raises(type(error)):
         cli.main(["--debug", "fail"])
+    sys.excepthook(type(error), type(error)("\x1b[2J"), None)  # what Python does with it
+    assert capsys.readouterr().err.endswith(f"{type(error).__name__}: \\u001b[2J\n")
 
 
 def test_interrupt_is_one_line_and_130(fails, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,18 +19,8 @@ MAX_FUNCTION_LINES = 40
 # A module imports from its own row and from the rows above it, never from one below.
 LAYERS = {
     "zoo": [
-        {
-            "errors",
-            "first_edition",
-            "registry",
-            "scratch",
-            "files",
-            "records",
-            "card_folders",
-            "environment",
-            "devices",
-            "memory",
-        },
+        {"errors", "first_edition", "registry", "scratch", "regular", "files", "documents", "records"},
+        {"card_folders", "environment", "devices", "memory"},
         {"console", "hub"},
         {"native", "numerics"},
         {"kernels"},
@@ -55,7 +45,7 @@ LAYERS = {
         {"__main__"},
     ],
     "export": [
-        {"errors", "export_target", "metadata", "digest", "cost", "versions", "edge"},
+        {"errors", "export_target", "metadata", "digest", "function_calls", "cost", "versions", "edge"},
         {"targets"},
         {"operators"},
         {"native"},

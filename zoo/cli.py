@@ -6,8 +6,10 @@ Nothing heavy is imported here or in the modules found here, so that `--help` an
 import importlib.metadata
 import io
 import logging
+import os
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +59,7 @@ NOISE = (
     "This process .* is multi-threaded, use of fork",  # of each worker, from Python 3.12 on
 )
 """How the messages begin."""
+_LONGEST_PATH = 300
 
 
 @dataclass
@@ -141,10 +144,10 @@ def build_app() -> typer.Typer:
 
 def show_error(error: Exception) -> None:
     """Print `error` on stderr: in a terminal as a panel that fits the screen, in a log as plain lines, uncut."""
-    expected = isinstance(error, ZooError)
-    message = str(error) if expected else f"{type(error).__name__}: {' '.join(str(error).split())}"
-    if not expected:
-        message += "\nNobody foresaw this error. Run `zoo --debug ...` to see where it comes from."
+    message = str(error) if isinstance(error, ZooError) else _of_a_path(error)
+    if message is None:
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}\n"
+        message += "Nobody foresaw this error. Run `zoo --debug ...` to see where it comes from."
     if not console_err.is_terminal:
         say(f"Error: {message}", err=True)
         return
@@ -153,6 +156,20 @@ def show_error(error: Exception) -> None:
     if len(lines) > room:
         lines = [*lines[:room], f"... and {len(lines) - room} more lines; `zoo --debug ...` shows them."]
     console_err.print(Panel(Text("\n".join(lines)), title="Error", title_align="left", border_style="red"))
+
+
+def _of_a_path(error: Exception) -> str | None:
+    """What the system says of a file or folder that cannot be used, wherever a command stumbled over it, or None."""
+    if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes) or not error.strerror:
+        return None
+    path = os.fsdecode(error.filename)
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}... ({len(path):,} characters)"
+    advice = "Check what you may read and write there." if isinstance(error, PermissionError) else "Check the path."
+    return f"Cannot use {shown}: {error.strerror.lower()}. {advice} `zoo --debug ...` shows where it is used."
+
+
+def _show_traceback(*error: Any) -> None:
+    say("".join(traceback.format_exception(*error)).rstrip(), err=True)
 
 
 def _wrapped(line: str, width: int) -> list[str]:
@@ -200,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         if settings.debug:
+            sys.excepthook = _show_traceback
             raise
         show_error(error)
         sys.exit(1)

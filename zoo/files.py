@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import OutputError
+from zoo.regular import open_regular
 from zoo.scratch import mark_of, remove_abandoned, scratch_file
 
 if TYPE_CHECKING:
@@ -28,10 +29,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: there is none, or it is a device or a pipe, which may have no end.
     """
-    waiting = getattr(os, "O_NONBLOCK", 0)
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "It is no regular file", str(path))
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -107,15 +105,21 @@ def write_together(files: Mapping[str | Path, Fill], remove: Iterable[str | Path
 def write_csv(path: str | Path, rows: Iterable[Sequence[object]]) -> None:
     """Write rows as CSV in UTF-8, whole or not at all.
 
+    Text that a spreadsheet would take for a formula, since it begins with one of = + - @, gets an apostrophe in front.
+
     Raises:
         OutputError: the file cannot be written.
     """
 
     def fill(file: Path) -> None:
         with file.open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream).writerows(rows)
+            csv.writer(stream).writerows([_cell(value) for value in row] for row in rows)
 
     write_atomic(path, fill)
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def write_json(path: str | Path, value: Any) -> Path:
@@ -229,4 +233,6 @@ def _put_in_place(temporaries: Mapping[Path, Path], stale: Sequence[Path]) -> No
 
 
 def _refused(target: Path, error: OSError) -> OutputError:
-    return OutputError(f"Cannot write {target}: {error.strerror or error}. Choose a folder you may write to.")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "Make room there, or choose another place." if full else "Choose a folder you may write to."
+    return OutputError(f"Cannot write {target}: {error.strerror or error}. {advice}")

@@ -12,9 +12,17 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, core_schema, from_json, to_json
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticSerializationError, core_schema, to_json
 
+from zoo.documents import json_in
 from zoo.errors import ConfigurationError, ZooError
 from zoo.files import write_atomic
 
@@ -32,6 +40,9 @@ def figure(value: Any) -> Any:
     return str(value) if str(value) in _NOT_FINITE else value
 
 
+LONGEST = 1000
+"""Characters of a class name from outside, and of what else a card tells in a line."""
+ClassName = Annotated[str, StringConstraints(max_length=LONGEST)]
 Figure = Annotated[
     float,
     BeforeValidator(lambda value: _NOT_FINITE.get(value, value) if isinstance(value, str) else value),
@@ -105,7 +116,7 @@ class Record:
             ZooError: that of the class, where the file is missing or damaged.
         """
         try:
-            return cls.checked(from_json(Path(path).read_bytes()))
+            return cls.checked(json_in(path))
         except (OSError, ValueError) as error:
             remedy = cls.remedy.format(path=shlex.quote(str(path)))
             said = f"There is no readable {cls.subject} at {path} ({error}). {remedy}"
@@ -185,7 +196,7 @@ def read(kind: Any, path: Path, what: str) -> Any:
         ConfigurationError: the file cannot be read, or holds something else.
     """
     try:
-        return check(kind, from_json(path.read_bytes()))
+        return check(kind, json_in(path))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} is no {what}: {error}.") from error
 

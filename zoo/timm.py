@@ -5,7 +5,6 @@ Weights from elsewhere, named as timm's configuration names them, are loaded by 
 """
 
 import dataclasses
-import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -25,6 +24,7 @@ from timm.models import (
 from torch import nn
 
 from zoo.card_folders import card_folder, card_names
+from zoo.documents import json_in
 from zoo.errors import ConfigurationError
 from zoo.models.inputs import fit_positions
 from zoo.models.model_spec import MODELS, ModelSpec
@@ -69,7 +69,7 @@ def _described(spec: ModelSpec) -> DefaultCfg:
 def _published(folder: Path) -> PretrainedCfg | None:
     """A card as timm describes it; None for a damaged one, of which the loader says more when it is asked for."""
     try:
-        whole = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        whole = json_in(folder / _CONFIG)
         tag, cfg = whole[_TAG], whole["pretrained_cfg"]
         if (folder / tag["file"]).is_file():
             cfg["file"] = str(folder / tag["file"])
@@ -180,7 +180,7 @@ def _card(cfg: Mapping[str, Any], pretrained: bool, cache_dir: str | Path | None
 def _is_card(config: Path, weights: str | None) -> bool:
     """True if this config.json is one of the zoo, and of these weights if they are named."""
     try:
-        tag = json.loads(config.read_text(encoding="utf-8"))[_TAG]
+        tag = json_in(config)[_TAG]
         return weights in (None, tag["file"])
     except (OSError, ValueError, KeyError, TypeError):
         return False

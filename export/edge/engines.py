@@ -38,6 +38,8 @@ _OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     TENSORRT: {"trt_fp16_enable": _SWITCH},
     OPENVINO: {"INFERENCE_PRECISION_HINT": ("f32", "bf16")},
 }
+# Of protobuf, in which ONNX is written: the field of the functions; bytes of a value by its form.
+_FUNCTIONS, _WIDTHS = 25, {0: 0, 1: 8, 2: 0, 5: 4}
 
 
 def open_engine(file: bytes, engine: Mapping[str, Any], libraries: Sequence[Path] = (), threads: int = 0) -> Run:
@@ -57,9 +59,37 @@ def open_engine(file: bytes, engine: Mapping[str, Any], libraries: Sequence[Path
         EdgeError: the engine or its provider is not installed or does not start, or the file does not load.
     """
     wanted = _wanted(engine)
+    if _has_functions(file):
+        raise EdgeError("The model holds functions, which no export writes. Take the folder from where it was made.")
     if wanted[0][0] == OPENVINO:
         return _openvino(file, wanted[0][1], libraries, threads)
     return _onnxruntime(file, wanted, libraries, threads)
+
+
+def _has_functions(model: bytes) -> bool:
+    """True for ONNX with functions, which can call each other so often that no memory holds the graph."""
+    place = 0
+
+    def number() -> int:
+        nonlocal place
+        bits: list[int] = []
+        while not bits or bits[-1] > 127:
+            bits.append(model[place])
+            place += 1
+        return sum((byte & 127) << 7 * n for n, byte in enumerate(bits[:10]))
+
+    try:
+        while place < len(model):
+            field, form = divmod(number(), 8)
+            if field == _FUNCTIONS:
+                return True
+            if form not in _WIDTHS:
+                break
+            size = number() if form in (0, 2) else _WIDTHS[form]
+            place += size if form else 0
+    except IndexError:
+        return False  # truncated, which the engine refuses
+    return False
 
 
 def _wanted(engine: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:

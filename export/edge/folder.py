@@ -18,6 +18,7 @@ from .texts import encode
 
 MODEL, LABELS, PREPROCESS, TOKENIZER = "model.onnx", "labels.txt", "preprocess.json", "tokenizer.json"
 _TYPES = ("float32", "float16", "int64")
+_LONGEST_LABEL = 1000
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Folder:
             preprocess = json.loads(read[PREPROCESS])
             labels, tokenizer = (str(read.get(name, b""), "utf-8") for name in (LABELS, TOKENIZER))
             sound = isinstance(preprocess, dict) and all(kind in _TYPES for kind in record["inputs"].values())
+            sound = sound and max(map(len, labels.splitlines()), default=0) <= _LONGEST_LABEL
         except (ValueError, RecursionError):
             sound = False
         if not sound:

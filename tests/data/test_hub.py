@@ -64,13 +64,13 @@ def test_only_the_files_of_the_split_are_fetched(tmp_path, monkeypatch, name, fi
             (tmp_path / COMMIT / file).touch()
         return str(tmp_path / COMMIT)
 
-    def read(kind, *, data_files, split):
+    def read(data_files, *, split):
         opened.extend(data_files[split])
         raise ValueError("far enough")
 
     fetched, opened = [], []
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    monkeypatch.setattr(datasets, "load_dataset", read)
+    monkeypatch.setattr(datasets.Dataset, "from_parquet", read)
     with pytest.raises(DataNotFoundError, match="far enough"):
         load_vision(name)
     assert fetched == [files[number] for number in wanted]

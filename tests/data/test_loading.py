@@ -1,5 +1,8 @@
 """Batches from worker processes: the same as without, errors included."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -42,3 +45,33 @@ def test_nothing_to_load_and_global_generators():
     assert list(load_batches(Squares(), [], 4)) == []
     assert len(list(load_batches(Squares(), [[1]], 0))) == 1
     assert torch.equal(torch.get_rng_state(), before)
+
+
+FEW_FILES = """
+import resource, torch
+from zoo.data.loading import load_batches
+from zoo.errors import ConfigurationError
+
+class Ones:
+    def __getitem__(self, key):
+        return torch.ones(3), key
+
+found = list(load_batches(Ones(), [[n] for n in range(40)], 2))
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+try:
+    list(load_batches(Ones(), [[n] for n in range(40)], 2))
+except ConfigurationError as error:
+    print(len(found), error)
+print(len(list(load_batches(Ones(), [[1]], 0))))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_too_few_open_files_are_told_before_anybody_waits(repository):
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_FILES], cwd=repository, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("40 2 workers need about ")
+    assert "the system allows this process 16. Raise that (ulimit -n 1024), or read without workers" in done.stdout
+    assert done.stdout.endswith("\n1\n")

@@ -1,15 +1,17 @@
 """A whole run on a task that can be learned."""
 
+import errno
 import json
+import os
 
 import datasets
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer
 
 from zoo.activations import FleS
 from zoo.activations.fles_start import inverse_softplus
-from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, RecipeError
+from zoo.errors import ConfigurationError, DataNotFoundError, DivergedError, OutputError, RecipeError
 from zoo.training.texts.finetune_texts import finetune_texts as finetune
 from zoo.training.texts.finetuning_recipe import load_finetune_recipe
 
@@ -41,6 +43,19 @@ def test_it_learns_and_leaves_a_folder_transformers_reads(recipe_file, glue, tmp
     ]
     assert min(moved) > 1e-3, "FleS was not trained"
     assert json.loads((tmp_path / "run/recipe.json").read_text())["data"]["task"] == "sst2"
+
+
+def test_a_disk_full_before_the_first_checkpoint_leaves_no_run(recipe_file, glue, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Trainer, "_save", full)
+        with pytest.raises(OutputError, match="No space left on device"):
+            run(recipe_file, glue, tmp_path / "run", "schedule.epochs=1", "data.subset=32")
+    assert not (tmp_path / "run").exists()
+    run(recipe_file, glue, tmp_path / "run", "schedule.epochs=1", "data.subset=32")
+    assert (tmp_path / "run/summary.json").is_file()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(recipe_file, glue, tmp_path):

@@ -1,5 +1,6 @@
 """What a hostile or broken endpoint of the Hub may not do: write outside its cache, get the token, keep one waiting."""
 
+import gzip
 import itertools
 import json
 import time
@@ -127,6 +128,20 @@ def test_listings_that_lead_out_are_refused(given: dict[str, Any], endpoint, tmp
     with pytest.raises(DataNotFoundError, match="which no Hub gives"):
         table_from_hub(SPEC, "test")
     assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["listing", "config"])
+def test_an_answer_that_grows_is_not_unpacked(what: str, endpoint, tmp_path: Path) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "HEAD":
+            return reply(handler, 200, GOOD | {"Content-Length": "2"})
+        return reply(handler, 200, GOOD | {"Content-Encoding": "gzip"}, bomb)
+
+    bomb = gzip.compress(bytes(50_000_000))
+    server = endpoint(answer)
+    with pytest.raises(ZooError, match=r"packs its answer \('gzip'\)"):
+        get(what if what == "config" else "dataset")
+    assert {headers["Accept-Encoding"] for _, _, headers in server.heard} == {"identity"}
 
 
 def told_to(heard: list[tuple[str, str, dict[str, str]]]) -> list[str]:

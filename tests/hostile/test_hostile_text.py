@@ -1,11 +1,13 @@
 """Text from files is text: on terminals, in JSON, in commands that we print, in Markdown and in licences."""
 
+import csv
 import html
 import io
 import json
 import re
 import shlex
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +25,7 @@ from zoo.console import output
 from zoo.console.tables import print_facts, print_table
 from zoo.console.visible import one_line, quoted, visible
 from zoo.data.preprocess import Preprocess
+from zoo.files import write_csv
 
 ACTS = {
     "colour": "\x1b[31m",
@@ -201,3 +204,10 @@ def test_licences_cannot_be_extended(licence: str) -> None:
 
 def test_a_bundle_s_program_writes_it_out() -> None:
     assert _shown("cat\x1b[2J\x9b\u202e\udcff, 猫") == "cat\\x1b[2J\\x9b\\u202e\\udcff, 猫"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_of_a_table_is_a_formula(text: str, tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", [(text, -1.5, 2, "a=1", "", None)])
+    with (tmp_path / "t.csv").open(newline="") as stream:
+        assert next(csv.reader(stream)) == [f"'{text}", "-1.5", "2", "a=1", "", ""]

@@ -182,6 +182,41 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("there", [[], ["notes.txt"], None])
+def test_a_disk_full_before_the_first_checkpoint_leaves_no_run(there, tiny_data, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    if there is not None:
+        folder.mkdir()
+        [(folder / name).write_text("mine") for name in there]
+
+    def full(self, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match=r"checkpoint\.safetensors: No space left.*Make room there"):
+            run(tiny_recipe(), tiny_data, folder)
+    assert folder.exists() == (there is not None)
+    assert [path.name for path in folder.glob("*")] == (there or [])
+    run(tiny_recipe(), tiny_data, folder)
+    assert (folder / "summary.json").is_file()
+
+
+def test_a_disk_full_later_leaves_the_run(tiny_data, tmp_path, monkeypatch):
+    whole = Path.write_bytes
+
+    def full(self, content):
+        if (tmp_path / "run/checkpoint.safetensors").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(self, content)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match="Make room there"):
+            run(tiny_recipe(), tiny_data, tmp_path / "run")
+    assert len(run(tiny_recipe(), tiny_data, tmp_path / "run", resume=True).summary["results"]) > 3
+
+
 @pytest.mark.parametrize("damage", ["truncated", "foreign"])
 def test_unusable_checkpoint_is_named(damage, tiny_data, tmp_path):
     path = tmp_path / "checkpoint.safetensors"

@@ -4,6 +4,7 @@ For a text model the checkpoint is the folder transformers keeps it in; see `zoo
 """
 
 import argparse
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.adoption.adopt_text import adopt_text
-from zoo.adoption.rename import Renamed, rename_state, unwrap
+from zoo.adoption.rename import Renamed, check_plain, rename_state, unwrap
 from zoo.card_folders import card_folder, new_card_folder
 from zoo.cards.card import check_free, write_card
 from zoo.cards.runs import find_run, finetuned_as
@@ -137,6 +138,9 @@ def adopt(
     _refuse(model, max_length=max_length)
     arguments = _check_arguments(model_args or {})
     foreign, wrapper, aside = unwrap(_read(file), ema)
+    for name, value in foreign.items():
+        if isinstance(value, Tensor):
+            check_plain(name, value)
     classes = num_classes or len(labels) or _classes(foreign, model, arguments, rename)
     channels = (preprocess or MODELS.get(model)).input_size[0]
     network = build_model(model, num_classes=classes, in_chans=channels, **arguments)
@@ -195,6 +199,7 @@ def _read(file: Path) -> Any:
         raise WeightsNotFoundError(f"There is no file {file} to adopt. Check the path.")
     if file.suffix == ".safetensors":
         return read_weights(file)
+    _check_stored(file)
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             return torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251 the one place; weights_only
@@ -207,6 +212,20 @@ def _read(file: Path) -> Any:
             f"{reason[:300]}{'...' if len(reason) > 300 else ''} If the file is whole and you trust its origin, write "
             "its weights alone with torch.save(model.state_dict(), NEW) where it was made."
         ) from error
+
+
+def _check_stored(file: Path) -> None:
+    """Refuse an archive that grows when it is opened, as torch's own, which are not compressed, never do."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            inside = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, RecursionError, NotImplementedError):
+        return  # no archive: an older format, or damaged, of which torch says more
+    if inside > file.stat().st_size:
+        raise WeightsCorruptError(
+            f"{file} ({file.stat().st_size:,} bytes) unpacks to {inside:,} bytes. PyTorch compresses nothing, so "
+            "another program made it. Save the weights again with torch.save(model.state_dict(), NEW)."
+        )
 
 
 def _check_arguments(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import regex  # that of the standard library cannot be stopped
+import torch
 from torch import Tensor
 
 from zoo.errors import ConfigurationError, WeightsMismatchError
@@ -21,6 +23,12 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 
 # Bookkeeping that is no weight: counters of averaging and profiling tools.
 BOOKKEEPING = re.compile(r"(^|\.)(n_averaged|total_ops|total_params|num_batches_tracked)$")
+
+_SAVE = "Save one with torch.save(model.state_dict(), FILE)."
+_DEEPEST = 8
+"""Keys that may lead to the weights; a checkpoint that holds itself has no end."""
+_SECONDS = 1.0
+"""For a rule of a user's table and one name, which takes microseconds; some patterns would take years."""
 
 Rules = Sequence[tuple[str, str]]
 
@@ -97,6 +105,10 @@ def unwrap(content: Any, ema: bool | None = None) -> tuple[Mapping[str, Any], st
     aside: list[str] = []
     averaged = False
     while isinstance(content, Mapping):
+        strange = next((key for key in content if not isinstance(key, str)), None)
+        if strange is not None or len(path) > _DEEPEST:
+            found = f"a key that is {type(strange).__name__}" if strange is not None else ".".join(path) + " and so on"
+            raise WeightsMismatchError(f"No state dict found. The file holds {found}. {_SAVE}")
         options = [key for key in (*EMA, *PLAIN) if isinstance(content.get(key), Mapping)]
         if ema is False:
             options = [key for key in options if key in PLAIN]
@@ -111,8 +123,7 @@ def unwrap(content: Any, ema: bool | None = None) -> tuple[Mapping[str, Any], st
     if not isinstance(content, Mapping) or not any(isinstance(v, Tensor) for v in content.values()):
         keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise WeightsMismatchError(
-            f"No state dict found. The file holds: {keys}. Looked under {', '.join((*EMA, *PLAIN))}. "
-            "Save one with torch.save(model.state_dict(), FILE)."
+            f"No state dict found. The file holds: {keys}. Looked under {', '.join((*EMA, *PLAIN))}. {_SAVE}"
         )
     if ema and not averaged:
         raise WeightsMismatchError(
@@ -134,7 +145,7 @@ def rename_state(
 
     Raises:
         WeightsMismatchError: two tensors end up under one name.
-        ConfigurationError: a pattern of `own` is not a regular expression.
+        ConfigurationError: a pattern of `own` is not a regular expression, or takes too long.
     """
     result = Renamed()
     for key, value in state.items():
@@ -158,13 +169,40 @@ def rename_state(
     return result
 
 
+def check_plain(name: str, tensor: Tensor) -> None:
+    """Refuse a tensor whose values are not stored one by one, so that its shape can say anything.
+
+    Raises:
+        WeightsMismatchError: it is sparse, quantised, nested, on the meta device, or repeats its values by stride 0.
+    """
+    kind = ""
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        kind = f"is of the layout {tensor.layout}"
+    elif tensor.is_quantized:
+        kind = "is quantised"
+    elif tensor.is_meta:
+        kind = "is on the meta device, which holds no values"
+    elif tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        kind = f"stores {tensor.untyped_storage().nbytes():,} bytes for its {tensor.numel():,} values"
+    if kind:
+        raise WeightsMismatchError(
+            f"The tensor {name[:200]!r} {kind}. Save plain ones where it was made: tensor.to_dense(), .dequantize() or "
+            ".contiguous() gives them."
+        )
+
+
 def _by_own_table(key: str, own: Mapping[str, str | None]) -> str | None:
     for pattern, replacement in own.items():
         try:
-            if replacement is None and re.search(pattern, key):
+            if replacement is None and regex.search(pattern, key, timeout=_SECONDS):
                 return None
-            key = re.sub(pattern, replacement, key) if replacement is not None else key
-        except re.error as error:
+            key = regex.sub(pattern, replacement, key, timeout=_SECONDS) if replacement is not None else key
+        except TimeoutError as error:
+            raise ConfigurationError(
+                f"--rename: {pattern[:200]!r} is still at the name {key[:200]!r} after {_SECONDS:g} s. Write it "
+                "without a repetition inside a repetition."
+            ) from error
+        except regex.error as error:
             raise ConfigurationError(
                 f"--rename: {pattern!r} -> {replacement!r} is not a valid rule: {error}"
             ) from error

@@ -1,6 +1,5 @@
 """Output of a run: the part `training` of a card's results, and what `adopt` must know of it."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 from zoo.cards.papers import paper_figure
 from zoo.cards.results import portable, without_place
 from zoo.data.preprocess import Preprocess
+from zoo.documents import json_lines_in
 from zoo.errors import ConfigurationError, WeightsNotFoundError
-from zoo.weights.run_folder import LOG_FILE, SUMMARY_FILE, find_run_folder, run_base
+from zoo.weights.run_folder import LOG_FILE, SUMMARY_FILE, find_run_folder, run_base, understood
 from zoo.weights.tag import WEIGHTS_FILE, read_json
 from zoo.weights.tag_rules import MODEL_ARGS
 
@@ -35,16 +35,18 @@ def training_record(run: str | Path) -> dict[str, Any]:
 
     Raises:
         WeightsNotFoundError: one of the two is missing: the run is not finished, or it is another folder.
+        WeightsCorruptError: one of them is damaged.
     """
     summary_file, log_file = Path(run) / SUMMARY_FILE, Path(run) / LOG_FILE
     for file in (summary_file, log_file):
         if not file.is_file():
             raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo train` run.")
-    summary = json.loads(summary_file.read_text(encoding="utf-8"))
-    log = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
-    about = portable({key: value for key, value in summary["data"].items() if key != "labels"})
-    facts = {"epochs": len(log), "seconds": round(summary["wall_clock_s"]), "weights": summary["weights"]}
-    return {**facts, "data": about, **summary["environment"], "recipe": summary["recipe"], "log": log}
+    summary = read_json(summary_file)
+    with understood(run):
+        log = json_lines_in(log_file)
+        about = portable({key: value for key, value in summary["data"].items() if key != "labels"})
+        facts = {"epochs": len(log), "seconds": round(summary["wall_clock_s"]), "weights": summary["weights"]}
+        return {**facts, "data": about, **summary["environment"], "recipe": summary["recipe"], "log": log}
 
 
 def finetuning_record(run: str | Path) -> dict[str, Any]:
@@ -63,14 +65,15 @@ def finetuning_record(run: str | Path) -> dict[str, Any]:
     if not file.is_file():
         raise WeightsNotFoundError(f"{file} is missing: {run} is not the folder of a finished `zoo finetune` run.")
     summary = read_json(file)
-    taken = {key: portable(summary[key]) for key in _FACTS if key in summary}
-    if "seconds" in taken:
-        taken["seconds"] = round(taken["seconds"])
-    recipe = dict(summary["recipe"])
-    if "model" in recipe:
-        recipe["model"] = {key: without_place(value) for key, value in recipe["model"].items()}
-    epochs = recipe.get("schedule", {}).get("epochs")
-    return {"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))}
+    with understood(run):
+        taken = {key: portable(summary[key]) for key in _FACTS if key in summary}
+        if "seconds" in taken:
+            taken["seconds"] = round(taken["seconds"])
+        recipe = dict(summary["recipe"])
+        if "model" in recipe:
+            recipe["model"] = {key: without_place(value) for key, value in recipe["model"].items()}
+        epochs = recipe.get("schedule", {}).get("epochs")
+        return {"epochs": epochs, **taken, "recipe": recipe, "log": list(_log(summary.get("log", [])))}
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,9 @@ def find_run(path: str | Path) -> TrainedRun | None:
 def finetuned_as(folder: str | Path) -> tuple[str, str]:
     """Model and task of a run of `zoo finetune`; ("", "") where its folder does not say."""
     file = Path(folder) / SUMMARY_FILE
-    recipe = read_json(file).get("recipe", {}) if file.is_file() else {}
-    return str(recipe.get("model", {}).get("name") or ""), str(recipe.get("data", {}).get("task") or "")
+    with understood(folder):
+        recipe = read_json(file).get("recipe", {}) if file.is_file() else {}
+        return str(recipe.get("model", {}).get("name") or ""), str(recipe.get("data", {}).get("task") or "")
 
 
 def open_run(folder: str | Path) -> TrainedRun:
@@ -141,7 +145,7 @@ def open_run(folder: str | Path) -> TrainedRun:
 
     Raises:
         WeightsNotFoundError: it is not finished, or no run of `zoo train`.
-        WeightsCorruptError: its summary is not JSON.
+        WeightsCorruptError: its summary is damaged.
         ConfigurationError: the recipe built its model with arguments that a card cannot record.
     """
     place = Path(folder)
@@ -161,16 +165,11 @@ def open_run(folder: str | Path) -> TrainedRun:
             f"{place} was trained with model.args {', '.join(unknown)}, which a card cannot record; it can: "
             f"{', '.join(MODEL_ARGS)}."
         )
-    return TrainedRun(
-        place,
-        base["name"],
-        summary["data"]["dataset"],
-        tuple(summary["data"].get("labels") or ()),
-        recorded,
-        Preprocess.from_dict(summary["data"]["preprocess"]),
-        summary["recipe_name"],
-        record,
-    )
+    with understood(place):
+        data = summary["data"]
+        labels, preprocess = tuple(data.get("labels") or ()), Preprocess.from_dict(data["preprocess"])
+        recipe = summary["recipe_name"]
+        return TrainedRun(place, base["name"], data["dataset"], labels, recorded, preprocess, recipe, record)
 
 
 def _log(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

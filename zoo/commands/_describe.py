@@ -21,10 +21,10 @@ def described(labels: Path | None, preprocess: Path | None) -> dict[str, Any]:
         ConfigurationError: a file cannot be read, or holds something else.
     """
     from zoo.data.preprocess import Preprocess
-    from zoo.records import ByDict, read
+    from zoo.records import ByDict, ClassName, read
 
     form = 'preprocessing, {"input_size": [3, 224, 224], "interpolation": "bicubic", "crop_pct": 0.875, ...}'
     return {
-        "labels": () if labels is None else read(tuple[str, ...], labels, 'list of class names, ["cat", "dog"]'),
+        "labels": () if labels is None else read(tuple[ClassName, ...], labels, 'list of class names, ["cat", "dog"]'),
         "preprocess": None if preprocess is None else read(Annotated[Preprocess, ByDict()], preprocess, form),
     }

@@ -144,13 +144,17 @@ def _name_of(done: "Adopted") -> str:
 
 def _labels(path: Path) -> list[str]:
     from zoo.errors import ConfigurationError
+    from zoo.records import ClassName, check
 
     if path.suffix == ".json":
-        values = _json(path)
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise ConfigurationError(f"--labels {path}: expected a JSON list of texts.")
-        return values
-    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+        names = _json(path)
+    else:
+        names = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    try:
+        found: list[str] = check(list[ClassName], names)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--labels {path}: expected a JSON list of texts: {error}.") from error
+    return found
 
 
 def _rules(path: Path) -> dict[str, str | None]:
@@ -173,20 +177,21 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 
 def _json(path: Path) -> Any:
-    import json
-
+    from zoo.documents import json_of
     from zoo.errors import ConfigurationError
 
     try:
-        return json.loads(_text(path))
-    except json.JSONDecodeError as error:
+        return json_of(_text(path))
+    except ValueError as error:
         raise ConfigurationError(f"{path} is not JSON: {error}.") from error
 
 
 def _text(path: Path) -> str:
+    from zoo.documents import LARGEST
     from zoo.errors import ConfigurationError
+    from zoo.regular import read_limited
 
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return str(read_limited(path, LARGEST), "utf-8")
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"Cannot read {path}: {error}.") from error

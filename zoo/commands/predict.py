@@ -1,5 +1,6 @@
 """`zoo predict`: the likeliest classes of images or texts."""
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -187,7 +188,7 @@ def _expand(given: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for word in given:
         place = Path(word).expanduser()
-        if place.is_dir():
+        if os.path.isdir(place):  # noqa: PTH112 a locked folder is for the file's own message
             seen = (
                 file for file in sorted(place.rglob("*")) if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
             )
@@ -195,7 +196,7 @@ def _expand(given: Sequence[str]) -> list[Path]:
             if not inside:
                 raise typer.BadParameter(f"the folder {word} holds no images.", param_hint="IMAGE")
             files += inside
-        elif not place.exists() and any(sign in word for sign in "*?["):
+        elif not os.path.exists(place) and any(sign in word for sign in "*?["):  # noqa: PTH110 likewise
             anchor = Path(place.anchor or ".")
             matched = sorted(anchor.glob(str(place.relative_to(place.anchor) if place.anchor else place)))
             if not matched:

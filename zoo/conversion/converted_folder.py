@@ -16,6 +16,7 @@ from zoo.conversion.conversion_report import Report
 from zoo.data.labels import labels_of
 from zoo.data.preprocess import Preprocess, config_of
 from zoo.devices import torch_defaults
+from zoo.documents import json_in
 from zoo.environment import library_versions
 from zoo.errors import OutputError, WeightsCorruptError, WeightsNotFoundError
 from zoo.files import check_writable, write_together
@@ -140,7 +141,7 @@ def _described(model: nn.Module) -> dict[str, Any]:
 def _read_record(folder: Path) -> dict[str, Any]:
     file = folder / RECORD
     try:
-        record = json.loads(file.read_text("utf-8"))
+        record = json_in(file)
     except FileNotFoundError:
         raise WeightsNotFoundError(
             f"There is no {file}. `zoo convert` writes one; give the folder it wrote to."

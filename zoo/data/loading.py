@@ -1,14 +1,16 @@
 """Batches from a dataset, read in this process or in worker processes, with errors that stay readable."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from zoo.data.photo import decoding
-from zoo.errors import ZooError
+from zoo.errors import ConfigurationError, ZooError
 
 if TYPE_CHECKING:
     from zoo.data.preprocess import Preprocess
@@ -49,9 +51,12 @@ def load_batches(samples: Samples, batches: Sequence[Sequence[Any]], workers: in
 
     Raises:
         ZooError: whatever reading a sample raises; from a worker it arrives as it would from this process.
+        ConfigurationError: the system lets this process open too few files for so many workers.
     """
     keys = [list(batch) for batch in batches]
     workers = min(workers, len(keys))
+    if workers:
+        _check_open_files(workers)
     source: Any = _Safe(samples) if workers else samples
     loader: DataLoader[Any] = DataLoader(
         source, batch_sampler=keys, num_workers=workers, collate_fn=_collate, generator=torch.Generator()
@@ -60,6 +65,21 @@ def load_batches(samples: Samples, batches: Sequence[Sequence[Any]], workers: in
         if isinstance(batch, _Failure):
             raise batch.restore()
         yield batch
+
+
+def _check_open_files(workers: int) -> None:
+    """Refuse workers whose batches could not arrive: torch passes each as open files, and would wait for ever."""
+    with suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        descriptors = Path("/proc/self/fd")
+        needed = (len(list(descriptors.iterdir())) if descriptors.is_dir() else 32) + 8 + 12 * workers
+        if limit not in (-1, resource.RLIM_INFINITY) and limit < needed:
+            raise ConfigurationError(
+                f"{workers} workers need about {needed} open files, and the system allows this process {limit}. "
+                "Raise that (ulimit -n 1024), or read without workers (--workers 0)."
+            )
 
 
 @dataclass(frozen=True)

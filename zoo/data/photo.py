@@ -60,7 +60,12 @@ def open_photo(path: str | Path) -> Photo:
 
     file = Path(path)
     with decoding(str(file)):
-        if not file.is_file():
+        try:
+            there = file.is_file()
+        except OSError as error:
+            name = str(file) if len(str(file)) <= 300 else f"{str(file)[:200]}...{str(file)[-60:]}"
+            raise DataNotFoundError(f"Cannot read {name}: {error.strerror}. Check the path.") from error
+        if not there:
             raise DataNotFoundError(f"There is no file {file}. Check the path.")
         with Image.open(file) as found:
             return _upright(found)

@@ -19,6 +19,9 @@ CROP_MODES = ("center", "squash", "border")
 _PIL_MODES = {1: "L", 3: "RGB"}
 _LARGEST = 100_000_000
 """Pixels of an image once it is resized, before it is cut."""
+_MOST = 2**24
+"""Numbers that one image becomes; three channels of 2,048 x 2,048 pixels are fewer."""
+_SMALLEST_STD, _LARGEST_MEAN = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
@@ -197,18 +200,29 @@ def _problems(given: Preprocess) -> list[str]:
     size, found = given.input_size, []
     if len(size) != 3 or not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in size):
         return [f"input_size is {size}; give three positive whole numbers: channels, height, width."]
+    if math.prod(size) > _MOST:
+        return [f"input_size is {size}; channels, height and width multiplied may give {_MOST:,} at most."]
     if given.interpolation not in INTERPOLATIONS:
         found.append(f"interpolation is {given.interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}.")
     if given.crop_mode not in CROP_MODES:
         found.append(f"crop_mode is {given.crop_mode!r}; choose one of {', '.join(CROP_MODES)}.")
     if not _is_number(given.crop_pct) or not 0 < given.crop_pct <= 1:
         found.append(f"crop_pct is {given.crop_pct!r}; give a number above 0, at most 1.")
+    elif given.crop_pct < math.sqrt(math.prod(size[1:]) / _LARGEST):
+        found.append(f"crop_pct is {given.crop_pct!r}: images resized so that it leaves {size[1:]} px fill memory.")
     for name, values in (("mean", given.mean), ("std", given.std)):
         if len(values) != size[0] or not all(_is_number(v) for v in values):
-            found.append(f"{name} is {values}; give one finite number for each of the {size[0]} channels.")
-        elif name == "std" and min(values) <= 0:
-            found.append(f"std is {values}; every entry must be above zero.")
+            found.append(f"{name} is {_short(values)}; give one finite number for each of the {size[0]} channels.")
+        elif name == "std" and min(values) < _SMALLEST_STD:
+            found.append(f"std is {_short(values)}; every entry must be above zero, {_SMALLEST_STD} at least.")
+        elif max(map(abs, values)) > _LARGEST_MEAN:
+            found.append(f"{name} is {_short(values)}; pixels are from 0 to 1, so {_LARGEST_MEAN:g} is the most.")
     return found
+
+
+def _short(values: tuple[Any, ...]) -> str:
+    text = repr(values)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _is_number(value: Any) -> bool:

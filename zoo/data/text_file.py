@@ -1,12 +1,12 @@
 """One's own texts in a file: plain lines, CSV or JSON lines, with the columns text, text_pair and label."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.documents import json_of
 from zoo.errors import DataNotFoundError
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl")
@@ -42,7 +42,7 @@ def read_text_file(file: str | Path) -> TextRows:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(_rows(path, stream))
-    except (OSError, ValueError, csv.Error, RecursionError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise DataNotFoundError(f"Cannot read the texts in {path}: {' '.join(str(error).split())[:200]}.") from error
     if not rows:
         raise DataNotFoundError(f"{path} holds no texts.")
@@ -63,7 +63,7 @@ def _rows(path: Path, stream: Any) -> Iterator[Mapping[str, Any]]:
     elif kind == ".jsonl":
         for line in stream:
             if line.strip():
-                row = json.loads(line)
+                row = json_of(line)
                 if not isinstance(row, dict):
                     raise ValueError(f"a line holds {type(row).__name__}, not an object")
                 yield row

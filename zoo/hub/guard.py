@@ -35,11 +35,12 @@ class Guard:
         self._longest = _LISTING_BYTES
 
     def on_request(self, request: Any) -> None:
-        """Keep the token from every host but the Hub's; refuse credentials in an address.
+        """Keep the token from every host but the Hub's; refuse credentials in an address; ask for plain bytes.
 
         Raises:
             HubDistrustError: a redirect or an answer named the address.
         """
+        request.headers["Accept-Encoding"] = "identity"
         if _origin(request.url) in _hubs():
             return
         if request.url.userinfo:
@@ -54,6 +55,9 @@ class Guard:
             HubDistrustError: one of them is not as the Hub's.
         """
         headers = response.headers
+        packed = headers.get("Content-Encoding", "identity")
+        if packed != "identity" and response.request.method != "HEAD":
+            raise HubDistrustError(f"the server packs its answer ({packed[:80]!r}), though plain bytes were asked for")
         _check("commit", COMMIT.fullmatch, headers.get("X-Repo-Commit"))
         if response.request.method == "HEAD":
             for etag in (headers.get("X-Linked-ETag"), headers.get("ETag")):

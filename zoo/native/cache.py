@@ -173,7 +173,7 @@ def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
         intact = library.source_sha256 == sources.key() and _is(path, library.sha256)
     except PermissionError:
         return None  # another user's; where it is built again the system says what is not allowed
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         intact = False
     if intact:
         return library

@@ -1,6 +1,5 @@
 """Recipes from TOML (or the JSON a run leaves behind), strictly: every wrong field, type and value is named."""
 
-import json
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,8 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic_core import ErrorDetails
 
+from zoo.documents import LARGEST, json_of, toml_of
 from zoo.errors import RecipeError, suggestion
 from zoo.records import UNKNOWN, attempt, place_of, reason_of, schema_of
+from zoo.regular import read_limited
 from zoo.training.images.recipe_checks import check_recipe
 from zoo.training.recipe import Recipe
 
@@ -78,8 +79,8 @@ def read_recipe(path: Path, known: Sequence[str] = ()) -> dict[str, Any]:
         RecipeError: it cannot be read; `known` names are offered.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        content = read_limited(path, LARGEST)
+        table = toml_of(content.decode("utf-8")) if path.suffix == ".toml" else json_of(content)
     except OSError as error:
         raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}. Known: {', '.join(known)}.") from error
     except ValueError as error:
@@ -99,9 +100,11 @@ def _apply(table: dict[str, Any], override: str) -> None:
         if not isinstance(table, dict):
             raise RecipeError(f"Cannot apply {override!r}: {parent!r} is a value, not a table.")
     try:
-        table[last] = tomllib.loads(f"value = {text}")["value"]
+        table[last] = toml_of(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         table[last] = text.strip()
+    except ValueError as error:
+        raise RecipeError(f"Cannot apply {override[:80]!r}: {error}.") from error
 
 
 def _in_words(error: ErrorDetails, kind: type) -> str:

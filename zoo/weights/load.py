@@ -13,6 +13,8 @@ from zoo.errors import WeightsCorruptError, WeightsMismatchError, WeightsNotFoun
 from zoo.files import sha256_of, write_tensors
 from zoo.first_edition import refuse_first_edition
 
+_MANY = 1024
+"""Values that tell something of how they are distributed."""
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -41,7 +43,24 @@ def read_weights(path: str | Path, sha256: str | None = None) -> dict[str, Tenso
     if sha256 is not None:
         check_hash(file, sha256)
     check_finite(state, str(file))
+    _check_number_type(state, str(file))
     return state
+
+
+def _check_number_type(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse bfloat16 under the name of float16: of weights below 2, all but a few become values from 0.5 to 2.
+
+    Raises:
+        WeightsMismatchError: no value of a matrix is smaller than 0.25, and they differ.
+    """
+    for name, value in state.items():
+        if value.dtype == torch.float16 and value.ndim > 1 and value.numel() >= _MANY:
+            sizes = value[value != 0].abs()
+            if len(sizes) and sizes.min() >= 0.25 and sizes.max() < 2 and len(sizes[:_MANY].unique()) > _MANY // 16:
+                raise WeightsMismatchError(
+                    f"{source}: all {value.numel():,} values of {name!r} lie between 0.25 and 2, as bfloat16 does "
+                    "where its file says float16. Save it again with the number type it has."
+                )
 
 
 def check_hash(file: Path, sha256: str) -> None:

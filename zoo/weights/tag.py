@@ -1,6 +1,5 @@
 """Tag of one set of published weights: which file, for which model, on which pixels or tokens, with which labels."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,6 +8,7 @@ from typing import Any
 
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
+from zoo.documents import json_in
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError, WeightsNotFoundError
 from zoo.weights.tag_rules import problems
 
@@ -70,7 +70,7 @@ class PretrainedTag:
             object.__setattr__(self, "labels", tuple(self.labels))
         bad = problems({f.name: getattr(self, f.name) for f in fields(self)})
         if bad:
-            raise WeightsMismatchError(f"Bad fields of {self.model!r}.{self.tag!r}: {'; '.join(bad)}.")
+            raise WeightsMismatchError(f"Bad fields of {self.model!r:.80}.{self.tag!r:.80}: {'; '.join(bad)}.")
 
     @property
     def name(self) -> str:
@@ -185,6 +185,6 @@ def read_json(path: Path) -> Any:
         WeightsCorruptError: the file cannot be read or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_in(path)
     except (OSError, ValueError) as error:
         raise WeightsCorruptError(f"Cannot read {path} as JSON: {error}. Restore it or fetch it again.") from error

@@ -9,9 +9,10 @@ from typing import Any
 from zoo.data.preprocess import Preprocess
 from zoo.data.tokenize import TextInput
 from zoo.first_edition import FIRST_EDITION
+from zoo.records import LONGEST
 
-MAX_CLASSES = 100_000
-MAX_SIDE = 8192
+MAX_CLASSES = 50_000
+MAX_SIDE = 1024
 
 Check = Callable[[Any], bool]
 
@@ -35,8 +36,8 @@ def problems(values: Mapping[str, Any]) -> list[str]:
     return bad
 
 
-def _text(pattern: str) -> Check:
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+def _text(pattern: str, longest: int = 100) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= longest and re.fullmatch(pattern, value) is not None
 
 
 def _optional(check: Check) -> Check:
@@ -100,21 +101,24 @@ TEXT_ARGS: dict[str, Check] = {
 """Builder arguments a card of a text model may set."""
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-_ANY_TEXT = r"[^\x00-\x08\x0b-\x1f]*"
+_LINES = _text(r"[^\x00-\x08\x0b-\x1f]*", LONGEST)
 _RULES: dict[str, tuple[Check, str]] = {
     "model": (_text(_NAME), "a name of letters, digits, _ and -"),
     "tag": (_text(r"[A-Za-z0-9][A-Za-z0-9_.-]*"), "a name of letters, digits, dots, _ and -"),
     "num_classes": (_whole(1, MAX_CLASSES), f"a whole number from 1 to {MAX_CLASSES}"),
     "preprocess": (_fitting_input, f"a Preprocess of at most {MAX_SIDE} pixels a side or a TextInput"),
     "sha256": (_text(r"([0-9a-f]{64})?"), "64 hexadecimal digits in lower case"),
-    "labels": (lambda v: isinstance(v, tuple) and all(map(_text(_ANY_TEXT), v)), "a list of texts"),
+    "labels": (
+        lambda v: isinstance(v, tuple) and all(map(_LINES, v)),
+        f"a list of texts, {LONGEST} characters at most",
+    ),
     "repo": (_optional(_is_repo), "a Hub repository like org/name"),
     "revision": (_optional(_text(r"[0-9a-f]{40}")), "a full commit hash or null"),
     "file": (_text(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.safetensors"), "the plain name of a .safetensors file"),
-    "dataset": (_text(_ANY_TEXT), "a text"),
-    "recipe": (_optional(_text(_ANY_TEXT)), "a text or null"),
+    "dataset": (_LINES, "a text"),
+    "recipe": (_optional(_LINES), "a text or null"),
     "license": (_text(r"[a-z0-9][a-z0-9.+-]*"), "a licence identifier such as apache-2.0"),
-    "source": (_text(_ANY_TEXT), "a text"),
+    "source": (_LINES, "a text"),
     "default": (lambda v: isinstance(v, bool), "true or false"),
     "results": (lambda v: isinstance(v, Mapping), "an object"),
 }

@@ -70,7 +70,7 @@ def _ask(url: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")[:300]
         raise EdgeError(f"{url} answers {error.code}: {said}. Is the model there and ready?") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EdgeError(f"No answer from {url}: {error}. Is a server running there?") from error
     return found
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.activations.scalar_owner import fits_as_scalar
+from zoo.documents import json_of
 from zoo.errors import WeightsCorruptError, WeightsMismatchError
 from zoo.files import write_tensors
 
@@ -47,10 +48,14 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise WeightsCorruptError(f"Cannot read the checkpoint {path}: {error}. Delete it to start again.") from error
     if header is None:
         raise WeightsCorruptError(f"{path} holds weights but is no training checkpoint.")
-    state = json.loads(header)
-    if state.get("format") != FORMAT:
+    try:
+        state = json_of(header)
+        version = state.get("format")
+    except (ValueError, AttributeError) as error:
+        raise WeightsCorruptError(f"{path} is damaged: {error}. Delete it to start again.") from error
+    if version != FORMAT:
         raise WeightsMismatchError(
-            f"{path} has checkpoint format {state.get('format')}, this version reads {FORMAT}. Resume it with the "
+            f"{path} has checkpoint format {version}, this version reads {FORMAT}. Resume it with the "
             "version that wrote it, or choose another folder (--output)."
         )
     return tensors, state

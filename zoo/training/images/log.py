@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.errors import OutputError
+from zoo.documents import json_lines_in
+from zoo.errors import OutputError, WeightsCorruptError
 from zoo.files import write_atomic
 from zoo.training.processes import Devices
 
@@ -110,14 +111,15 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the log's rows; a last line cut off by a kill is left out, a missing file is an empty log."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            rows.append(json.loads(line))
-    return rows
+    """Return the log's rows; a last line cut off by a kill is left out, a missing file is an empty log.
+
+    Raises:
+        WeightsCorruptError: a line is no JSON.
+    """
+    try:
+        return json_lines_in(path) if path.exists() else []
+    except ValueError as error:
+        raise WeightsCorruptError(f"Cannot read {path}: {error}. Restore it, or start the run anew.") from error
 
 
 def rewind(path: Path, epochs: int) -> None:

@@ -16,6 +16,7 @@ from zoo.data.training_splits import open_training_splits
 from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError, OutputError, RecipeError
 from zoo.files import check_writable, write_json, write_tensors
+from zoo.training.begun import begun
 from zoo.training.images.checkpoint import load_checkpoint
 from zoo.training.images.image_loaders import PilImages, TensorImages, TrainingImages
 from zoo.training.images.log import read_rows
@@ -68,7 +69,8 @@ def train(
 
     The run's folder receives recipe.json, log.jsonl (a row per epoch), checkpoint.safetensors, and at the end
     model.safetensors and summary.json, with labels.json and preprocess.json for `zoo adopt`, which makes a card of the
-    weights: only then can they be loaded, evaluated and exported by name. What is refused leaves no folder behind.
+    weights: only then can they be loaded, evaluated and exported by name. What is refused leaves no folder behind, nor
+    does a run whose first checkpoint cannot be written.
 
     Seeds torch's, numpy's and Python's global generators. Started by `accelerate launch` or `torchrun`, the processes
     share each batch.
@@ -103,15 +105,16 @@ def train(
     model, images, about = _prepare(recipe, splits, devices, show)
     classes = splits["train"].num_classes
     trainer = Trainer(recipe, model, images[0], images[1], classes, devices, folder, identity, on_step)
-    trainer.on_epoch = event_log(folder, recipe.to_dict()) if tensorboard and devices.main else trainer.on_epoch
     if saved is not None:
         trainer.restore(*saved)
     done = trainer.progress.epoch * trainer.plan.steps + trainer.progress.step
-    _claim(folder, recipe, devices)
-    with Reporter(recipe.schedule.epochs * trainer.plan.steps, done, show) as reporter:
-        if resume:
-            reporter.say(f"Going on at step {done}." if saved else f"No checkpoint in {folder}; starting at step 0.")
-        trainer.run(reporter)
+    with begun(folder, (folder / CHECKPOINT).exists, devices.main):
+        trainer.on_epoch = event_log(folder, recipe.to_dict()) if tensorboard and devices.main else trainer.on_epoch
+        _claim(folder, recipe, devices)
+        with Reporter(recipe.schedule.epochs * trainer.plan.steps, done, show) as reporter:
+            if resume:
+                reporter.say(f"Going on at step {done}." if saved else f"No checkpoint in {folder}; at step 0.")
+            trainer.run(reporter)
     return _finish(trainer, about)
 
 

@@ -16,13 +16,14 @@ from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError
 from zoo.files import write_json
 from zoo.models.quiet import quiet_transformers
+from zoo.training.begun import begun
 from zoo.training.processes import Devices, find_devices
 from zoo.training.reporter import Reporter
 from zoo.training.resume import check_same
 from zoo.training.seeds import seed_everything
 from zoo.training.texts.finetuning_checks import check_devices, look_into
 from zoo.training.texts.finetuning_recipe import FinetuneRecipe, load_finetune_recipe
-from zoo.training.texts.resume_finetuning import Checkpoint, identify, remove
+from zoo.training.texts.resume_finetuning import Checkpoint, find, identify, remove
 from zoo.training.texts.save import RECIPE, SUMMARY, remove_leftovers, save_model, writing
 from zoo.training.texts.start import start_model
 from zoo.training.texts.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
@@ -60,7 +61,8 @@ def finetune_texts(
     """Fine-tune a text encoder on a GLUE task by `recipe`, with transformers' Trainer.
 
     The folder receives a checkpoint after each epoch, all removed at the end; the same call with `resume=True` goes on
-    from the last one as if nothing had happened. What is refused leaves no folder behind. The weights are saved before
+    from the last one as if nothing had happened. What is refused leaves no folder behind, nor does a run whose first
+    checkpoint cannot be written. The weights are saved before
     they are measured: where a correlation is not defined, such as for scores that are all equal, the summary says so
     under "unmeasured" instead of giving results.
 
@@ -99,7 +101,7 @@ def finetune_texts(
     if saved is not None:
         check_same(saved.folder, saved.identity, identity)
     job = _Job(recipe, task, folder, devices, identity, resume, saved, show_progress and devices.main)
-    with quiet_transformers():
+    with quiet_transformers(), begun(folder, lambda: find(folder), devices.main):
         trainer = _prepare(job, splits)
         start = time.monotonic() - (saved.seconds if saved else 0.0)
 

@@ -1,0 +1,37 @@
+"""Reading regular files only, and no more of them than is wanted."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+
+
+@contextmanager
+def open_regular(path: str | Path) -> Iterator[BufferedReader]:
+    """A file open for reading, if it is a regular one.
+
+    Raises:
+        OSError: there is none, or it is a device or a pipe, which may have no end.
+    """
+    waiting = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "It is no regular file", str(path))
+        yield file
+
+
+def read_limited(path: str | Path, largest: int) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: it cannot be read, or is a device or a pipe.
+        ValueError: it holds more than `largest` bytes.
+    """
+    with open_regular(path) as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"it holds more than {largest:,} bytes, the most that are read")
+    return content
