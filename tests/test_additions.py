@@ -1,13 +1,10 @@
 """One place for each addition: a file or a row in a copy of the source is listed, built, timed, exported, carded."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from run_copy import run_copy
 
 GATE = '''
 """bent(x) = x · sigmoid(steepness · x)."""
@@ -70,20 +67,6 @@ GLUE.add("mood", GlueTask("mood", ("sentence",), ("sad", "glad"), ("accuracy",),
 DATASET = """
 DATASETS.add("shapes", DatasetSpec("shapes", "org/shapes", num_classes=3, description="three shapes"))
 """
-RUN = """
-import contextlib, io, json, sys
-from zoo import cli
-told = []
-for command in json.loads(sys.argv[1]):
-    stream = io.StringIO()
-    with contextlib.redirect_stdout(stream):
-        try:
-            exec(command) if isinstance(command, str) else cli.main(command)
-        except SystemExit as left:
-            assert not left.code, (command, left.code)
-    told.append(stream.getvalue())
-print(json.dumps(told))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +84,7 @@ def extended(repository, tmp_path_factory):
         with (place / name).open("a", encoding="utf-8") as file:
             file.write(row)
 
-    def call(*commands: list[str] | str) -> list[str]:
-        given = {**os.environ, "PYTHONPATH": str(place), "HF_HUB_OFFLINE": "1", "SALU_ZOO_HOME": str(place / "home")}
-        program = [sys.executable, "-c", RUN, json.dumps(commands)]
-        done = subprocess.run(program, cwd=place, env=given, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return json.loads(done.stdout)
-
-    return call
+    return lambda *commands: run_copy(place, place, commands, SALU_ZOO_HOME=str(place / "home"))
 
 
 def test_each_is_listed_and_explained(extended):
@@ -147,8 +123,3 @@ def test_its_card_names_its_own_paper(extended):
     assert "@misc{bent}" in readme
     assert "BentNet of the paper" in reported
     assert "shows what is stored" in checked
-
-
-def test_what_is_copied_is_what_runs(extended):
-    (place,) = extended("import zoo; print(zoo.__file__)")
-    assert not Path(place.strip()).is_relative_to(Path(__file__).parents[1])

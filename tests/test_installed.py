@@ -1,13 +1,13 @@
 """The installed wheel: cards without weights, a user's own cards, a wheel of weights, and steps that work there."""
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from run_copy import run_copy
 
 NAME = "fles_poolformer_cifar.cifar10"
 BUILD = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
@@ -28,23 +28,6 @@ def unpack(wheels: Path, place: Path) -> Path:
     return place
 
 
-RUN = """
-import contextlib, io, json, sys
-import zoo
-from zoo import cli
-told = [zoo.__file__]
-for command in json.loads(sys.argv[1]):
-    stream = io.StringIO()
-    with contextlib.redirect_stdout(stream):
-        try:
-            exec(command) if isinstance(command, str) else cli.main(command)
-        except SystemExit as left:
-            stream.write(f"exit {left.code}" if left.code else "")
-    told.append(stream.getvalue())
-print(json.dumps(told))
-"""
-
-
 @pytest.fixture
 def installed(site, tmp_path):
     """Run command lines, or Python, in a process with that copy, an empty home and no network; what each prints."""
@@ -52,17 +35,7 @@ def installed(site, tmp_path):
     home.mkdir()
     here.mkdir()
 
-    def call(*commands: list[str] | str) -> list[str]:
-        given = {**os.environ, "PYTHONPATH": str(site), "HOME": str(home), "HF_HUB_OFFLINE": "1"}
-        given.pop("XDG_DATA_HOME", None)
-        program = [sys.executable, "-c", RUN, json.dumps(commands)]
-        done = subprocess.run(program, cwd=here, env=given, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr + done.stdout
-        where, *told = json.loads(done.stdout)
-        assert where == str(site / "zoo" / "__init__.py")
-        return told
-
-    return call
+    return lambda *commands: run_copy(site, here, commands, HOME=str(home))
 
 
 def test_steps_of_a_card_without_weights_need_none(installed):

@@ -20,6 +20,7 @@ MAX_FUNCTION_LINES = 40
 LAYERS = {
     "zoo": [
         {"errors", "first_edition", "registry", "scratch", "regular", "files", "documents", "records"},
+        {"user_folder"},
         {"card_folders", "environment", "devices", "memory"},
         {"console", "hub"},
         {"native", "numerics"},
@@ -62,7 +63,7 @@ LAYERS = {
         {"commands"},
     ],
 }
-MAX_CHAIN = 21
+MAX_CHAIN = 19
 # What `import zoo` must leave alone: each of these loads where it is used.
 LATE = {"onnx", "onnxruntime", "triton", "transformers", "datasets", "accelerate", "torchmetrics", "matplotlib"}
 # What the modules of the command line may import before a command runs.

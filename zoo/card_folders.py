@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from zoo.errors import OutputError
+from zoo.user_folder import user_folder
 
 CARDS = "model_cards"
 _CONFIG = "config.json"
@@ -21,15 +22,7 @@ def user_home() -> Path:
     Raises:
         OutputError: there is no home directory to name.
     """
-    own, shared = os.environ.get("SALU_ZOO_HOME"), os.environ.get("XDG_DATA_HOME")
-    place = Path(own) if own else Path(shared or "~/.local/share") / "salu-zoo"
-    try:
-        return place.expanduser().absolute()
-    except RuntimeError as error:
-        raise OutputError(
-            f"{place} has no place: HOME is not set, and the system knows no home directory of this user. Set "
-            "SALU_ZOO_HOME to a folder you may write to."
-        ) from error
+    return user_folder("SALU_ZOO_HOME", "XDG_DATA_HOME", "~/.local/share")
 
 
 def card_roots() -> dict[str, Path]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from export.native import register
 from export.operators.operator_table import DOMAIN
 
 
@@ -25,6 +24,8 @@ def optimised(file: bytes) -> onnx.ModelProto:
         options.log_severity_level = 3
         options.optimized_model_filepath = str(saved)
         if uses_operators(file):
+            from export.native import register
+
             register(options)
         onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])  # noqa: TID251 to save, not run
         return onnx.load(saved)

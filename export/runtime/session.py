@@ -15,8 +15,6 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from export.digest import check_unchanged
 from export.edge.feeds import misfit
 from export.errors import ExportError, InputError, OnnxFileError, ProviderError
-from export.layouts.arranged_file import arranged_for_this_machine
-from export.native import register
 from export.native.operator_identity import check_properties
 from export.operators.operator_table import DOMAIN, OP_VERSION
 from export.runtime.providers import (
@@ -207,6 +205,10 @@ def _create_with_operators(
     """Start a session on a file with our operators: compiled on this machine, and on the CPU in its own layout."""
     content = model if isinstance(model, bytes) else Path(model).read_bytes()
     _check_declared(content, _called(model))
+    # Only such files need a compiler, the cache and the layouts.
+    from export.layouts.arranged_file import arranged_for_this_machine
+    from export.native import register
+
     library = register(options)
     if arrange and [name for name, _ in providers] == [CPU]:
         try:

@@ -179,7 +179,7 @@ def test_where_the_runtime_merges_a_stand_in_away_the_file_runs_as_it_is(cache, 
 
 
 def test_portable_files_never_compile(tmp_path, monkeypatch):
-    monkeypatch.setattr("export.runtime.session.register", lambda options: pytest.fail("compiled"))
+    monkeypatch.setattr("export.native.register", lambda options: pytest.fail("compiled"))
     path = Path(export(residual(), tmp_path / "p.onnx", input_spec=SPEC, threads=1).path)
     open_session(path, threads=1)
 

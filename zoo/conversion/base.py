@@ -7,7 +7,6 @@ import timm
 from torch import nn
 
 from zoo.conversion.conversion_report import Report
-from zoo.conversion.replay import rebuild
 from zoo.errors import ConfigurationError
 from zoo.models.image_logits import CLASS_ENDING, ImageLogits
 from zoo.weights.create import create_model
@@ -36,6 +35,8 @@ def build_base(base: Mapping[str, Any]) -> nn.Module:
         network = cls(cls.config_class.from_dict(base["config"]))
         return ImageLogits(network) if base["class"].endswith(CLASS_ENDING) else network  # type: ignore[no-any-return]
     if kind == "converted":
+        from zoo.conversion.replay import rebuild
+
         return rebuild(build_base(base["base"]), Report.from_dict(base["report"]))
     raise ConfigurationError(f"The record names a model of kind {kind!r}; known are {', '.join(KINDS)}.")
 

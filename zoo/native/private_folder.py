@@ -10,7 +10,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from zoo.errors import NativeError
+from zoo.errors import NativeError, OutputError
+from zoo.user_folder import user_folder
 
 
 class NativeCacheWarning(UserWarning):
@@ -23,15 +24,10 @@ def cache_folder() -> Path:
     Raises:
         NativeError: there is no home directory to name.
     """
-    own, shared = os.environ.get("SALU_ZOO_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    root = Path(own) if own else Path(shared or "~/.cache") / "salu-zoo"
     try:
-        return root.expanduser().absolute() / "native"
-    except RuntimeError as error:
-        raise NativeError(
-            f"{root} has no place: HOME is not set, and the system knows no home directory of user {os.getuid()}. Set "
-            "SALU_ZOO_CACHE to a folder you may write to."
-        ) from error
+        return user_folder("SALU_ZOO_CACHE", "XDG_CACHE_HOME", "~/.cache") / "native"
+    except OutputError as error:
+        raise NativeError(str(error)) from error
 
 
 def private_folder(name: str) -> Path:
