@@ -13,13 +13,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import timm
 from torch import nn
 
-from zoo.conversion.base import RECORD, Base, build_base, transformers_class
+from zoo.conversion.base import RECORD, Base, build_base, build_filled, check_size, transformers_class
 from zoo.data.image_processor import PROCESSOR_FILE, preprocess_of_processor
 from zoo.data.preprocess import config_of
 from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE, TextPreprocess
@@ -214,10 +215,9 @@ def _own_size(model: str, img_size: int | None) -> int | None:
 
 def _open_run(name: str, folder: Path) -> NamedModel:
     base, described, dataset = run_base(folder)
-    model = build_base(base)
-    model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     file = folder / WEIGHTS_FILE
-    load_weights(model, read_weights(file), str(file))
+    model = build_filled(base, file)
+    model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     return NamedModel(name, "run", model.train(), base, sha256=sha256_of(file), folder=folder, dataset=dataset)
 
 
@@ -282,10 +282,9 @@ def _open_saved_timm(
     described |= {"label_names": tuple(config["label_names"])} if isinstance(config.get("label_names"), list) else {}
     arguments = {"num_classes": config.get("num_classes", stored.get("num_classes"))}
     base: Base = {"kind": "timm", "name": config["architecture"], "arguments": arguments}
-    model = build_base(base)
-    model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     file = Path(weights) if weights is not None else folder / WEIGHTS_FILE
-    load_weights(model, read_weights(file), str(file))
+    model = build_filled(base, file)
+    model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     return NamedModel(name, "timm", model, base, sha256=sha256_of(file), folder=folder)
 
 
@@ -295,6 +294,9 @@ def _open_transformers(name: str, folder: Path) -> NamedModel:
     config = read_json(folder / CONFIG_FILE)
     names = config.get("architectures") or ["AutoModel"]
     cls = transformers_class(names[0])
+    stored = _numbers_in(folder)
+    if stored:
+        check_size({"kind": "transformers", "class": names[0], "config": config}, stored, str(folder))
     try:
         with quiet_transformers():
             model = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True)
@@ -312,6 +314,20 @@ def _open_transformers(name: str, folder: Path) -> NamedModel:
         model.text_preprocess = _tokens(folder, model)
     file = folder / WEIGHTS_FILE
     return NamedModel(name, "transformers", model, base, None, sha256_of(file) if file.is_file() else None, folder)
+
+
+def _numbers_in(folder: Path) -> int:
+    """How many numbers the safetensors of a folder hold; 0 where there are none or one of them is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    try:
+        for file in folder.glob("*.safetensors"):
+            with safe_open(file, "pt") as stored:
+                total += sum(prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return 0  # whoever loads them says what is wrong
+    return total
 
 
 def _with_processor(model: ImageLogits, folder: Path) -> ImageLogits:

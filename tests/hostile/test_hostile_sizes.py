@@ -1,5 +1,6 @@
 """Small files that stand for much: deep JSON and TOML, sizes, patterns, functions and tensors without end."""
 
+import hashlib
 import json
 import resource
 import subprocess
@@ -23,9 +24,11 @@ from export.runtime.session import open_session
 from hostile.made_folder import PREPROCESS, make_folder
 from zoo import cli
 from zoo.adoption.rename import check_plain, rename_state, unwrap
+from zoo.conversion import convert
 from zoo.data.preprocess import Preprocess
 from zoo.documents import LARGEST, LARGEST_TOML, json_in, json_of, toml_of
 from zoo.errors import ConfigurationError, WeightsCorruptError, WeightsMismatchError
+from zoo.names import open_model
 from zoo.records import LONGEST
 from zoo.weights.load import read_weights
 from zoo.weights.tag import PretrainedTag
@@ -307,6 +310,50 @@ def test_memory_of_refusing(repository: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+HUGE_TIMM = {"architecture": "resnet18", "num_classes": 2_000_000, "pretrained_cfg": {}}
+HUGE_VIT = {
+    "architectures": ["ViTForImageClassification"], "model_type": "vit", "hidden_size": 16_384, "num_hidden_layers": 8,
+    "intermediate_size": 16_384, "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
+}  # fmt: skip
+HUGE_BASE = {"kind": "timm", "name": "resnet18", "arguments": {"num_classes": 2_000_000}}
+DESCRIBED: dict[str, dict[str, Any]] = {
+    "timm": {"config.json": HUGE_TIMM},
+    "transformers": {"config.json": HUGE_VIT},
+    "a run": {
+        "log.jsonl": {},
+        "summary.json": {
+            "base": HUGE_BASE, "recipe": {"model": {}},
+            "data": {"labels": [], "num_classes": 2, "dataset": "x", "preprocess": PREPROCESS},
+        },
+    },
+    "converted": {"conversion.json": {"base": HUGE_BASE, "sha256": ""}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DESCRIBED)
+def test_a_description_that_no_file_fills_takes_no_memory(kind, tmp_path, monkeypatch):
+    """Networks are built without storage first; one of two million classes takes 4 GB otherwise."""
+    content = save({"a": torch.zeros(1)}, {"format": "pt"})
+    (tmp_path / "model.safetensors").write_bytes(content)
+    for name, value in DESCRIBED[kind].items():
+        if "sha256" in value:
+            small = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.SiLU())
+            report = {**convert(small, example=torch.zeros(2, 3, 4, 4))[1].to_dict(), "sites": []}
+            value = {**value, "sha256": hashlib.sha256(content).hexdigest(), "report": report}
+        (tmp_path / name).write_text(json.dumps(value) + "\n")
+    made: list[torch.device] = []
+    told = torch.nn.Linear.__init__
+
+    def watch(layer: torch.nn.Linear, *given: Any, **named: Any) -> None:
+        told(layer, *given, **named)
+        made.append(layer.weight.device)
+
+    monkeypatch.setattr(torch.nn.Linear, "__init__", watch)
+    with pytest.raises(WeightsMismatchError, match="holds 1 numbers, and the network that its folder describes has"):
+        open_model(tmp_path)
+    assert {device.type for device in made} == {"meta"}
 
 
 def test_json_of_a_value_is_unchanged(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """The record of a network, and the network with fresh weights that is built from it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from torch import nn
 
 from zoo.conversion.conversion_report import Report
-from zoo.errors import ConfigurationError
+from zoo.errors import ConfigurationError, WeightsMismatchError
 from zoo.models.image_logits import CLASS_ENDING, ImageLogits
 from zoo.weights.create import create_model
+from zoo.weights.load import load_weights, read_weights
 
 RECORD = "conversion.json"
 """The file of a converted folder by which it is told."""
@@ -17,6 +20,8 @@ Base = dict[str, Any]
 """{"kind": "zoo" or "timm", "name", "arguments"}, {"kind": "transformers", "class", "config"}, or
 {"kind": "converted", "base", "report"}."""
 KINDS = ("zoo", "timm", "transformers", "converted")
+_SMALL = 10_000_000
+"""Numbers of a network that may be built whatever its file holds, so that the message can name what differs."""
 
 
 def build_base(base: Mapping[str, Any]) -> nn.Module:
@@ -39,6 +44,42 @@ def build_base(base: Mapping[str, Any]) -> nn.Module:
 
         return rebuild(build_base(base["base"]), Report.from_dict(base["report"]))
     raise ConfigurationError(f"The record names a model of kind {kind!r}; known are {', '.join(KINDS)}.")
+
+
+def build_filled(base: Mapping[str, Any], file: Path) -> nn.Module:
+    """The network of a record with the weights in a file.
+
+    Raises:
+        WeightsCorruptError: the file cannot be read.
+        WeightsMismatchError: it does not fit, or the network is far larger.
+        ZooError: as `build_base`.
+    """
+    state = read_weights(file)
+    check_size(base, sum(value.numel() for value in state.values()), str(file))
+    model = build_base(base)
+    load_weights(model, state, str(file))
+    return model
+
+
+def check_size(base: Mapping[str, Any], stored: int, source: str) -> None:
+    """Refuse the record of a network that a file could not fill, before memory is taken for it.
+
+    Args:
+        base: see `Base`.
+        stored: how many numbers the file holds.
+        source: its name.
+
+    Raises:
+        WeightsMismatchError: the network has far more.
+        ZooError: as `build_base`.
+    """
+    with torch.device("meta"):
+        needed = sum(value.numel() for value in build_base(base).state_dict().values())
+    if needed > 2 * stored + _SMALL:
+        raise WeightsMismatchError(
+            f"{source} holds {stored:,} numbers, and the network that its folder describes has {needed:,}. Take both "
+            "from one place."
+        )
 
 
 def with_classes(base: Mapping[str, Any], num_classes: int) -> Base:

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from zoo.conversion.base import RECORD, Base, build_base
+from zoo.conversion.base import RECORD, Base, build_base, check_size
 from zoo.conversion.bert import MODEL_TYPE
 from zoo.conversion.conversion_readme import README, conversion_readme
 from zoo.conversion.conversion_report import Report
@@ -109,15 +109,16 @@ def load_converted(folder: str | Path) -> tuple[nn.Module, Report]:
     """
     source = Path(folder)
     record = _read_record(source)
-    state = read_weights(source / WEIGHTS, record["sha256"])
-    model, report = build_base(converted_base(source)), Report.from_dict(record["report"])
+    state, base = read_weights(source / WEIGHTS, record["sha256"]), converted_base(source)
+    check_size(base, sum(value.numel() for value in state.values()), str(source / WEIGHTS))
+    model = build_base(base)
     dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
     if len(dtypes) == 1:
         model.to(dtypes.pop())
     load_weights(model, state, str(source / WEIGHTS))
     if described := record.get("pretrained_cfg"):
         model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
-    return model.train(), report
+    return model.train(), Report.from_dict(record["report"])
 
 
 def converted_base(folder: Path) -> Base:
