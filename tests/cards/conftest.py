@@ -28,7 +28,7 @@ def tiny_model(monkeypatch):
     """
     spec = MODELS.get("salunet_t_cifar")
     small = {"embed_dim": 8, "depth": 1, "num_heads": 2}
-    monkeypatch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}))
+    monkeypatch.setitem(MODELS._items, MODEL, replace(spec, name=MODEL, numbers={**spec.numbers, **small}, reported={}))
     monkeypatch.setitem(TEXT_MODELS._items, tiny_texts.NAME, tiny_texts.SPEC)
 
 

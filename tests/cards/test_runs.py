@@ -1,6 +1,7 @@
 """From a run's folder to a card: record, baseline, and `zoo adopt` and `zoo card` on them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,8 @@ from zoo.data.preprocess import Preprocess
 from zoo.errors import ConfigurationError, WeightsNotFoundError
 from zoo.evaluation import EvalResult
 from zoo.files import write_tensors
-from zoo.models import build_model
+from zoo.models import MODELS, build_model
+from zoo.models.paper import Reported
 from zoo.weights.tag import read_tag
 
 from .cases import LABELS, MODEL, NAME, RESULTS
@@ -108,8 +110,8 @@ def test_parts_of_the_network_are_recorded_and_others_refused(tmp_path):
 
 
 def test_what_the_paper_reports_stands_beside_the_run(finished, monkeypatch):
-    reported = {(MODEL, "cifar10"): ("SaluNet", 97.18, None, "300 epochs", "5.2")}
-    monkeypatch.setattr("zoo.cards.papers._FIGURES", reported)
+    found = {"cifar10": Reported(top1=97.18, top5=None, how="300 epochs", section="5.2")}
+    monkeypatch.setitem(MODELS._items, MODEL, replace(MODELS.get(MODEL), reported=found, description="SaluNet: small"))
     row = adopt(finished).tag.results["comparisons"][0]
     assert (row["label"], row["top1"], "top5" in row) == ("SaluNet of the paper", 97.18, False)
     assert row["note"] == "300 epochs as reported in arXiv 2606.02927, section 5.2; not run here"

@@ -114,7 +114,7 @@ def test_a_wrong_argument_is_shown_and_not_carried_out(run_zoo, tmp_path) -> Non
 @pytest.mark.parametrize("hostile", ["cifar10; touch PWNED", "$(id)", "a`id`b", "x'y", "a\nb", "--output=/etc/x y"])
 def test_commands_are_quoted(hostile: str) -> None:
     tag = SimpleNamespace(dataset=hostile, is_text=False)
-    for command in _next_of_card(tag, hostile):  # type: ignore[arg-type]
+    for command in _next_of_card(tag, hostile, {"path": "here", "hub": None}):  # type: ignore[arg-type]
         assert hostile in shlex.split(command), command
         assert len(shlex.split(command)) <= 6
     assert json.loads(quoted(hostile)) == hostile
