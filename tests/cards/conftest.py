@@ -63,6 +63,13 @@ def cards(root) -> Path:
 
 
 @pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """The user's own folder by SALU_ZOO_HOME, before anything is in it."""
+    monkeypatch.setenv("SALU_ZOO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
 def state() -> dict[str, torch.Tensor]:
     """Weights of `tiny_t` for three classes that float16 holds exactly."""
     torch.manual_seed(0)

@@ -21,13 +21,6 @@ MINE = f"{MODEL}.mine"
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    """The user's own folder by SALU_ZOO_HOME."""
-    monkeypatch.setenv("SALU_ZOO_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def installed(monkeypatch) -> None:
     """No checkout: the package lies in site-packages."""
     monkeypatch.setattr(card_folders, "checkout_root", lambda: None)

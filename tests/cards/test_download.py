@@ -19,13 +19,6 @@ HUB = f"hf-hub:{REPO}"
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """The user's own folder, before anything is in it."""
-    monkeypatch.setenv("SALU_ZOO_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def repo(hub, measured, root):
     """The card on the Hub alone."""
     made = hub.put(REPO, measured)

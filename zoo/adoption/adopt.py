@@ -162,7 +162,7 @@ def _new_folder(name: str, force: bool) -> Path:
         OutputError: the name is that of a card elsewhere, which this one would hide; `force` allows it.
     """
     folder, known = new_card_folder(name), card_folder(name)
-    if known not in (folder, folder.resolve()) and (known / CONFIG_FILE).is_file() and not force:
+    if known != folder and (known / CONFIG_FILE).is_file() and not force:
         raise OutputError(
             f"{name} is the card in {known} already. Choose another --tag, give --output, or use --force to have yours "
             "found by that name instead."

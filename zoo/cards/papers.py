@@ -7,22 +7,22 @@ from zoo.models.paper import FLES, SALUNET
 from zoo.weights.tag import PretrainedTag
 
 FLES_NOTICE = (
-    f"The activation is FleS (ICLR 2026, {FLES.id}), second edition: x times a sigmoid gate whose height "
+    f"The activation is FleS (ICLR 2026, {FLES.reference}), second edition: x times a sigmoid gate whose height "
     "κ_ve and steepness κ_ho, both positive by a softplus, are predicted for each sample and channel from the mean of "
     "the channel's elements x >= 0, divided by the average of these means over the channels. The paper's slides give "
     "the form and the results; the statistic, the start values and the softplus are those of a public summary of the "
     "paper (Paper-Notes, 2026-05-08). The coefficient network in these weights is this project's reconstruction, "
     "chosen because it meets every parameter count that the slides print; the authors' own may differ."
-).replace(":", " ", 1)
+)
 
 
 def paper_figure(model: str, dataset: str) -> dict[str, Any] | None:
     """Return the paper's figures of a model on a data set as an entry of `comparisons`; None where it says nothing."""
     spec = find_spec(model)
-    found = getattr(spec, "reported", {}).get(dataset)
+    found = spec.reported.get(dataset)
     if found is None:
         return None
-    note = f"{found.how} as reported in {spec.paper.id.replace(':', ' ')}, section {found.section}; not run here"
+    note = f"{found.how} as reported in {spec.paper.reference}, section {found.section}; not run here"
     figures = {"top1": found.top1} if found.top5 is None else {"top1": found.top1, "top5": found.top5}
     called = spec.description.partition(":")[0].partition(" with")[0]
     return {"label": f"{called} of the paper", **figures, "note": note}

@@ -46,17 +46,28 @@ def build_base(base: Mapping[str, Any]) -> nn.Module:
     raise ConfigurationError(f"The record names a model of kind {kind!r}; known are {', '.join(KINDS)}.")
 
 
-def build_filled(base: Mapping[str, Any], file: Path) -> nn.Module:
+def build_filled(
+    base: Mapping[str, Any], file: Path, sha256: str | None = None, *, keep_dtype: bool = False
+) -> nn.Module:
     """The network of a record with the weights in a file.
+
+    Args:
+        base: see `Base`.
+        file: its safetensors.
+        sha256: what the file's hash must be, where that is known.
+        keep_dtype: give the network the number type of the file, where that has one.
 
     Raises:
         WeightsCorruptError: the file cannot be read.
         WeightsMismatchError: it does not fit, or the network is far larger.
         ZooError: as `build_base`.
     """
-    state = read_weights(file)
+    state = read_weights(file, sha256)
     check_size(base, sum(value.numel() for value in state.values()), str(file))
     model = build_base(base)
+    dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
+    if keep_dtype and len(dtypes) == 1:
+        model.to(dtypes.pop())
     load_weights(model, state, str(file))
     return model
 

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from zoo.conversion.base import RECORD, Base, build_base, check_size
+from zoo.conversion.base import RECORD, Base, build_filled
 from zoo.conversion.bert import MODEL_TYPE
 from zoo.conversion.conversion_readme import README, conversion_readme
 from zoo.conversion.conversion_report import Report
@@ -20,7 +20,7 @@ from zoo.documents import json_in
 from zoo.environment import library_versions
 from zoo.errors import OutputError, WeightsCorruptError, WeightsNotFoundError
 from zoo.files import check_writable, write_together
-from zoo.weights.load import check_finite, load_weights, read_weights
+from zoo.weights.load import check_finite
 
 WEIGHTS = "model.safetensors"
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -109,13 +109,7 @@ def load_converted(folder: str | Path) -> tuple[nn.Module, Report]:
     """
     source = Path(folder)
     record = _read_record(source)
-    state, base = read_weights(source / WEIGHTS, record["sha256"]), converted_base(source)
-    check_size(base, sum(value.numel() for value in state.values()), str(source / WEIGHTS))
-    model = build_base(base)
-    dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
-    if len(dtypes) == 1:
-        model.to(dtypes.pop())
-    load_weights(model, state, str(source / WEIGHTS))
+    model = build_filled(_base_of(record), source / WEIGHTS, record["sha256"], keep_dtype=True)
     if described := record.get("pretrained_cfg"):
         model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     return model.train(), Report.from_dict(record["report"])
@@ -127,7 +121,10 @@ def converted_base(folder: Path) -> Base:
     Raises:
         ZooError: as `load_converted`.
     """
-    record = _read_record(folder)
+    return _base_of(_read_record(folder))
+
+
+def _base_of(record: dict[str, Any]) -> Base:
     return {"kind": "converted", "base": record["base"], "report": record["report"]}
 
 

@@ -24,6 +24,11 @@ class Paper:
     topics: Sequence[str] = ()
     elsewhere: str = ""
 
+    @property
+    def reference(self) -> str:
+        """The id in a sentence: arXiv NUMBER, or OpenReview ID."""
+        return self.id.replace(":", " ")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reported:

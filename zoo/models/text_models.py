@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ConfigurationError, WeightsMismatchError, suggestion
-from zoo.models.paper import FLES, Paper
+from zoo.models.paper import FLES, Paper, Reported
 from zoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class TextSpec:
         family: `fles_bert`.
         paper: where it is from.
         twin: arguments of the network it is compared with.
+        reported: what its paper reports, by task.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TextSpec:
     family: str = "fles_bert"
     paper: Paper = FLES
     twin: Mapping[str, str] = field(default_factory=lambda: {"act": "gelu"})
+    reported: Mapping[str, Reported] = field(default_factory=dict)
 
 
 TEXT_MODELS: Registry[TextSpec] = Registry("text model")

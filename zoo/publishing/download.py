@@ -11,6 +11,7 @@ from zoo.data.tokenize import TOKENIZER_CONFIG, TOKENIZER_FILE
 from zoo.errors import ConfigurationError, WeightsNotFoundError
 from zoo.hub.fetch import fetch
 from zoo.hub.hub_errors import asking
+from zoo.hub.hub_names import HUB_PREFIX
 from zoo.publishing.publish_plan import pinned_texts
 from zoo.weights.create import is_path, open_card
 from zoo.weights.tag import CONFIG_FILE, RESULTS_FILE, PretrainedTag
@@ -37,7 +38,7 @@ def download_card(name: str, *, force: bool = False) -> Path:
         WeightsMismatchError: the repository holds no card of this zoo, or other weights than the card pins.
         OutputError: the folder exists or cannot be written.
     """
-    if is_path(name) and not name.startswith("hf-hub:"):
+    if is_path(name) and not name.startswith(HUB_PREFIX):
         raise ConfigurationError(f"{name} is a folder here; `get` takes MODEL.TAG or hf-hub:ORG/REPO[@REVISION].")
     tag, cached, _ = open_card(name)
     here = card_folder(tag.name)
