@@ -16,7 +16,7 @@ import torch
 from zoo import ZooError
 from zoo.data import DATASETS, ImageDataset
 from zoo.errors import ConfigurationError, OutputError, RecipeError
-from zoo.training import DivergedError, Recipe, train
+from zoo.training import DivergedError, Recipe, load_recipe, train
 from zoo.training.seeds import Purpose, derive, generator
 
 Report = dict[str, Any]
@@ -87,7 +87,8 @@ def carry_out(
     kept = folder / "result.json"
     if kept.exists():
         stored: Report = json.loads(kept.read_text("utf-8"))
-        if stored.pop("recipe") != recipe.to_dict():
+        stored.pop("recipe")
+        if load_recipe(folder / "recipe.json").to_dict() != recipe.to_dict():  # a field added since has its default
             raise RecipeError(f"{folder} holds a run by another recipe. Take that one, or choose another --output.")
         return stored
     print(folder.name, file=sys.stderr)
