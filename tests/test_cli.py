@@ -217,7 +217,7 @@ def test_what_is_kept_of_a_run(tmp_path: Path) -> None:
 STOPPED = {
     "train c18_cifar10 --output OUT": ("zoo.training.images.train_images.train", "Nothing was written yet"),
     "finetune glue --task sst2 --output OUT": ("zoo.training.finetuning.finetune", "Nothing was written yet"),
-    "evaluate m --dataset cifar10": ("zoo.evaluation.evaluate_images.evaluate", "--limit N"),
+    "evaluate m --dataset cifar10": ("zoo.evaluation.evaluator.evaluate", "--limit N"),
     "export m --output OUT/m.onnx": ("export.pipeline.export_model.export", "m.onnx is as it was"),
     "export m --check": ("export.pipeline.matrix.check_matrix", "Nothing is kept; with --output FILE"),
 }

@@ -197,7 +197,7 @@ def test_bad_arguments(folder, options, error, message):
 
 def test_a_mistyped_model_is_told_before_the_dataset_is_looked_for(monkeypatch):
     monkeypatch.setattr(
-        "zoo.evaluation.evaluate_images.load_vision", lambda *args: pytest.fail("the dataset was opened")
+        "zoo.evaluation.image_evaluation.load_vision", lambda *args: pytest.fail("the dataset was opened")
     )
     with pytest.raises(UnknownNameError, match=r"'salunet_c81_cifar'.*salunet_c18_cifar"):
         evaluate("salunet_c81_cifar.cifar10", "cifar10", device="cpu")

@@ -62,7 +62,7 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
 
 def test_output_that_cannot_be_written_is_found_before_the_work(run, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("zoo.evaluation.evaluate_images.evaluate", lambda *a, **k: pytest.fail("the work was begun"))
+    monkeypatch.setattr("zoo.evaluation.evaluator.evaluate", lambda *a, **k: pytest.fail("the work was begun"))
     for place in (tmp_path / "file" / "result.json", tmp_path):
         done = run("--output", str(place))
         assert isinstance(done.exception, OutputError)
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_meanwhile_does_not_lose_the_result(run, tmp_path, mon
 
 @pytest.mark.parametrize(("world", "prints"), [("2", False), ("1", True), (None, True)])
 def test_only_the_first_of_several_processes_prints(run, tmp_path, monkeypatch, world, prints):
-    monkeypatch.setattr("zoo.evaluation.evaluate_images.join_processes", lambda device: Processes())
+    monkeypatch.setattr("zoo.evaluation.evaluator.join_processes", lambda device: Processes())
     monkeypatch.setenv("RANK", "1")
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     if world is not None:

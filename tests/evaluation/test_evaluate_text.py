@@ -206,7 +206,7 @@ def test_bad_arguments(folder, model, options, error, said):
 
 
 def test_a_mistyped_model_is_told_before_the_task_is_looked_for(monkeypatch):
-    monkeypatch.setattr("zoo.evaluation.evaluate_texts.load_glue", lambda *args: pytest.fail("the task was opened"))
+    monkeypatch.setattr("zoo.evaluation.text_evaluation.load_glue", lambda *args: pytest.fail("the task was opened"))
     with pytest.raises(UnknownNameError, match=r"'fles_minilm_l7'.*fles_minilm_l6"):
         evaluate_text("fles_minilm_l7.sst2", "sst2", device="cpu")
 

@@ -144,7 +144,7 @@ def _measure(before: "nn.Module", after: "nn.Module", dataset: str, asked: dict[
 
     from zoo.console.output import progress
     from zoo.devices import choose_device
-    from zoo.evaluation.evaluate_images import evaluate
+    from zoo.evaluation.evaluator import evaluate
 
     place = choose_device(asked["device"])
     results, logits = [], []

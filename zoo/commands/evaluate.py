@@ -162,8 +162,7 @@ def _write_per_class(file: Path, result: "EvalResult", data: Path | None) -> Non
 
 
 def _measure(model: str, dataset: str | None, task: str | None, options: dict[str, Any]) -> "Evaluation":
-    from zoo.evaluation.evaluate_images import evaluate
-    from zoo.evaluation.evaluate_texts import evaluate_text
+    from zoo.evaluation.evaluator import evaluate, evaluate_text
 
     return evaluate_text(model, str(task), **options) if dataset is None else evaluate(model, dataset, **options)
 

@@ -3,17 +3,15 @@
 The first is imported as `zoo.evaluate`; the package is called `evaluation` so that the two names do not meet.
 """
 
-from zoo.evaluation.evaluate_images import evaluate
-from zoo.evaluation.evaluate_texts import evaluate_text
+from zoo.evaluation.evaluator import evaluate, evaluate_text
 from zoo.evaluation.glue_metrics import official_metrics
 from zoo.evaluation.result import EvalResult, Evaluation, TextResult
-from zoo.evaluation.task import Predictor, Task
+from zoo.evaluation.task import Predictor
 
 __all__ = [
     "EvalResult",
     "Evaluation",
     "Predictor",
-    "Task",
     "TextResult",
     "evaluate",
     "evaluate_text",

@@ -28,9 +28,10 @@ _DEVICE_ERRORS = tuple(
 
 @dataclass(frozen=True)
 class BatchPart(Generic[Item]):
-    """One process's share of the work: something of each of its batches, and how long that took."""
+    """One process's share of the work: something of each of its batches, their samples, and how long that took."""
 
     items: list[Item]
+    count: int
     seconds: float
 
 

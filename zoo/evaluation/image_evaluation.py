@@ -1,16 +1,25 @@
-"""Models that take images, as subjects of an evaluation."""
+"""Evaluation on images: models that take them, and the images of a dataset as samples."""
 
 import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.image_dataset import ImageDataset
+from zoo.data.labels import check_same_order
+from zoo.data.loading import ModelInputs, load_batches
 from zoo.data.preprocess import Preprocess, config_of, resized
+from zoo.data.subset import match_classes, without_unreadable
 from zoo.data.tokenize import TextPreprocess
+from zoo.data.vision import load_vision
 from zoo.errors import ConfigurationError
-from zoo.evaluation.evaluated_model import EvaluationSetting
+from zoo.evaluation.batch_work import cut
+from zoo.evaluation.classification import Classification, ClassificationSums
+from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting
 from zoo.models.inputs import check_input
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class ImageKind:
@@ -39,6 +48,88 @@ class ImageKind:
 
 
 IMAGES = ImageKind()
+
+
+class ImageSamples:
+    """The `MeasuredSamples` of an image dataset, with the model's class numbers.
+
+    Args:
+        subject: the model.
+        name: of the dataset.
+        split: part of it; None takes its default for evaluation.
+        data: local folder; None fetches from the Hub.
+        workers: processes that decode images; 0 decodes in this one.
+        classes: see `zoo.evaluate`.
+        skip_unreadable: leave out images that cannot be decoded.
+
+    Raises:
+        ZooError: as `zoo.evaluate` does for its data.
+    """
+
+    unit = "images"
+    advice = "Check --img-size and the model's preprocessing."
+
+    def __init__(
+        self,
+        subject: EvaluatedModel[Preprocess],
+        name: str,
+        split: str | None,
+        data: str | Path | None,
+        workers: int = 0,
+        classes: Mapping[str, str | int] | None = None,
+        skip_unreadable: bool = False,
+    ) -> None:
+        images = load_vision(name, split, data)
+        images = without_unreadable(images) if skip_unreadable else images
+        self.images = _with_classes_of(subject, images, classes)
+        self.name, self.split, self.source = self.images.name, self.images.split, self.images.source
+        self._subject, self._workers = subject, workers
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self, chosen: Sequence[int], batch_size: int) -> list[list[int]]:
+        """Batches in the order of the dataset."""
+        return cut(chosen, batch_size)
+
+    def load(self, batches: Sequence[Sequence[int]]) -> Iterator[tuple[Any, "Tensor", str]]:
+        """The model's input for each batch, its classes and its shape in words."""
+        for inputs, targets in load_batches(ModelInputs(self.images, self._subject.preprocess), batches, self._workers):
+            yield inputs, targets, f"shape {tuple(inputs.shape)} (images, channels, height, width)"
+
+    def score(self, indices: Sequence[int], outputs: "Tensor", targets: "Tensor") -> ClassificationSums:
+        """The sums of one batch.
+
+        Raises:
+            ConfigurationError: the model has another number of classes than the dataset.
+        """
+        if outputs.shape[1] != self.images.num_classes:
+            raise ConfigurationError(
+                f"{self._subject.name} has {outputs.shape[1]} classes, dataset {self.name} has "
+                f"{self.images.num_classes}. Evaluate on the dataset the model was trained for."
+            )
+        return Classification().score(outputs, targets)
+
+    def figures(self, parts: Sequence[ClassificationSums], chosen: Sequence[int]) -> dict[str, Any]:
+        """Fields of `EvalResult`: counts, loss, preprocessing."""
+        task = Classification()
+        return {**task.metrics(task.combine(parts)), "preprocess": self._subject.preprocess}
+
+
+def _with_classes_of(
+    subject: EvaluatedModel[Preprocess], images: ImageDataset, classes: Mapping[str, str | int] | None
+) -> ImageDataset:
+    """The images with the model's class numbers."""
+    ours, theirs = subject.labels, images.labels
+    if classes is not None:
+        if not ours or not theirs:
+            nameless = images.name if ours else subject.name
+            raise ConfigurationError(f"A class map needs names on both sides; {nameless} has none.")
+        return match_classes(images, ours, classes)
+    if ours and theirs and (len(theirs) < len(ours) or images.name == "imagefolder") and ours != theirs:
+        return match_classes(images, ours)
+    check_same_order(subject.name, ours, f"dataset {images.name}", theirs)
+    return images
 
 
 def _takes_texts(name: str) -> str:

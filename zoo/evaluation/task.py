@@ -1,13 +1,13 @@
-"""Parts that an evaluation needs: something that predicts, a task that scores it, and a way to show progress."""
+"""Parts that an evaluation needs: something that predicts, samples that score it, and a way to show progress."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Sums = TypeVar("Sums")
+Item = TypeVar("Item")
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar (description, number of samples) and gives the function that advances it."""
@@ -29,17 +29,34 @@ class Predictor(Protocol):
         ...
 
 
-class Task(Protocol[Sums]):
-    """Scoring of predictions: per batch, so that any split over processes adds up to the same figures."""
+class MeasuredSamples(Protocol[Item]):
+    """Samples to measure a model on, and the scoring of predictions for them.
 
-    def score(self, outputs: "Tensor", targets: "Tensor") -> Sums:
-        """The sums of one batch."""
+    They are scored batch by batch, so that any split over processes adds up to the same figures.
+    """
+
+    name: str
+    split: str | None
+    source: dict[str, Any]
+    unit: str
+    """Word for the samples: "images" or "texts"."""
+    advice: str
+    """What to check where the model does not run on them."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, chosen: Sequence[int], batch_size: int) -> list[list[int]]:
+        """The chosen samples, cut into batches."""
         ...
 
-    def combine(self, parts: Sequence[Sums]) -> Sums:
-        """The sums over all batches; must not depend on their order."""
+    def load(self, batches: Sequence[Sequence[int]]) -> Iterator[tuple[Any, Any, str]]:
+        """For each batch the model's input, what its outputs are compared with, and the input's shape in words."""
         ...
 
-    def metrics(self, total: Sums) -> dict[str, Any]:
-        """Figures by name, from the sums over the whole dataset."""
+    def score(self, indices: Sequence[int], outputs: "Tensor", targets: Any) -> Item:
+        """What is kept of one batch; any process can send it."""
+        ...
+
+    def figures(self, parts: Sequence[Item], chosen: Sequence[int]) -> dict[str, Any]:
+        """Fields of the result; must not depend on the order of the parts."""
         ...
