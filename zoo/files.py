@@ -129,13 +129,14 @@ def write_json(path: str | Path, value: Any) -> Path:
 
 
 def write_tensors(path: str | Path, tensors: "Mapping[str, Tensor]", metadata: dict[str, str]) -> Path:
-    """Write CPU tensors as safetensors, atomically; see `write_atomic`.
+    """Write tensors of any device and memory format as safetensors, atomically; see `write_atomic`.
 
     The bytes are made in memory, because safetensors' own writer leaves a stray file when it is killed.
     """
     from safetensors.torch import save
 
-    content = save(dict(tensors), metadata=metadata)
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = save(plain, metadata=metadata)
     return write_atomic(path, lambda file: file.write_bytes(content))
 
 

@@ -42,7 +42,7 @@ from zoo.models.quiet import quiet_transformers
 from zoo.weights.create import create_model, find_tag, is_path
 from zoo.weights.load import load_weights, read_weights
 from zoo.weights.locate import pinned
-from zoo.weights.run_folder import find_run_folder, run_base
+from zoo.weights.run_folder import RECIPE_FILE, find_run_folder, run_base
 from zoo.weights.tag import CONFIG_FILE, TAG_KEY, WEIGHTS_FILE, PretrainedTag, read_json
 
 TIMM_PREFIX = "timm/"
@@ -353,7 +353,7 @@ def _tokens(folder: Path, model: Any) -> TextPreprocess:
     settings = folder / TOKENIZER_CONFIG
     told = read_json(settings).get("model_max_length") if settings.is_file() else None
     positions = getattr(model.config, "max_position_embeddings", None)
-    recipe = read_json(folder / "recipe.json") if (folder / "recipe.json").is_file() else {}
+    recipe = read_json(folder / RECIPE_FILE) if (folder / RECIPE_FILE).is_file() else {}
     trained = (recipe.get("data") or {}).get("max_length") if isinstance(recipe, dict) else None
     limits = [length for length in (told, positions) if isinstance(length, int)]
     length = trained or min(limits, default=None)

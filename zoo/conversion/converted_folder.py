@@ -21,8 +21,8 @@ from zoo.environment import library_versions
 from zoo.errors import OutputError, WeightsCorruptError, WeightsNotFoundError
 from zoo.files import check_writable, write_together
 from zoo.weights.load import check_finite
+from zoo.weights.tag import WEIGHTS_FILE
 
-WEIGHTS = "model.safetensors"
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
@@ -33,7 +33,7 @@ def check_output(folder: str | Path, *, force: bool = False) -> Path:
         OutputError: the folder cannot be written, or holds a model already and `force` is not set.
     """
     target = Path(folder)
-    for name in (RECORD, WEIGHTS, README, "config.json"):
+    for name in (RECORD, WEIGHTS_FILE, README, "config.json"):
         check_writable(target / name)
         if (target / name).exists() and not force:
             raise OutputError(f"{target} holds a {name} already. Choose another folder, or replace it with --force.")
@@ -76,7 +76,7 @@ def save_converted(
     state = {name: value.detach().cpu().clone().contiguous() for name, value in model.state_dict().items()}
     check_finite(state, "The converted model")
     content = save(state, metadata={"format": "pt"})
-    files: dict[str | Path, Callable[[Path], object]] = {target / WEIGHTS: lambda file: file.write_bytes(content)}
+    files: dict[str | Path, Callable[[Path], object]] = {target / WEIGHTS_FILE: lambda file: file.write_bytes(content)}
     if report.model_type == MODEL_TYPE:
         files |= _for_transformers(target, model, tokenizer)
     digest = hashlib.sha256(content).hexdigest()
@@ -109,7 +109,7 @@ def load_converted(folder: str | Path) -> tuple[nn.Module, Report]:
     """
     source = Path(folder)
     record = _read_record(source)
-    model = build_filled(_base_of(record), source / WEIGHTS, record["sha256"], keep_dtype=True)
+    model = build_filled(_base_of(record), source / WEIGHTS_FILE, record["sha256"], keep_dtype=True)
     if described := record.get("pretrained_cfg"):
         model.pretrained_cfg = {**config_of(model), **described}  # type: ignore[assignment]
     return model.train(), Report.from_dict(record["report"])

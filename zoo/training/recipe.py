@@ -201,8 +201,16 @@ class RuntimeRecipe(RecipeTable):
     """Steps between checkpoints inside an epoch; 0: never."""
 
 
+class RunRecipe(RecipeTable):
+    """Base of a complete recipe, for images or for texts: a dataclass of tables."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain tables, lists and values without the name, which JSON can hold and `load_table` reads again."""
+        return {k: v for k, v in _plain(asdict(self)).items() if k != "name"}  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Recipe(RecipeTable):
+class Recipe(RunRecipe):
     """One complete recipe; `load_recipe` reads it from a file."""
 
     name: str
@@ -218,15 +226,6 @@ class Recipe(RecipeTable):
     augmentation: AugmentationRecipe = field(default_factory=AugmentationRecipe)
     regularisation: RegularisationRecipe = field(default_factory=RegularisationRecipe)
     runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain tables, lists and values, which JSON can hold and `load_recipe` reads again."""
-        return as_tables(self)
-
-
-def as_tables(recipe: Any) -> dict[str, Any]:
-    """A recipe of any kind without its name, as plain tables, lists and values."""
-    return {k: v for k, v in _plain(asdict(recipe)).items() if k != "name"}
 
 
 def flat(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from zoo.training.parse import described
-from zoo.training.recipe import Recipe, as_tables, flat
+from zoo.training.recipe import Recipe, flat
 from zoo.training.texts.finetuning_recipe import FinetuneRecipe
 
 
@@ -13,7 +13,7 @@ def fields_of(recipe: Recipe | FinetuneRecipe) -> list[dict[str, Any]]:
 
     A value or default of None means "not set"; a table has neither.
     """
-    values, rows = flat(as_tables(recipe)), []
+    values, rows = flat(recipe.to_dict()), []
     for name, entry in described(type(recipe)).items():
         if name == "name":
             continue

@@ -1,4 +1,4 @@
-"""The folder that a training run on images leaves: how it is told, and the network in it."""
+"""The folder that a training run leaves: how it is told, and the network in it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 from zoo.errors import WeightsCorruptError, WeightsNotFoundError, ZooError
 from zoo.weights.tag import WEIGHTS_FILE, read_json
 
-LOG_FILE, SUMMARY_FILE = "log.jsonl", "summary.json"
+LOG_FILE, RECIPE_FILE, SUMMARY_FILE = "log.jsonl", "recipe.json", "summary.json"
 
 
 def find_run_folder(path: str | Path) -> Path | None:

@@ -27,8 +27,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
     Raises:
         OutputError: the folder cannot be written, or is full.
     """
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_tensors(path, stored, {_HEADER: json.dumps({"format": FORMAT, **state})})
+    write_tensors(path, tensors, {_HEADER: json.dumps({"format": FORMAT, **state})})
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

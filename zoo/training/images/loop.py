@@ -25,8 +25,9 @@ from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter
 from zoo.training.seeds import Purpose, derive
 from zoo.weights.load import read_weights
+from zoo.weights.run_folder import LOG_FILE
 
-CHECKPOINT, BEST, LOG = "checkpoint.safetensors", "best.safetensors", "log.jsonl"
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 StepHook = Callable[[Progress], None]
 
 
@@ -87,7 +88,7 @@ class Trainer:
             OutputError: checkpoint or log cannot be written.
         """
         if self.devices.main:
-            rewind(self.output / LOG, self.progress.epoch)
+            rewind(self.output / LOG_FILE, self.progress.epoch)
         while self.progress.epoch < self.recipe.schedule.epochs and not self._without_gain():
             self._run_epoch(reporter)
         if self.progress.epoch < self.recipe.schedule.epochs:
@@ -143,8 +144,7 @@ class Trainer:
             return
         self.progress.best_chosen, self.progress.best_loss, self.progress.best_epoch = found, loss, row["epoch"]
         if self.recipe.regularisation.keep == "best" and self.devices.main:
-            state = {key: value.detach().cpu().contiguous() for key, value in self._chosen().state_dict().items()}
-            write_tensors(self.output / BEST, state, {"format": "pt"})
+            write_tensors(self.output / BEST, self._chosen().state_dict(), {"format": "pt"})
 
     def measure(self) -> dict[str, float]:
         """Top-1 and loss on the evaluation split, of the raw weights and of their moving average."""
@@ -205,7 +205,7 @@ class Trainer:
             progress.seconds += seconds
         row["seconds"] = progress.epoch_seconds
         if self.devices.main:
-            append_row(self.output / LOG, row)
+            append_row(self.output / LOG_FILE, row)
             self.on_epoch(row)
         reporter.epoch(row, epochs)
         progress.start_epoch()

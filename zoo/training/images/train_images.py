@@ -20,7 +20,7 @@ from zoo.training.begun import begun
 from zoo.training.images.checkpoint import load_checkpoint
 from zoo.training.images.image_loaders import PilImages, TensorImages, TrainingImages
 from zoo.training.images.log import read_rows
-from zoo.training.images.loop import BEST, CHECKPOINT, LOG, StepHook, Trainer
+from zoo.training.images.loop import BEST, CHECKPOINT, StepHook, Trainer
 from zoo.training.images.start_network import start_network
 from zoo.training.parse import load_recipe
 from zoo.training.processes import Devices, find_devices
@@ -28,11 +28,12 @@ from zoo.training.recipe import Recipe
 from zoo.training.reporter import Reporter, counting
 from zoo.training.resume import check_same, identify
 from zoo.training.seeds import Purpose, derive, seed_everything
+from zoo.weights.run_folder import LOG_FILE, RECIPE_FILE, SUMMARY_FILE
+from zoo.weights.tag import WEIGHTS_FILE
 
-RECIPE, SUMMARY, WEIGHTS = "recipe.json", "summary.json", "model.safetensors"
 # What `zoo adopt` reads beside the weights.
 LABELS, PREPROCESS = "labels.json", "preprocess.json"
-FILES = (RECIPE, SUMMARY, WEIGHTS, LABELS, PREPROCESS)
+FILES = (RECIPE_FILE, SUMMARY_FILE, WEIGHTS_FILE, LABELS, PREPROCESS)
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,10 @@ def train(
 def _look_into(folder: Path, resume: bool, devices: Devices) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """The checkpoint to resume from, or None; leaves the folder as it is, or missing."""
     checkpoint = folder / CHECKPOINT
-    if not resume and (checkpoint.exists() or (folder / LOG).exists()):
+    if not resume and (checkpoint.exists() or (folder / LOG_FILE).exists()):
         raise OutputError(f"{folder} already holds a run. Resume it (--resume), or choose another folder (--output).")
     if devices.main:
-        check_writable(folder / RECIPE)
+        check_writable(folder / RECIPE_FILE)
     return load_checkpoint(checkpoint) if resume and checkpoint.exists() else None
 
 
@@ -132,8 +133,8 @@ def _claim(folder: Path, recipe: Recipe, devices: Devices) -> None:
     """Make the folder this run's, once every process has looked into it and nothing is left that could be refused."""
     devices.wait()
     if devices.main:
-        write_json(folder / RECIPE, recipe.to_dict())
-        for name in (CHECKPOINT, BEST, LOG, *FILES):
+        write_json(folder / RECIPE_FILE, recipe.to_dict())
+        for name in (CHECKPOINT, BEST, LOG_FILE, *FILES):
             for leftover in folder.glob(f".{Path(name).stem}.????????{Path(name).suffix}"):
                 leftover.unlink()
 
@@ -201,7 +202,7 @@ def _open_images(
 def _finish(trainer: Trainer, about: dict[str, Any]) -> TrainResult:
     """Write weights and summary (first process), and return them."""
     model = trainer.result().eval()
-    folder, rows = trainer.output, read_rows(trainer.output / LOG) if trainer.devices.main else []
+    folder, rows = trainer.output, read_rows(trainer.output / LOG_FILE) if trainer.devices.main else []
     summary: dict[str, Any] = {
         "recipe_name": trainer.recipe.name,
         "recipe": trainer.recipe.to_dict(),
@@ -216,14 +217,13 @@ def _finish(trainer: Trainer, about: dict[str, Any]) -> TrainResult:
         "environment": _environment(trainer.devices),
     }
     if trainer.devices.main:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
+        write_tensors(folder / WEIGHTS_FILE, model.state_dict(), {"format": "pt"})
         write_json(folder / LABELS, about["labels"])
         write_json(folder / PREPROCESS, about["preprocess"])
-        write_json(folder / SUMMARY, summary)
+        write_json(folder / SUMMARY_FILE, summary)
         (folder / BEST).unlink(missing_ok=True)
     trainer.devices.wait()
-    return TrainResult(folder, folder / WEIGHTS, model, summary, trainer.devices.main)
+    return TrainResult(folder, folder / WEIGHTS_FILE, model, summary, trainer.devices.main)
 
 
 def event_log(folder: Path, settings: dict[str, Any]) -> Callable[[dict[str, Any]], None]:

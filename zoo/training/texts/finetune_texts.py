@@ -24,9 +24,10 @@ from zoo.training.seeds import seed_everything
 from zoo.training.texts.finetuning_checks import check_devices, look_into
 from zoo.training.texts.finetuning_recipe import FinetuneRecipe, load_finetune_recipe
 from zoo.training.texts.resume_finetuning import Checkpoint, find, identify, remove
-from zoo.training.texts.save import RECIPE, SUMMARY, remove_leftovers, save_model, writing
+from zoo.training.texts.save import remove_leftovers, save_model, writing
 from zoo.training.texts.start import start_model
 from zoo.training.texts.tokenized_texts import check_tokenizer, open_tokenizer, subset, tokenize
+from zoo.weights.run_folder import RECIPE_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -171,7 +172,7 @@ def _train(job: _Job, trainer: "Trainer", clock: Callable[[], float]) -> None:
 
     job.devices.wait()  # until every process has looked into the folder
     if job.devices.main:
-        write_json(job.folder / RECIPE, job.recipe.to_dict())
+        write_json(job.folder / RECIPE_FILE, job.recipe.to_dict())
         remove_leftovers(job.folder)
     runtime, saved = job.recipe.runtime, job.saved
     steps = math.ceil(len(trainer.train_dataset) / runtime.batch_size) * job.recipe.schedule.epochs
@@ -201,7 +202,7 @@ def _finish(job: _Job, trainer: "Trainer", clock: Callable[[], float]) -> Finetu
         "versions": library_versions(),
     }
     if job.devices.main:
-        write_json(job.folder / SUMMARY, summary)
+        write_json(job.folder / SUMMARY_FILE, summary)
         remove(job.folder)
     job.devices.wait()
     return FinetuneResult(job.folder, model, summary, job.devices.main)

@@ -7,7 +7,8 @@ from zoo.files import check_writable
 from zoo.training.processes import Devices
 from zoo.training.texts.finetuning_recipe import FinetuneRecipe
 from zoo.training.texts.resume_finetuning import Checkpoint, checkpoints, find
-from zoo.training.texts.save import RECIPE, SUMMARY, WEIGHTS
+from zoo.weights.run_folder import RECIPE_FILE, SUMMARY_FILE
+from zoo.weights.tag import WEIGHTS_FILE
 
 
 def check_devices(recipe: FinetuneRecipe, devices: Devices) -> None:
@@ -41,21 +42,21 @@ def look_into(folder: Path, resume: bool, devices: Devices) -> Checkpoint | None
             no run of `finetune`, and `resume` is True.
         WeightsCorruptError: the mark of its last checkpoint cannot be read.
     """
-    names = [name for name in (RECIPE, SUMMARY, WEIGHTS) if (folder / name).exists()]
+    names = [name for name in (RECIPE_FILE, SUMMARY_FILE, WEIGHTS_FILE) if (folder / name).exists()]
     names += [path.name for path, _ in checkpoints(folder)]
     if names and not resume:
         raise OutputError(
             f"{folder} already holds a run ({', '.join(names)}). Resume it (--resume), or choose another folder "
             "(--output)."
         )
-    if SUMMARY in names:
+    if SUMMARY_FILE in names:
         raise OutputError(
             f"{folder} holds a finished run: nothing is left to resume. Choose another folder (--output)."
         )
-    if names and RECIPE not in names:
+    if names and RECIPE_FILE not in names:
         raise OutputError(
-            f"{folder} holds {', '.join(names)} but no {RECIPE}, so no run of ours. Choose another folder."
+            f"{folder} holds {', '.join(names)} but no {RECIPE_FILE}, so no run of ours. Choose another folder."
         )
     if devices.main:
-        check_writable(folder / RECIPE)
+        check_writable(folder / RECIPE_FILE)
     return find(folder) if resume else None

@@ -12,7 +12,7 @@ from zoo.data.own_texts import OWN
 from zoo.errors import suggestion
 from zoo.models.text_models import TEXT_ACTS, TEXT_MODELS
 from zoo.training.parse import load_table
-from zoo.training.recipe import Amount, Count, Precision, RecipeTable, Share, Whole, as_tables
+from zoo.training.recipe import Amount, Count, Precision, RecipeTable, RunRecipe, Share, Whole
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -94,7 +94,7 @@ class TextRuntime(RecipeTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneRecipe(RecipeTable):
+class FinetuneRecipe(RunRecipe):
     """One complete recipe; `load_finetune_recipe` reads it from a file."""
 
     name: str
@@ -108,10 +108,6 @@ class FinetuneRecipe(RecipeTable):
     optimizer: TextOptimizer
     schedule: TextSchedule
     runtime: TextRuntime
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain tables, lists and values, which JSON can hold and `load_finetune_recipe` reads again."""
-        return as_tables(self)
 
 
 def list_finetune_recipes() -> list[str]:

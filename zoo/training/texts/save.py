@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import OutputError
+from zoo.weights.tag import WEIGHTS_FILE
 
-RECIPE, SUMMARY, WEIGHTS = "recipe.json", "summary.json", "model.safetensors"
 _STAGING = ".saving."
 
 
@@ -22,7 +22,7 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     with writing(folder), tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING) as staging:
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
-        for file in sorted(Path(staging).iterdir(), key=lambda file: file.name == WEIGHTS):
+        for file in sorted(Path(staging).iterdir(), key=lambda file: file.name == WEIGHTS_FILE):
             file.replace(folder / file.name)
 
 
