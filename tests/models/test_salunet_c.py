@@ -93,11 +93,11 @@ def test_quasi_linear_start_sits_on_the_shortcuts_of_bottleneck_nets(name: str) 
     found = starts(build_model(name))
     shortcuts = {f"layer{stage}.0.downsample.1" for stage in (1, 2, 3, 4)}
     assert {key for key, start in found.items() if start == (1.0, 0.01)} == shortcuts
-    assert {start for key, start in found.items() if key not in shortcuts} == {(1.0, 1.0)}
+    assert {start for key, start in found.items() if key not in shortcuts} == {(1.5, 0.25)}
 
 
 def test_quasi_linear_start_can_be_chosen() -> None:
-    assert set(starts(build_model("salunet_c18_cifar")).values()) == {(1.0, 1.0)}
+    assert set(starts(build_model("salunet_c18_cifar")).values()) == {(1.5, 0.25)}
     chosen = starts(build_model("salunet_c18_cifar", quasi_linear_shortcut=True))
     assert [key for key, start in chosen.items() if start == (1.0, 0.01)] == [
         f"layer{stage}.0.downsample.1" for stage in (2, 3, 4)
@@ -128,7 +128,7 @@ def test_convolutions_start_with_variance_two_over_fan_out() -> None:
 def test_zero_init_of_the_last_norm_stays_with_norms_that_have_a_weight() -> None:
     assert build_model("salunet_c18_cifar", norm="batchnorm").layer1[0].bn2.weight.abs().max() == 0
     assert build_model("salunet_c18_cifar", norm="batchnorm", zero_init_last=False).layer1[0].bn2.weight.min() == 1
-    assert build_model("salunet_c18_cifar").layer1[0].bn2.a == 1
+    assert build_model("salunet_c18_cifar").layer1[0].bn2.a == 1.5
 
 
 @pytest.mark.parametrize(("name", "stride"), [("salunet_c18", 16), ("salunet_c18_cifar", 4), ("salunet_c18_cifar", 2)])

@@ -64,8 +64,8 @@ def salu(x: Tensor, a: Tensor | float, b: Tensor | float, *, kernel: Kernel | No
 class SALU(LearnedPair):
     """The module form of `salu`; fits `norm_layer` and `act_layer` of timm models.
 
-    Its arguments are those of `LearnedPair`. The usual start is (a, b) = (1, 1) [ours], and (1, 0.01) on the
-    downsampling shortcuts of deep networks.
+    Its arguments are those of `LearnedPair`. It starts at (a, b) = (1, 1) [ours]; the zoo's networks start
+    theirs at (1.5, 0.25), and at (1, 0.01) on the downsampling shortcuts of deep ones.
 
     Source: arXiv 2606.02927, equation 2.
     """

@@ -49,7 +49,7 @@ def build_model(
             out their positions for it.
         norm: what stands at normalisation sites, one of `NORMS`; None for the model's default.
         act: the gate, one of `zoo.activations.list_gates()`; None for the model's default.
-        salu_init: start (a, b) of every SALU but those of a quasi-linear shortcut; None for (1, 1).
+        salu_init: start (a, b) of every SALU but those of a quasi-linear shortcut; None for (1.5, 0.25).
         gate_init: start (a, b) of every SWALU or GALU; None for (0.5, 0.5).
         act_args: further arguments of every gate, such as `{"start": "identity"}` of FleS; see its constructor.
         features_only: return timm's feature extractor, a list of maps; `out_indices` chooses them.

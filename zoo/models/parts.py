@@ -73,8 +73,12 @@ class Parts:
         return SALU(a=QUASI_LINEAR[0], b=QUASI_LINEAR[1]).to(**self.placement)
 
 
+SALU_START = (1.5, 0.25)
+"""Start (a, b) of a network's SALUs: the best of those measured in reports/salu_start_c18.json and
+reports/salu_start_t.json [ours]. S = 2.4, W = 1.6; behind a He-initialised convolution and a gate of slope ½ a layer
+has the gain a²/2 = 1.1."""
 NORMS: Registry[Callable[[int, int], nn.Module]] = Registry("norm")
-NORMS.add("salu", lambda features, axis: SALU(features))
+NORMS.add("salu", lambda features, axis: _started_salu(SALU_START, features, axis))
 NORMS.add("batchnorm", lambda features, axis: nn.BatchNorm2d(features))
 NORMS.add("groupnorm", lambda features, axis: GroupNorm1(features))
 NORMS.add("layernorm", lambda features, axis: LayerNorm2d(features) if axis == 1 else LayerNorm(features))
@@ -98,7 +102,7 @@ def make_parts(
         norm: a name of `NORMS`.
         act: a name of `zoo.activations.list_gates()`.
         channel_axis: where a backbone keeps its channels: 1 for images, -1 for tokens.
-        salu_init: start values (a, b) of every SALU; None for the module's own.
+        salu_init: start values (a, b) of every SALU; None for `SALU_START`.
         gate_init: start values (a, b) of every SWALU or GALU; None for the module's own.
         act_args: further arguments of the gate's constructor, such as `start` of FleS.
         placement: `device` and `dtype` the parts are created with.
