@@ -27,7 +27,7 @@ def chosen_models(given: Sequence[str] | None, everything: bool, check: bool, mo
         raise ConfigurationError("--all proves every model and writes nothing: add --check. To write one, name it.")
     if any(value is not None for value in more):
         raise ConfigurationError(
-            "--check writes nothing: leave out --bundle, --serve, --page, --budget, --calibration."
+            "--check writes nothing: leave out --opset, --bundle, --serve, --page, --budget, --calibration."
         )
     if everything == bool(given):
         asked = f"--all and {', '.join(given)}" if given else "neither a model nor --all"

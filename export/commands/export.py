@@ -14,6 +14,7 @@ from export.commands.options import (
     Dataset,
     ImgSize,
     Models,
+    Opset,
     Page,
     Pretrained,
     Serve,
@@ -41,6 +42,7 @@ def export_command(
     precision: Annotated[
         str | None, typer.Option(help="What the file computes in. Default: the target's first.")
     ] = None,
+    opset: Opset = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file, *.onnx. Default: MODEL.TAG.TARGET.onnx here.")
     ] = None,
@@ -68,7 +70,7 @@ def export_command(
         from export.commands.check import check_models, chosen_models
 
         check_models(
-            chosen_models(model, everything, check, (bundle, serve, serve_root, page, budget, calibration)),
+            chosen_models(model, everything, check, (opset, bundle, serve, serve_root, page, budget, calibration)),
             target,
             precision=precision,
             samples=samples_of(dataset, task, data),
@@ -93,6 +95,7 @@ def export_command(
             output,
             target=place,
             precision=precision,
+            opset=opset,
             **int8_arguments(get_precision(get_target(place), precision), dataset, data, calibration, budget),
             samples=samples_of(dataset, task, data),
             pretrained=pretrained,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from export.export_target import OPSETS
 from export.targets import TARGETS
 from zoo.console.completion import tags
 from zoo.data.glue import GLUE
@@ -45,6 +46,10 @@ Task = Annotated[
     typer.Option(help="Take the parity texts from this GLUE task, as `zoo evaluate` does.", autocompletion=GLUE.names),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime. Default: all cores.")]
+Opset = Annotated[
+    int | None,
+    typer.Option(help=f"Version of ONNX's operator set, {min(OPSETS)} to {max(OPSETS)}. Default: the target's, 20."),
+]
 Bundle = Annotated[Path | None, typer.Option(help="Also write a folder here that runs the file without PyTorch.")]
 Serve = Annotated[Path | None, typer.Option(help="Also add it to a Triton model repository here.")]
 Page = Annotated[Path | None, typer.Option(help="Also write a page for browsers here; see `zoo page`.")]

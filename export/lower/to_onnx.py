@@ -17,11 +17,14 @@ from export.inputs.input_spec import Feeds
 from export.inputs.source import Source
 from export.lower.lean_attention import traceable
 from export.lower.trace_activations import one_node_each
+from export.passes.older_opset import ToOpset17
 from zoo.errors import ConfigurationError, ShapeError
 
 OUTPUT = "logits"
 # The exporter specialises a dynamic size that it sees as 0 or 1, so it has to see another one.
 TRACE_BATCH = 2
+# PyTorch writes 18 and newer, and leaves some operators where it is asked for an older one.
+_OLDEST_TRACED = 18
 # Protobuf holds no message of 2 GiB or more; the margin is for the graph around the weights.
 LARGEST_FILE_BYTES = 2**31 - 2**24
 
@@ -54,7 +57,7 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
                 dynamo=True,
                 input_names=list(example),
                 output_names=[OUTPUT],
-                opset_version=target.opset,
+                opset_version=max(target.opset, _OLDEST_TRACED),
                 dynamic_shapes=_free_axes(source, len(example)),
                 custom_translation_table={torch.ops.aten.softplus.default: _softplus},
                 optimize=True,
@@ -66,6 +69,8 @@ def lower(source: Source, target: ExportTarget) -> ir.Model:
         raise LoweringError(f"torch.onnx.export returned nothing for {source.full_name}; PyTorch {torch.__version__}.")
     model: ir.Model = program.model
     model.ir_version = target.ir_version
+    if target.opset < _OLDEST_TRACED:
+        ToOpset17()(model)
     _check_graph(model, source, target)
     return model
 

@@ -74,6 +74,7 @@ def export(
     *,
     target: str = "portable",
     precision: str | None = None,
+    opset: int | None = None,
     input_spec: ModelInput | None = None,
     labels: Sequence[str] = (),
     preprocess: Preprocess | None = None,
@@ -98,6 +99,7 @@ def export(
             `ExportTarget.file_name`. The report goes to `<path>.parity.json`; reports about an older file are removed.
         target: one of `list_targets()`.
         precision: what the file computes in, one of the target's `precisions`; None means its first.
+        opset: version of the standard operator set, one of `export.export_target.OPSETS`; None means the target's own.
         input_spec: the input of a module that does not describe it itself: `InputSpec` or `TextInputSpec`.
         labels: class names in the order of the logits, in place of the model's own.
         preprocess: how an image becomes the input, in place of the model's own; it says the input's size as well.
@@ -125,7 +127,8 @@ def export(
         ParityError: file and model disagree, or padding changes what a text model says.
         OutputError: the file cannot be written, or its name does not end in .onnx; checked before the work starts.
         ShapeError: the model does not run on the stated input.
-        ConfigurationError: samples or arguments are for another kind of model, or int8 has no budget.
+        ConfigurationError: samples or arguments are for another kind of model, int8 has no budget, or no file in that
+            precision is written in that opset.
         CalibrationError: calibration images are missing or have the wrong shape.
         BudgetError: in int8 the model loses more accuracy than the budget.
         WeightsMismatchError: a weight is NaN or infinite.
@@ -133,6 +136,7 @@ def export(
     """
     chosen = get_target(target)
     computes_in = get_precision(chosen, precision)
+    chosen = chosen if opset is None else chosen.at_opset(opset, computes_in)
     given = None if path is None else _check_output(Path(path))
     source = read_source(
         model, input_spec=input_spec, labels=labels, preprocess=preprocess, pretrained=pretrained, img_size=img_size

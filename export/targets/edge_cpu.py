@@ -6,8 +6,6 @@ from export.export_target import ExportTarget
 # package installs with is newer.
 TARGET = ExportTarget(
     name="edge_cpu",
-    opset=20,
-    ir_version=10,
     description="For ONNX Runtime on a CPU at batch size 1: operators of our own in float32, compiled where it runs.",
     oldest_runtime="1.22",
     own_operators=True,

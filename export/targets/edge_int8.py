@@ -5,8 +5,6 @@ from export.export_target import ExportTarget
 # Opset and IR as for `edge_cpu`, and the same oldest ONNX Runtime.
 TARGET = ExportTarget(
     name="edge_int8",
-    opset=20,
-    ir_version=10,
     description="As edge_cpu in 8-bit integers: calibrated on images, refused where accuracy falls by more than a "
     "budget.",
     oldest_runtime="1.22",

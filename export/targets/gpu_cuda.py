@@ -6,8 +6,6 @@ from export.export_target import ExportTarget
 # files weights and activations have 16 bits, while inputs, logits and what modules declare as float32 stay so.
 TARGET = ExportTarget(
     name="gpu_cuda",
-    opset=20,
-    ir_version=10,
     precisions=("float32", "tf32", "float16", "bfloat16"),
     description="For NVIDIA GPUs by ONNX Runtime's CUDA provider, in float32 (strict), tf32, float16 or bfloat16.",
     oldest_runtime="1.22",

@@ -6,8 +6,6 @@ from export.export_target import ExportTarget
 # There is no strict float32: TensorRT multiplies in TF32 where it likes, and its provider has no option against that.
 TARGET = ExportTarget(
     name="gpu_tensorrt",
-    opset=20,
-    ir_version=10,
     precisions=("tf32", "float16"),
     description="For NVIDIA GPUs by ONNX Runtime's TensorRT provider; `zoo warm` builds and keeps the engine ahead.",
     oldest_runtime="1.22",

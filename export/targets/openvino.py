@@ -6,8 +6,6 @@ from export.export_target import ExportTarget
 # `portable`; read and run with OpenVINO 2026.4. bfloat16 is the same file, computed in another precision.
 TARGET = ExportTarget(
     name="openvino",
-    opset=20,
-    ir_version=10,
     precisions=("float32", "bfloat16"),
     description="For OpenVINO on a CPU: standard operators; in float32 unless bfloat16 is asked for.",
     oldest_runtime="1.22",

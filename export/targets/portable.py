@@ -7,8 +7,6 @@ from export.export_target import ExportTarget
 # Loaded and run with 1.22.1, 1.29.0 and 1.31.1.
 TARGET = ExportTarget(
     name="portable",
-    opset=20,
-    ir_version=10,
     description="One self-contained file of standard ONNX operators in float32, for any runtime and any batch size.",
     oldest_runtime="1.22",
 )

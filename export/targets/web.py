@@ -7,8 +7,6 @@ from export.export_target import ExportTarget
 # page asks for all operators on the GPU or an error. float32, since WebGPU has float16 only where the device offers it.
 TARGET = ExportTarget(
     name="web",
-    opset=20,
-    ir_version=10,
     description="For browsers: standard operators in float32 for onnxruntime-web; --page writes a page as well.",
     oldest_runtime="1.22",
     elsewhere="in a browser",

@@ -24,10 +24,11 @@ from export import (
 from export import (
     export as export_model,
 )
+from export.export_target import OPSETS
 from export.parity.parity_report import ParityReport
 from export.pipeline.export_plan import make_plan
 from export.targets import get_target, list_targets
-from zoo.errors import OutputError
+from zoo.errors import ConfigurationError, OutputError
 
 STEPS = ["trace", "simplify", "write out", "name", "stamp", "check", "parity", "write"]
 
@@ -69,6 +70,42 @@ def test_versions_are_those_of_the_target(exported):
     assert (model.ir_version, model.opset_import[0].version) == (target.ir_version, target.opset) == (10, 20)
     assert len(model.opset_import) == 1
     assert (exported.ir_version, exported.opset) == (10, 20)
+
+
+@pytest.mark.parametrize("opset", [min(OPSETS), max(OPSETS)])
+@pytest.mark.parametrize("target", ["portable", "edge_cpu"])
+def test_another_operator_set_is_written_proven_and_named(spec, tmp_path, monkeypatch, target, opset):
+    monkeypatch.chdir(tmp_path)
+    made = export_model(tiny(), input_spec=spec, target=target, opset=opset, threads=1)
+    assert made.path.name == f"Tiny.{target}.opset{opset}.onnx"
+    model = onnx.load(made.path)
+    versions = {given.domain: given.version for given in model.opset_import}
+    assert (model.ir_version, versions[""]) == (made.ir_version, made.opset) == (OPSETS[opset][0], opset)
+    assert made.parity.passed
+
+
+def test_ir_versions_are_the_oldest_that_have_the_operator_set():
+    for opset, (ir_version, _) in OPSETS.items():
+        assert onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)]) == ir_version
+
+
+@pytest.mark.parametrize(
+    ("opset", "precision", "possible"),
+    [(16, "float32", "17"), (99, "float32", "17"), (17, "float16", "20"), (20, "bfloat16", "22")],
+)
+def test_an_operator_set_that_no_file_is_written_in(spec, tmp_path, opset, precision, possible):
+    with pytest.raises(ConfigurationError, match=rf"opset {opset}: a file in {precision} .* opset {possible} to 26"):
+        export_model(tiny(), tmp_path / "x.onnx", input_spec=spec, target="gpu_cuda", precision=precision, opset=opset)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_names_the_oldest_runtime_of_the_operator_set():
+    portable, edge = get_target("portable"), get_target("edge_cpu")
+    assert portable.at_opset(20, "float32") is portable
+    assert (portable.at_opset(17, "float32").oldest_runtime, edge.at_opset(17, "float32").oldest_runtime) == (
+        "1.15",
+        "1.22",
+    )
 
 
 def test_graph_is_portable_and_dynamic_in_the_batch(exported):
