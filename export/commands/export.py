@@ -1,7 +1,7 @@
 """`zoo export`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -66,18 +66,17 @@ def export_command(
     as_json: AsJson = False,
 ) -> None:
     """Write one self-contained ONNX file, proven to compute what PyTorch computes, or nothing."""
+    samples = samples_of(dataset, task, data)
+    shared: dict[str, Any] = {"precision": precision, "img_size": img_size, "threads": threads, "samples": samples}
     if check or everything:
         from export.commands.check import check_models, chosen_models
 
         check_models(
             chosen_models(model, everything, check, (opset, bundle, serve, serve_root, page, budget, calibration)),
             target,
-            precision=precision,
-            samples=samples_of(dataset, task, data),
-            img_size=img_size,
-            threads=threads,
             output=output,
             as_json=as_json,
+            **shared,
         )
         return
     from export.deliver.deliveries import Deliveries
@@ -94,16 +93,13 @@ def export_command(
             name,
             output,
             target=place,
-            precision=precision,
             opset=opset,
             **int8_arguments(get_precision(get_target(place), precision), dataset, data, calibration, budget),
-            samples=samples_of(dataset, task, data),
             pretrained=pretrained,
-            img_size=img_size,
-            threads=threads,
             on_progress=on_progress,
             on_plan=_say_plan,
             on_step=_say_step,
+            **shared,
         )
         written = deliveries.write(result.path)
     print_export(result, written, as_json)

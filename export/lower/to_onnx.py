@@ -16,8 +16,8 @@ from export.export_target import ExportTarget
 from export.inputs.input_spec import Feeds
 from export.inputs.source import Source
 from export.lower.lean_attention import traceable
+from export.lower.older_opset import ToOpset17
 from export.lower.trace_activations import one_node_each
-from export.passes.older_opset import ToOpset17
 from zoo.errors import ConfigurationError, ShapeError
 
 OUTPUT = "logits"
