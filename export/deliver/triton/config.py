@@ -9,14 +9,10 @@ from export.deliver.triton.settings import ServeSettings
 from export.errors import ExportError
 from export.metadata import PREFIX
 from export.runtime.providers import CUDA, TENSORRT
+from export.runtime.served_model import ENCODED, MODEL, THREADS
 from export.targets import get_target
 
-MODEL, PROGRAM, LABELS = "model.onnx", "model.py", "labels.txt"
-ENCODED = "encoded"
-"""The input for the bytes of an image's file: numbers, since the Python backend of Triton 2.51 and older crashes over
-text with NumPy 2. Requests run together whatever their lengths."""
-THREADS = "intra_op_thread_count"
-"""The parameter of Triton's ONNX Runtime, which our own program for the Python backend reads as well."""
+PROGRAM, LABELS = "model.py", "labels.txt"
 ONES = "attention_mask_ones"
 """A file in the model's folder `warmup`: a mask over nothing but zeros would be no text."""
 WARMUP_TOKENS = 16

@@ -12,10 +12,13 @@ from export.deliver.bundle.bundle_operators import write_library
 from export.deliver.bundle.bundle_writer import write_surroundings
 from export.deliver.bundle.exported import ExportedFile
 from export.deliver.bundle.programs import standalone, write_edge
-from export.deliver.triton.config import LABELS, MODEL, ONES, PROGRAM, WARMUP_TOKENS
+from export.deliver.triton.config import LABELS, ONES, PROGRAM, WARMUP_TOKENS
 from export.deliver.triton.settings import ServeSettings
 from export.edge.operators import machine
 from export.parity.parity_report import report_path
+from export.runtime.served_model import MODEL
+
+NO_BYTECODE = "A file in the place of Python's folder: Triton, polling, would take that for a change and load anew.\n"
 
 
 def library_name(exported: ExportedFile, settings: ServeSettings) -> str:
@@ -49,6 +52,7 @@ def write_version(version: Path, exported: ExportedFile, settings: ServeSettings
     report_path(version / MODEL).write_text(exported.parity.to_json(), "utf-8")
     if settings.backend == "python":
         shutil.copyfile(Path(__file__).parent / "python_model.py", version / PROGRAM)
+        (version / "__pycache__").write_text(NO_BYTECODE, "utf-8")
     client = version / "client"
     client.mkdir()
     write_edge(client)

@@ -4,7 +4,7 @@ Triton takes the packages of the `python3` that it finds first in PATH.
 """
 
 try:
-    from export.deliver.triton.served_model import ServedModel as TritonPythonModel
+    from export.runtime.served_model import ServedModel as TritonPythonModel
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"{error}: this model runs by salu-zoo in the Python that Triton starts. Install it there (pip install "

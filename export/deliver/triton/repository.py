@@ -11,11 +11,12 @@ from pathlib import Path
 from export.deliver.bundle.exported import ExportedFile
 from export.deliver.bundle.new_folder import check_folder, refused, whole_folder
 from export.deliver.triton.batch_independence import check_company
-from export.deliver.triton.config import LABELS, MODEL, kept, model_config
+from export.deliver.triton.config import LABELS, kept, model_config
 from export.deliver.triton.content import library_name, write_shared, write_version
 from export.deliver.triton.schema import from_text, need_schema, to_text
 from export.deliver.triton.settings import ServeSettings
 from export.native import own_library
+from export.runtime.served_model import MODEL
 from zoo.errors import ConfigurationError, OutputError
 from zoo.files import sha256_of, write_atomic
 from zoo.scratch import scratch_folder

@@ -13,8 +13,8 @@ from PIL import Image
 
 from export import load_predictor
 from export.deliver.triton import ServeSettings, write_triton_repository
-from export.deliver.triton.served_model import ServedModel
 from export.errors import ChangedFileError, ExportError, ProviderError
+from export.runtime.served_model import ServedModel
 from zoo.data.photo import open_photo
 
 schema = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason="needs salu-zoo[serve]")

@@ -1,4 +1,7 @@
-"""A file in Triton's Python backend: opened as anywhere else, asked by the requests that the server put together."""
+"""A file in Triton's Python backend: opened as anywhere else, asked by the requests that the server put together.
+
+It stands here and not with what writes repositories, since each instance of a model waits for what this imports.
+"""
 
 import json
 from collections.abc import Sequence
@@ -7,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from export.deliver.triton.config import ENCODED, MODEL, THREADS
 from export.errors import ExportError, InputError
 from export.runtime.predictor import OnnxPredictor, load_predictor
 from zoo.data.photo import decode_photo
 from zoo.errors import ZooError
 
 Feeds = dict[str, Tensor]
+MODEL, ENCODED, THREADS = "model.onnx", "encoded", "intra_op_thread_count"
+"""The file in a version's folder; the input for the bytes of an image's file, numbers and not text, over which Triton
+2.51 and older crash with NumPy 2; the parameter of Triton's own ONNX Runtime, which is read here as well."""
 
 
 class ServedModel:
@@ -42,6 +48,8 @@ class ServedModel:
         self._one_input = isinstance(self._predictor, OnnxPredictor)
         self._names = [port["name"] for port in config["input"]]
         self._output = config["output"][0]["name"]
+        if ENCODED in self._names:
+            self._predictor.preprocess(Image.new("RGB", (64, 64)))  # what it imports, nobody's first image waits for
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer requests, in their order; what is wrong with one of them is answered to that one only."""
