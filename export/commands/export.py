@@ -7,12 +7,17 @@ import typer
 
 from export.commands.options import (
     AsJson,
+    Backend,
+    BatchDelay,
     Budget,
     Bundle,
     Calibration,
     Data,
     Dataset,
+    Device,
+    EncodedImages,
     ImgSize,
+    Instances,
     Models,
     Opset,
     Page,
@@ -62,17 +67,24 @@ def export_command(
     bundle: Bundle = None,
     serve: Serve = None,
     serve_root: ServeRoot = None,
+    backend: Backend = None,
+    device: Device = None,
+    instances: Instances = None,
+    batch_delay: BatchDelay = None,
+    encoded_images: EncodedImages = None,
     page: Page = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one self-contained ONNX file, proven to compute what PyTorch computes, or nothing."""
+    serving = _serving(serve_root, backend, device, instances, batch_delay, encoded_images)
+    alone = (opset, bundle, serve, page, budget, calibration, *serving.values())
     samples = samples_of(dataset, task, data)
     shared: dict[str, Any] = {"precision": precision, "img_size": img_size, "threads": threads, "samples": samples}
     if check or everything:
         from export.commands.check import check_models, chosen_models
 
         check_models(
-            chosen_models(model, everything, check, (opset, bundle, serve, serve_root, page, budget, calibration)),
+            chosen_models(model, everything, check, alone),
             target,
             output=output,
             as_json=as_json,
@@ -85,8 +97,7 @@ def export_command(
     from zoo.console.interrupt import on_interrupt
 
     name, place = single("model", model), single("--target", target or ["portable"])
-    deliveries = Deliveries(bundle, serve, serve_root, page, place)
-    deliveries.check()
+    (deliveries := Deliveries(bundle, serve, serving, page, place)).check()
     result: ExportResult | None = None
     with on_interrupt(lambda: _kept(result, output)), parity_bar() as on_progress:
         result = export(
@@ -103,6 +114,14 @@ def export_command(
         )
         written = deliveries.write(result.path)
     print_export(result, written, as_json)
+
+
+def _serving(
+    root: Path | None, backend: str | None, device: str | None, instances: int | None, delay: int | None, images: object
+) -> dict[str, object]:
+    """The settings of `ServeSettings` by their names there; None where the option is not given."""
+    given = {"root": root and str(root), "backend": backend, "device": device, "instances": instances}
+    return given | {"max_queue_delay_us": delay, "encoded_images": images}
 
 
 def _say_plan(plan: "ExportPlan") -> None:

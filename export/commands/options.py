@@ -53,7 +53,20 @@ Opset = Annotated[
 Bundle = Annotated[Path | None, typer.Option(help="Also write a folder here that runs the file without PyTorch.")]
 Serve = Annotated[Path | None, typer.Option(help="Also add it to a Triton model repository here.")]
 Page = Annotated[Path | None, typer.Option(help="Also write a page for browsers here; see `zoo page`.")]
-ServeRoot = Annotated[Path | None, typer.Option(help="That repository's path on the server, if another.")]
+ServeRoot = Annotated[Path | None, typer.Option(help="--serve: the repository's path on the server, if another.")]
+Backend = Annotated[
+    str | None,
+    typer.Option(help="--serve: onnxruntime, Triton's own (default), or python, our session: every target and layout."),
+]
+Device = Annotated[str | None, typer.Option(help="--serve: cpu or gpu. Default: where the target runs.")]
+Instances = Annotated[int | None, typer.Option(min=1, help="--serve: copies of the model on each device. Default: 1.")]
+BatchDelay = Annotated[
+    int | None, typer.Option(min=0, help="--serve: microseconds a request may wait for others. Default: 100.")
+]
+EncodedImages = Annotated[
+    bool | None,
+    typer.Option("--encoded-images", help="--serve, --backend python: also take image files, decoded by the server."),
+]
 Budget = Annotated[float | None, typer.Option(min=0, help="int8: points of accuracy the file may lose.")]
 Calibration = Annotated[
     Path | None, typer.Option(help="int8: folder of images for the ranges. Default: the training split of --dataset.")

@@ -1,6 +1,7 @@
 """The folders `zoo export` writes beside the file: for a machine without PyTorch, for Triton, and for a browser."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ class Deliveries:
     Args:
         bundle: a folder for `export.deliver.bundle.write_bundle`, or None.
         serve: a repository for `export.deliver.triton.write_triton_repository`, or None.
-        serve_root: the repository's path as the server sees it; None takes that of `serve`.
+        serving: settings for `serve`, by their names in `ServeSettings`; those that are None are its defaults.
         page: a folder for `export.deliver.web.write_page`, or None.
         target: of the file, which a page is particular about.
     """
 
     bundle: Path | None = None
     serve: Path | None = None
-    serve_root: Path | None = None
+    serving: Mapping[str, Any] = field(default_factory=dict)
     page: Path | None = None
     target: str = "portable"
 
@@ -29,7 +30,7 @@ class Deliveries:
         Raises:
             OutputError: a folder cannot be written.
             ExportError: Triton's schema is not installed, or a page cannot be made: another target, no runtime for it.
-            ConfigurationError: `serve_root` without `serve`, or no absolute path.
+            ConfigurationError: `serving` without `serve`, or a setting that is none.
         """
         if self.bundle is not None or self.serve is not None:
             from export.deliver.bundle.new_folder import check_folder
@@ -74,9 +75,11 @@ class Deliveries:
         from export.deliver.triton.settings import ServeSettings
         from zoo.errors import ConfigurationError
 
-        if self.serve_root is not None and self.serve is None:
-            raise ConfigurationError("--serve-root says where the server sees the repository of --serve; give both.")
-        return ServeSettings(root=str(self.serve_root or ""))
+        given = {name: value for name, value in self.serving.items() if value is not None}
+        if given and self.serve is None:
+            names = ", ".join(given)
+            raise ConfigurationError(f"Settings of --serve ({names}) without its folder: give both.")
+        return ServeSettings(**given)
 
 
 def delivery_rows(written: dict[str, Any]) -> list[tuple[str, str]]:

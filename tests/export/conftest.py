@@ -7,12 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from PIL import Image
-from tiny_model import LABELS, SIZE, tiny
+from tiny_model import LABELS, SIZE, own_activations, tiny
 from tiny_text_model import text_model
-from torch import nn
 
 from export import ExportResult, InputSpec, export
-from zoo.activations import SALU, SWALU
 from zoo.data.preprocess import Preprocess
 
 
@@ -70,12 +68,8 @@ def cache(compiled_cache, tmp_path_factory):
 @pytest.fixture(scope="session")
 def with_operators(cache, spec, tmp_path_factory) -> ExportResult:
     """A file with operators of our own."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        layers = (nn.Conv2d(SIZE[0], 8, 3, padding=1), SALU(a=1.2, b=0.7), SWALU(a=0.9, b=1.4))
-        model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, len(LABELS)))
     file = tmp_path_factory.mktemp("operators") / "own.onnx"
-    return export(model, file, target="edge_cpu", input_spec=spec, threads=1)
+    return export(own_activations(), file, target="edge_cpu", input_spec=spec, threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from zoo.activations import SALU, SWALU
+
 SIZE = (3, 8, 8)
 LABELS = ("ant", "bee", "cat", "dog")
 
@@ -42,3 +44,11 @@ def tiny(seed: int = 0, **kwargs) -> Tiny:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return Tiny(**kwargs)
+
+
+def own_activations() -> nn.Module:
+    """A layer with the zoo's own modules, which `edge_cpu` and `edge_int8` make operators of ours."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = (nn.Conv2d(SIZE[0], 8, 3, padding=1), SALU(a=1.2, b=0.7), SWALU(a=0.9, b=1.4))
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, len(LABELS))).eval()

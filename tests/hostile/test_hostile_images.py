@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from zoo.data.image_dataset import DATASETS
 from zoo.data.loading import ModelInputs, load_batches
-from zoo.data.photo import open_photo
+from zoo.data.photo import decode_photo, open_photo
 from zoo.data.preprocess import Preprocess
 from zoo.data.subset import without_unreadable
 from zoo.data.training_splits import open_training_splits
@@ -68,6 +68,16 @@ def test_a_broken_image_is_named(content: bytes, tmp_path: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(DataNotFoundError, match=r"photo\.png"):
         open_photo(file)
+    with pytest.raises(DataNotFoundError, match="The image"):
+        decode_photo(content)
+
+
+def test_bytes_are_decoded_in_the_formats_of_pictures_only() -> None:
+    decoded = decode_photo(stored("JPEG", (16, 12)))
+    assert (decoded.size, decoded.image.mode) == ((16, 12), "RGB")
+    for kind in ("EPS", "PDF", "TGA"):  # the first two start or are programs
+        with pytest.raises(DataNotFoundError, match="The image is no image that Pillow can read"):
+            decode_photo(stored(kind))
 
 
 def refusal(file: Path) -> str:

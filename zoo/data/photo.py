@@ -1,5 +1,6 @@
 """One image file of a user, opened as people see it, with everything that was done to it said in words."""
 
+import io
 import struct
 import warnings
 import zlib
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif"
 )  # fmt: skip
+# What is decoded of bytes that anybody sends: nothing that starts another program, as EPS does.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 # A damaged file may make Pillow raise any of these; SyntaxError is a PNG's, the others come out of parsers.
 _DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, ZeroDivisionError,
@@ -68,6 +71,25 @@ def open_photo(path: str | Path) -> Photo:
         if not there:
             raise DataNotFoundError(f"There is no file {file}. Check the path.")
         with Image.open(file) as found:
+            return _upright(found)
+
+
+def decode_photo(content: bytes, what: str = "The image") -> Photo:
+    """As `open_photo`, of bytes that anybody may have sent.
+
+    Args:
+        content: an image in one of the formats of `IMAGE_SUFFIXES`; Pillow's others are not tried.
+        what: its name for messages.
+
+    Raises:
+        DataNotFoundError: it is no such image, a damaged one, or one of more pixels than `open_photo` takes.
+        ShapeError: 32 bits a channel.
+    """
+    from PIL import Image
+
+    with decoding(what):
+        Image.init()
+        with Image.open(io.BytesIO(content), formats=[name for name in _FORMATS if name in Image.OPEN]) as found:
             return _upright(found)
 
 

@@ -35,9 +35,14 @@ def classify(url: str, model: str, given: Sequence[str], count: int = 5, version
         EdgeError: the server cannot be reached or refuses, or the input cannot be made.
     """
     path = f"{url.rstrip('/')}/v2/models/{model}" + (f"/versions/{version}" if version else "")
-    ports = _ask(path)
-    request = {"inputs": _inputs(ports["inputs"], given), "outputs": [{"name": ports["outputs"][0]["name"]}]}
-    logits = np.ravel(_ask(f"{path}/infer", request)["outputs"][0]["data"])
+    try:
+        ports = _ask(path)
+        request = {"inputs": _inputs(ports["inputs"], given), "outputs": [{"name": ports["outputs"][0]["name"]}]}
+        logits = np.ravel(_ask(f"{path}/infer", request)["outputs"][0]["data"])
+    except (KeyError, IndexError, TypeError) as error:
+        raise EdgeError(
+            f"{path} does not answer as KServe's protocol, version 2, says. Is it the server's URL?"
+        ) from error
     file = _HERE / "labels.txt"
     labels = file.read_text("utf-8").splitlines() if file.exists() else [""] * len(logits)
     return [f"{logits[i]:f}:{i}:{labels[i]}" for i in np.argsort(-logits, kind="stable")[:count]]
@@ -49,6 +54,7 @@ def _inputs(ports: Sequence[dict[str, Any]], given: Sequence[str]) -> list[dict[
     if "input_size" in record:
         if len(given) != 1:
             raise EdgeError(f"Give the path of one image; got {len(given)} arguments.")
+        ports = ports[:1]  # a second one is for the same as the bytes of a file, which JSON does not hold well
         feeds: dict[str, Any] = {ports[0]["name"]: prepare(read_image(given[0], record["input_size"][0]), record)}
     elif record["kind"] == "tokens":
         raise EdgeError("This model came without a tokenizer; send token numbers from your own program.")
@@ -69,7 +75,10 @@ def _ask(url: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
             found: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")[:300]
-        raise EdgeError(f"{url} answers {error.code}: {said}. Is the model there and ready?") from error
+        raise EdgeError(
+            f"{url} answers {error.code}: {said}. Is the model there and ready, and does the server speak KServe's "
+            "protocol, version 2?"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise EdgeError(f"No answer from {url}: {error}. Is a server running there?") from error
     return found

@@ -9,9 +9,10 @@ from export.deliver.triton.settings import ServeSettings
 from export.errors import ExportError
 from export.metadata import PREFIX
 from export.runtime.providers import CUDA, TENSORRT
+from export.runtime.served_model import ENCODED, MODEL, THREADS
 from export.targets import get_target
 
-MODEL, LABELS = "model.onnx", "labels.txt"
+PROGRAM, LABELS = "model.py", "labels.txt"
 ONES = "attention_mask_ones"
 """A file in the model's folder `warmup`: a mask over nothing but zeros would be no text."""
 WARMUP_TOKENS = 16
@@ -38,13 +39,13 @@ def model_config(
     output: dict[str, Any] = _port(exported.outputs[0])
     if exported.metadata.labels:
         output["label_filename"] = LABELS
-    accelerators, kind = _accelerators(exported, settings)
+    accelerators, kind = _place(exported, settings)
     config: dict[str, Any] = {
         "name": name,
-        "backend": "onnxruntime",
-        "default_model_filename": MODEL,
+        "backend": settings.backend,
+        "default_model_filename": PROGRAM if settings.backend == "python" else MODEL,
         "max_batch_size": settings.max_batch_size,
-        "input": [_port(port) for port in exported.inputs],
+        "input": _inputs(exported, settings),
         "output": [output],
         "instance_group": [{"kind": kind, "count": settings.instances}],
         "version_policy": {"latest": {"num_versions": settings.versions}},
@@ -74,24 +75,50 @@ def _port(port: ExportedPort) -> dict[str, Any]:
     return {"name": port.name, "data_type": _TYPES[port.kind], "dims": [str(size) for size in port.dims]}
 
 
-def _accelerators(exported: ExportedFile, settings: ServeSettings) -> tuple[dict[str, Any], str]:
+def _inputs(exported: ExportedFile, settings: ServeSettings) -> list[dict[str, Any]]:
+    """The file's own, and the one for encoded images in the place of its one."""
+    ports = [_port(port) for port in exported.inputs]
+    if not settings.encoded_images:
+        return ports
+    if exported.takes_texts:
+        raise ExportError(f"{exported.path.name} takes texts, and encoded_images is of images. Leave it out.")
+    encoded = {"name": ENCODED, "data_type": "TYPE_UINT8", "dims": ["-1"], "allow_ragged_batch": True}
+    return [port | {"optional": True} for port in (*ports, encoded)]
+
+
+def _place(exported: ExportedFile, settings: ServeSettings) -> tuple[dict[str, Any], str]:
     """Choose the accelerators of Triton's ONNX Runtime beside its CPU provider, and the kind of device."""
     target, precision = get_target(exported.metadata.target), exported.metadata.precision
-    cuda = {"name": "cuda", "parameters": {"use_tf32": str(int(precision == "tf32"))}}
+    if target.runtime not in ("onnxruntime", "openvino"):
+        raise ExportError(f"A file for {target.name} runs in {target.runtime}, not in Triton. Export for portable.")
+    for_gpu = bool({CUDA, TENSORRT} & {*target.providers})
+    on_gpu = settings.device == "gpu" or (for_gpu and not settings.device)
+    if settings.device == "gpu" and (target.runtime == "openvino" or target.own_operators):
+        raise ExportError(f"A file for {target.name} runs on the CPU only. Leave the device out, or export another.")
+    if for_gpu and not on_gpu and precision == "bfloat16":
+        raise ExportError("ONNX Runtime's CPU provider has no bfloat16. Leave the device out, or export in float32.")
+    if settings.backend == "python":
+        return {}, "KIND_GPU" if on_gpu else "KIND_CPU"
     if target.runtime == "openvino":
         if precision != "float32":
-            raise ExportError(f"Triton cannot tell OpenVINO to compute in {precision}. Export in float32.")
+            raise ExportError(
+                f"Triton cannot tell OpenVINO to compute in {precision}. Take the backend python, or export in float32."
+            )
         return {"cpu_execution_accelerator": [{"name": "openvino"}]}, "KIND_CPU"
-    if target.runtime != "onnxruntime":
-        raise ExportError(f"A file for {target.name} runs in {target.runtime}, not in Triton. Export for portable.")
-    if target.providers[0] == TENSORRT:
-        options = {"precision_mode": "FP16" if precision == "float16" else "FP32"}
-        if settings.engine_cache:
-            options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": settings.engine_cache}
-        return {"gpu_execution_accelerator": [{"name": "tensorrt", "parameters": options}, cuda]}, "KIND_GPU"
-    if target.providers[0] == CUDA:
-        return {"gpu_execution_accelerator": [cuda]}, "KIND_GPU"
+    if on_gpu:
+        return {"gpu_execution_accelerator": _on_gpu(target.providers[0], precision, settings.engine_cache)}, "KIND_GPU"
     return {}, "KIND_CPU"
+
+
+def _on_gpu(first: str, precision: str, engine_cache: str) -> list[dict[str, Any]]:
+    """TensorRT, if it is the target's first provider, and CUDA."""
+    cuda = {"name": "cuda", "parameters": {"use_tf32": str(int(precision == "tf32"))}}
+    if first != TENSORRT:
+        return [cuda]
+    options = {"precision_mode": "FP16" if precision == "float16" else "FP32"}
+    if engine_cache:
+        options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": engine_cache}
+    return [{"name": "tensorrt", "parameters": options}, cuda]
 
 
 def _parameters(exported: ExportedFile, digests: dict[int, str], settings: ServeSettings) -> dict[str, Any]:
@@ -107,7 +134,7 @@ def _parameters(exported: ExportedFile, digests: dict[int, str], settings: Serve
         **{f"{_DIGEST}{version}": digest for version, digest in sorted(digests.items())},
     }
     if settings.threads:
-        values["intra_op_thread_count"] = str(settings.threads)
+        values[THREADS] = str(settings.threads)
     return {key: {"string_value": value} for key, value in values.items()}
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from export.deliver.bundle.exported import ExportedFile
 from export.deliver.bundle.new_folder import check_folder, refused, whole_folder
 from export.deliver.triton.batch_independence import check_company
-from export.deliver.triton.config import LABELS, MODEL, kept, model_config
-from export.deliver.triton.content import library_name, write_client, write_shared
+from export.deliver.triton.config import LABELS, kept, model_config
+from export.deliver.triton.content import library_name, write_shared, write_version
 from export.deliver.triton.schema import from_text, need_schema, to_text
 from export.deliver.triton.settings import ServeSettings
 from export.native import own_library
-from export.parity.parity_report import report_path
+from export.runtime.served_model import MODEL
 from zoo.errors import ConfigurationError, OutputError
 from zoo.files import sha256_of, write_atomic
 from zoo.scratch import scratch_folder
@@ -51,8 +51,9 @@ def write_triton_repository(
     """Add an exported file to a model repository of Triton Inference Server; the repository is made if need be.
 
     `folder`/NAME then holds config.pbtxt, VERSION/model.onnx with its parity report and an example client, labels.txt,
-    and the compiled operators if the file has operators of ours. A model that is there already gets a new version, if
-    its inputs, outputs, labels, preprocessing and target are the same; `settings` then hold for all its versions.
+    and the compiled operators if the file has operators of ours; for the Python backend VERSION/model.py instead of
+    them. A model that is there already gets a new version, if its inputs, outputs, labels, preprocessing and target are
+    the same; `settings` then hold for all its versions.
 
     Args:
         file: written by `export`, its parity report beside it.
@@ -62,8 +63,8 @@ def write_triton_repository(
         settings: how it is to be served; None takes the defaults.
 
     Raises:
-        ExportError: the package with Triton's schema is missing, Triton does not run files of this target, or the
-            answer to an image depends on the others of its batch.
+        ExportError: the package with Triton's schema is missing, Triton does not run files of this target, or not on
+            that device, or the answer to an image depends on the others of its batch.
         OnnxFileError: the file or its report is missing, damaged or not one of ours.
         OutputError: the repository cannot be written, that version holds another file, or a model of that name is
             another one. Nothing is changed.
@@ -101,7 +102,7 @@ class _Config:
     settings: ServeSettings
 
     def text(self, digests: dict[int, str]) -> str:
-        library = library_name(self.exported)
+        library = library_name(self.exported, self.settings)
         root = self.settings.root or str(self.model.parent)
         path = f"{root.rstrip('/')}/{self.model.name}/{library}" if library else ""
         return to_text(model_config(self.exported, self.model.name, digests, path, self.settings))
@@ -109,9 +110,9 @@ class _Config:
 
 def _create(model: Path, config: _Config, version: int) -> Served:
     with whole_folder(model) as work:
-        write_shared(work, config.exported)
+        write_shared(work, config.exported, config.settings)
         (work / str(version)).mkdir()
-        _write_version(work / str(version), config.exported)
+        write_version(work / str(version), config.exported, config.settings)
         (work / CONFIG).write_text(config.text({version: config.exported.sha256}), "utf-8")
     return Served(model, version, True)
 
@@ -128,7 +129,7 @@ def _add(model: Path, config: _Config, version: int | None) -> Served:
             f"{config.exported.sha256[:12]}...). Leave the version out for the next free number."
         )
     else:
-        number, added = _place(model, config.exported, version), True
+        number, added = _place(model, config, version), True
     try:
         _write_config(model, config)
     except OutputError:
@@ -138,10 +139,10 @@ def _add(model: Path, config: _Config, version: int | None) -> Served:
     return Served(model, number, added)
 
 
-def _place(model: Path, exported: ExportedFile, version: int | None) -> int:
+def _place(model: Path, config: _Config, version: int | None) -> int:
     """Put the file into a version of its own; a number that somebody takes meanwhile is passed over."""
     with _stage(model) as work:
-        _write_version(work, exported)
+        write_version(work, config.exported, config.settings)
         number = version or max(_digests(model), default=0) + 1
         while True:
             try:
@@ -163,12 +164,6 @@ def _stage(model: Path) -> Iterator[Path]:
             yield work
     except OSError as error:
         raise refused(model, error) from error
-
-
-def _write_version(work: Path, exported: ExportedFile) -> None:
-    (work / MODEL).write_bytes(exported.content)
-    report_path(work / MODEL).write_text(exported.parity.to_json(), "utf-8")
-    write_client(work, exported)
 
 
 def _write_config(model: Path, config: _Config) -> None:
@@ -205,7 +200,7 @@ def _check_same_model(model: Path, config: _Config) -> None:
     differing = [key for key in stored | given if stored.get(key) != given.get(key)]
     if labels != config.exported.label_lines():
         differing.append("labels")
-    library = library_name(config.exported)
+    library = library_name(config.exported, config.settings)
     if library and not _compiled_here(model / library):
         differing.append(f"operators (the library {library} is none that was compiled here)")
     if differing:

@@ -1,7 +1,7 @@
 """The example client against a small server of KServe's protocol, version 2, without any extension of Triton's.
 
-No real server runs in these tests; the requests are checked against the protocol's text, and the answers are in its
-form: metadata of a model, and outputs whose data are one row of numbers (images) or nested as the shape says (texts).
+The requests are checked against the protocol's text, and the answers are in its form: metadata of a model, and outputs
+whose data are one row of numbers (images) or nested as the shape says (texts). Real servers: `test_real_*`.
 """
 
 import json
@@ -58,6 +58,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, make):
         version, _, name, *rest = self.path.split("/")[1:]
+        if name == "strange":
+            return self._send(200, {"state": "OK"})
         model = self.server.repository / name
         if version != "v2" or rest not in ([], ["infer"], ["versions", "1"], ["versions", "1", "infer"]):
             return self._send(404, {"error": f"Unknown path: '{self.path}'"})
@@ -140,6 +142,10 @@ def test_unknown_model_and_no_server(server, picture):
     assert "answers 404" in done.stderr
     assert "'nothing' is not found" in done.stderr
     program = server.repository / "images/1/client/client.py"
+    done = run_program(program, f"{server.url}/v1", "images", picture)  # as a server that is too old answers
+    assert (done.returncode, "does the server speak KServe's protocol, version 2?" in done.stderr) == (1, True)
+    done = run_program(program, server.url, "strange", picture)
+    assert (done.returncode, "does not answer as KServe's protocol" in done.stderr) == (1, True)
     done = run_program(program, "http://127.0.0.1:1", "images", picture)
     assert done.returncode == 1
     assert "No answer from http://127.0.0.1:1/v2/models/images:" in done.stderr

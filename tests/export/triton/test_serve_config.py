@@ -116,6 +116,42 @@ def test_openvino_is_an_accelerator_of_the_cpu(files):
     assert found["optimization"]["execution_accelerators"] == {"cpu_execution_accelerator": [{"name": "openvino"}]}
 
 
+def test_python_backend(files):
+    found = parsed(files["operators"], ServeSettings(backend="python", threads=2, encoded_images=True))
+    assert (found["backend"], found["default_model_filename"]) == ("python", "model.py")
+    assert "model_operations" not in found
+    assert found["parameters"]["intra_op_thread_count"] == {"string_value": "2"}
+    image, encoded = found["input"]
+    assert (image["name"], image["optional"]) == ("image", True)
+    assert encoded == {
+        **{"name": "encoded", "data_type": "TYPE_UINT8", "dims": ["-1"]},
+        **{"allow_ragged_batch": True, "optional": True},
+    }
+    for target, precision in (("openvino", "bfloat16"), ("gpu_cuda", "bfloat16"), ("gpu_tensorrt", "float16")):
+        found = parsed(as_for(files["images"], target, precision), ServeSettings(backend="python"))
+        assert "optimization" not in found
+        assert found["instance_group"][0]["kind"] == ("KIND_CPU" if target == "openvino" else "KIND_GPU")
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "python"])
+def test_another_device_than_the_targets(files, backend):
+    moved = {("portable", "gpu"): "KIND_GPU", ("gpu_cuda", "cpu"): "KIND_CPU", ("gpu_tensorrt", "cpu"): "KIND_CPU"}
+    for (target, device), kind in moved.items():
+        precision = TARGETS.get(target).precisions[0]
+        found = parsed(
+            as_for(files["images"], target, precision), ServeSettings(backend=backend, device=device, warmup=False)
+        )
+        assert found["instance_group"][0]["kind"] == kind
+        on_cuda = [{"name": "cuda", "parameters": {"use_tf32": "0"}}]
+        expected = {"gpu_execution_accelerator": on_cuda} if (backend, device) == ("onnxruntime", "gpu") else None
+        assert found.get("optimization", {}).get("execution_accelerators") == expected
+    for target in ("openvino", "edge_cpu"):
+        with pytest.raises(ExportError, match=f"A file for {target} runs on the CPU only"):
+            parsed(as_for(files["images"], target), ServeSettings(backend=backend, device="gpu"))
+    with pytest.raises(ExportError, match="CPU provider has no bfloat16"):
+        parsed(as_for(files["images"], "gpu_cuda", "bfloat16"), ServeSettings(backend=backend, device="cpu"))
+
+
 def test_file_of_another_release(exported, tmp_path):
     with pytest.raises(ExportError, match="Unknown export target 'later'"):
         parsed(ExportedFile.read(retargeted(exported.path, tmp_path, "later")))
@@ -131,8 +167,20 @@ def test_nothing_gets_past_the_schema():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_batch_size": 0}, {"instances": 1.5}, {"threads": -1}, {"root": "models"}, {"engine_cache": "."}]
+    ("wrong", "said"),
+    [
+        ({"max_batch_size": 0}, "max_batch_size is"),
+        ({"instances": 1.5}, "instances is"),
+        ({"threads": -1}, "threads is"),
+        ({"root": "models"}, "root is"),
+        ({"engine_cache": "."}, "engine_cache is"),
+        ({"backend": "tensorrt"}, "backend is 'tensorrt'; give one of onnxruntime, python"),
+        ({"device": "tpu"}, "device is 'tpu'; give one of cpu, gpu"),
+        ({"encoded_images": True}, "the backend onnxruntime has no use for encoded_images"),
+        ({"backend": "python", "root": "/models"}, "the backend python has no use for root"),
+    ],
+    ids=str,
 )
-def test_settings_out_of_range(wrong):
-    with pytest.raises(ConfigurationError, match=f"Serving: {next(iter(wrong))} is"):
+def test_settings_out_of_range(wrong, said):
+    with pytest.raises(ConfigurationError, match=f"Serving: {said}"):
         ServeSettings(**wrong)
