@@ -12,6 +12,7 @@ from export.commands.options import (
     Calibration,
     Data,
     Dataset,
+    For,
     ImgSize,
     Models,
     Page,
@@ -58,6 +59,7 @@ def export_command(
     calibration: Calibration = None,
     threads: Threads = None,
     bundle: Bundle = None,
+    platforms: For = None,
     serve: Serve = None,
     serve_root: ServeRoot = None,
     page: Page = None,
@@ -68,7 +70,7 @@ def export_command(
         from export.commands.check import check_models, chosen_models
 
         check_models(
-            chosen_models(model, everything, check, (bundle, serve, serve_root, page, budget, calibration)),
+            chosen_models(model, everything, check, (bundle, platforms, serve, serve_root, page, budget, calibration)),
             target,
             precision=precision,
             samples=samples_of(dataset, task, data),
@@ -84,7 +86,7 @@ def export_command(
     from zoo.console.interrupt import on_interrupt
 
     name, place = single("model", model), single("--target", target or ["portable"])
-    deliveries = Deliveries(bundle, serve, serve_root, page, place)
+    deliveries = Deliveries(bundle, serve, serve_root, page, place, tuple(platforms or ()))
     deliveries.check()
     result: ExportResult | None = None
     with on_interrupt(lambda: _kept(result, output)), parity_bar() as on_progress:

@@ -2,7 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.native import Platform
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Deliveries:
         serve_root: the repository's path as the server sees it; None takes that of `serve`.
         page: a folder for `export.deliver.web.write_page`, or None.
         target: of the file, which a page is particular about.
+        platforms: names of those whose operators the bundle holds; none for this machine's.
     """
 
     bundle: Path | None = None
@@ -22,6 +26,7 @@ class Deliveries:
     serve_root: Path | None = None
     page: Path | None = None
     target: str = "portable"
+    platforms: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Fail before minutes of work, not after them.
@@ -29,7 +34,9 @@ class Deliveries:
         Raises:
             OutputError: a folder cannot be written.
             ExportError: Triton's schema is not installed, or a page cannot be made: another target, no runtime for it.
-            ConfigurationError: `serve_root` without `serve`, or no absolute path.
+            NativeError: there are no operators for a platform.
+            ConfigurationError: an unknown platform, or platforms without a bundle or for a target without operators of
+                ours; `serve_root` without `serve`, or no absolute path.
         """
         if self.bundle is not None or self.serve is not None:
             from export.deliver.bundle.new_folder import check_folder
@@ -47,6 +54,11 @@ class Deliveries:
 
             check_page(self.page, self.target)
         self._settings()
+        if self._platforms():
+            from export.native import library_for
+
+            for platform in self._platforms():
+                library_for(platform)
 
     def write(self, file: Path) -> dict[str, Any]:
         """Write them from an exported file; what was written, ready for JSON.
@@ -58,7 +70,7 @@ class Deliveries:
         if self.bundle is not None:
             from export.deliver.bundle.bundle_writer import write_bundle
 
-            written["bundle"] = str(write_bundle(file, self.bundle))
+            written["bundle"] = str(write_bundle(file, self.bundle, self._platforms()))
         if self.serve is not None:
             from export.deliver.triton.repository import write_triton_repository
 
@@ -69,6 +81,22 @@ class Deliveries:
 
             written["page"] = write_page(file, self.page).to_dict()
         return written
+
+    def _platforms(self) -> "list[Platform]":
+        from export.edge.operators import TARGETS
+        from zoo.errors import ConfigurationError
+        from zoo.native import PLATFORMS
+
+        if unknown := [name for name in self.platforms if name not in PLATFORMS]:
+            raise ConfigurationError(f"--for {unknown[0]}: no such platform. There are {', '.join(PLATFORMS)}.")
+        if self.platforms and self.bundle is None:
+            raise ConfigurationError("--for says which machines the folder of --bundle is for; give both.")
+        if self.platforms and self.target not in TARGETS:
+            raise ConfigurationError(
+                f"--for chooses compiled operators, which a file for {self.target} does not have: it runs wherever its "
+                f"engine does. Leave out --for, or take --target {' or '.join(TARGETS)}."
+            )
+        return [PLATFORMS[name] for name in dict.fromkeys(self.platforms)]
 
     def _settings(self) -> Any:
         from export.deliver.triton.settings import ServeSettings
