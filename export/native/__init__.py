@@ -20,7 +20,7 @@ from zoo.native.cache import compiled_here
 from zoo.native.cache import library as brought_or_compiled
 from zoo.native.native_library import NativeLibrary
 from zoo.native.platforms import Platform, this_platform
-from zoo.native.prebuilt import brought_here, platforms_brought, prebuilt
+from zoo.native.prebuilt import brought_here, brought_library, platforms_brought
 from zoo.native.private_folder import NativeCacheWarning, cache_folder
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def library_for(platform: Platform) -> NativeLibrary:
     if platform == this_platform():
         return library()
     sources = operator_sources(platform.machine)
-    found = prebuilt(sources, platform)
+    found = brought_library(sources, platform)
     if found is None:
         brought = platforms_brought(sources.file)
         there = f"It brought them for {', '.join(brought)}" if brought else "It is none of a wheel for a platform"

@@ -8,7 +8,7 @@ from zoo.native.cache import compiled_here, library
 from zoo.native.compiler import Compiler, find_compiler, processor, run_compiler
 from zoo.native.native_library import NativeLibrary
 from zoo.native.platforms import PLATFORMS, Platform, this_platform
-from zoo.native.prebuilt import brought_here, platforms_brought, prebuilt
+from zoo.native.prebuilt import brought_here, brought_library, platforms_brought
 from zoo.native.private_folder import NativeCacheWarning, cache_folder, private_folder
 from zoo.native.sources import Sources
 
@@ -20,12 +20,12 @@ __all__ = [
     "Platform",
     "Sources",
     "brought_here",
+    "brought_library",
     "cache_folder",
     "compiled_here",
     "find_compiler",
     "library",
     "platforms_brought",
-    "prebuilt",
     "private_folder",
     "processor",
     "run_compiler",

@@ -12,7 +12,7 @@ from zoo.files import sha256_of
 from zoo.native.compiler import Compiler, compile_library, find_compiler
 from zoo.native.native_library import NativeLibrary
 from zoo.native.platforms import this_platform
-from zoo.native.prebuilt import advice, prebuilt
+from zoo.native.prebuilt import advice, brought_library
 from zoo.native.private_folder import NativeCacheWarning, cache_folder, private_folder
 from zoo.native.sources import Sources
 from zoo.scratch import scratch_folder
@@ -43,7 +43,7 @@ def library(sources: Sources) -> NativeLibrary:
         NativeError: the one that was brought is not that of this release; or none was, nothing is kept and there is no
             compiler, it refuses, or the cache cannot be written.
     """
-    brought = prebuilt(sources, this_platform())
+    brought = brought_library(sources, this_platform())
     if brought is not None:
         return brought
     try:

@@ -7,6 +7,7 @@ look elsewhere.
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from zoo.documents import json_in
 from zoo.errors import NativeError
@@ -16,10 +17,11 @@ from zoo.native.sources import Sources
 
 FOLDER = Path(__file__).parent / "libraries"
 RECORD = "libraries.json"
+_FIELDS = {"sha256": str, "source_sha256": str, "version": int, "compiler": str}
 _AGAIN = "Install salu-zoo again."
 
 
-def prebuilt(sources: Sources, platform: Platform | None) -> NativeLibrary | None:
+def brought_library(sources: Sources, platform: Platform | None) -> NativeLibrary | None:
     """The library made from `sources` for a platform, if this installation brought one.
 
     Raises:
@@ -71,14 +73,13 @@ def _brought(folder: Path) -> dict[str, NativeLibrary]:
     if not (folder / RECORD).exists():
         return {}
     try:
-        entries = json_in(folder / RECORD)["libraries"]
-        return {
-            file: NativeLibrary(
-                folder / file,
-                **{name: entry[name] for name in ("sha256", "source_sha256", "version", "compiler")},
-                brought=True,
-            )
-            for file, entry in entries.items()
-        }
+        return {file: _library(folder / file, entry) for file, entry in json_in(folder / RECORD)["libraries"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NativeError(f"{folder / RECORD} is damaged: {error!r}. {_AGAIN}") from error
+
+
+def _library(path: Path, entry: dict[str, Any]) -> NativeLibrary:
+    wrong = [name for name, kind in _FIELDS.items() if not isinstance(entry[name], kind)]
+    if wrong:
+        raise TypeError(f"{path.name}: {', '.join(wrong)}")
+    return NativeLibrary(path, **{name: entry[name] for name in _FIELDS}, brought=True)
