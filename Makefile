@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install shell demo test lint clean
+.PHONY: help install shell demo test lint wheels clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,11 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# zig cross-compiles for all platforms; the first run also builds its C libraries and takes some minutes longer.
+wheels: $(STAMP) ## Wheels with compiled operators and kernels, for each platform, in dist
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[wheels]'
+	$(BIN)/python scripts/prebuilt_wheels.py --output dist
 
 clean: ## Remove .venv and everything generated
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache demo/output build dist

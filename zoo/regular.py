@@ -1,4 +1,4 @@
-"""Reading regular files only, and no more of them than is wanted."""
+"""Reading regular files only, no more of them than is wanted; and whose a file is."""
 
 import errno
 import os
@@ -35,3 +35,15 @@ def read_limited(path: str | Path, largest: int) -> bytes:
     if len(content) > largest:
         raise ValueError(f"it holds more than {largest:,} bytes, the most that are read")
     return content
+
+
+def is_own(path: Path) -> bool:
+    """True if a file or folder, no link, is this user's or the system's, and nobody else may write to it.
+
+    Raises:
+        OSError: there is none.
+    """
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        return False
+    return not hasattr(os, "getuid") or (found.st_uid in (os.getuid(), 0) and not found.st_mode & 0o022)

@@ -16,6 +16,7 @@ from export.commands.options import (
     Dataset,
     Device,
     EncodedImages,
+    For,
     ImgSize,
     Instances,
     Models,
@@ -65,6 +66,7 @@ def export_command(
     calibration: Calibration = None,
     threads: Threads = None,
     bundle: Bundle = None,
+    platforms: For = None,
     serve: Serve = None,
     serve_root: ServeRoot = None,
     backend: Backend = None,
@@ -77,7 +79,7 @@ def export_command(
 ) -> None:
     """Write one self-contained ONNX file, proven to compute what PyTorch computes, or nothing."""
     serving = _serving(serve_root, backend, device, instances, batch_delay, encoded_images)
-    alone = (opset, bundle, serve, page, budget, calibration, *serving.values())
+    alone = (opset, bundle, platforms, serve, page, budget, calibration, *serving.values())
     samples = samples_of(dataset, task, data)
     shared: dict[str, Any] = {"precision": precision, "img_size": img_size, "threads": threads, "samples": samples}
     if check or everything:
@@ -97,7 +99,7 @@ def export_command(
     from zoo.console.interrupt import on_interrupt
 
     name, place = single("model", model), single("--target", target or ["portable"])
-    (deliveries := Deliveries(bundle, serve, serving, page, place)).check()
+    (deliveries := Deliveries(bundle, serve, serving, page, place, tuple(platforms or ()))).check()
     result: ExportResult | None = None
     with on_interrupt(lambda: _kept(result, output)), parity_bar() as on_progress:
         result = export(

@@ -10,6 +10,7 @@ from export.targets import TARGETS
 from zoo.console.completion import tags
 from zoo.data.glue import GLUE
 from zoo.data.image_dataset import DATASETS
+from zoo.native.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +52,14 @@ Opset = Annotated[
     typer.Option(help=f"Version of ONNX's operator set, {min(OPSETS)} to {max(OPSETS)}. Default: the target's, 20."),
 ]
 Bundle = Annotated[Path | None, typer.Option(help="Also write a folder here that runs the file without PyTorch.")]
+For = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for",
+        help="A platform whose operators go into the bundle, such as linux-aarch64; several. Default: this one.",
+        autocompletion=lambda: list(PLATFORMS),
+    ),
+]
 Serve = Annotated[Path | None, typer.Option(help="Also add it to a Triton model repository here.")]
 Page = Annotated[Path | None, typer.Option(help="Also write a page for browsers here; see `zoo page`.")]
 ServeRoot = Annotated[Path | None, typer.Option(help="--serve: the repository's path on the server, if another.")]

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.native import Platform
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Deliveries:
         serving: settings for `serve`, by their names in `ServeSettings`; those that are None are its defaults.
         page: a folder for `export.deliver.web.write_page`, or None.
         target: of the file, which a page is particular about.
+        platforms: names of those whose operators the bundle holds; none for this machine's.
     """
 
     bundle: Path | None = None
@@ -23,6 +27,7 @@ class Deliveries:
     serving: Mapping[str, Any] = field(default_factory=dict)
     page: Path | None = None
     target: str = "portable"
+    platforms: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Fail before minutes of work, not after them.
@@ -30,7 +35,9 @@ class Deliveries:
         Raises:
             OutputError: a folder cannot be written.
             ExportError: Triton's schema is not installed, or a page cannot be made: another target, no runtime for it.
-            ConfigurationError: `serving` without `serve`, or a setting that is none.
+            NativeError: there are no operators for a platform.
+            ConfigurationError: an unknown platform, or platforms without a bundle or for a target without operators of
+                ours; `serving` without `serve`, or a setting that is none.
         """
         if self.bundle is not None or self.serve is not None:
             from export.deliver.bundle.new_folder import check_folder
@@ -48,6 +55,11 @@ class Deliveries:
 
             check_page(self.page, self.target)
         self._settings()
+        if self._platforms():
+            from export.native import library_for
+
+            for platform in self._platforms():
+                library_for(platform)
 
     def write(self, file: Path) -> dict[str, Any]:
         """Write them from an exported file; what was written, ready for JSON.
@@ -59,7 +71,7 @@ class Deliveries:
         if self.bundle is not None:
             from export.deliver.bundle.bundle_writer import write_bundle
 
-            written["bundle"] = str(write_bundle(file, self.bundle))
+            written["bundle"] = str(write_bundle(file, self.bundle, self._platforms()))
         if self.serve is not None:
             from export.deliver.triton.repository import write_triton_repository
 
@@ -70,6 +82,22 @@ class Deliveries:
 
             written["page"] = write_page(file, self.page).to_dict()
         return written
+
+    def _platforms(self) -> "list[Platform]":
+        from export.edge.operators import TARGETS
+        from zoo.errors import ConfigurationError
+        from zoo.native import PLATFORMS
+
+        if unknown := [name for name in self.platforms if name not in PLATFORMS]:
+            raise ConfigurationError(f"--for {unknown[0]}: no such platform. There are {', '.join(PLATFORMS)}.")
+        if self.platforms and self.bundle is None:
+            raise ConfigurationError("--for says which machines the folder of --bundle is for; give both.")
+        if self.platforms and self.target not in TARGETS:
+            raise ConfigurationError(
+                f"--for chooses compiled operators, which a file for {self.target} does not have: it runs wherever its "
+                f"engine does. Leave out --for, or take --target {' or '.join(TARGETS)}."
+            )
+        return [PLATFORMS[name] for name in dict.fromkeys(self.platforms)]
 
     def _settings(self) -> Any:
         from export.deliver.triton.settings import ServeSettings

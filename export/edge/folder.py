@@ -73,7 +73,7 @@ class Folder:
         Args:
             threads: of one operator on a CPU; 0 leaves it to the engine.
             trust_library: load the library of operators in the folder, if the model needs one.
-            own: gives the library of a digest that this installation compiled, if there is one.
+            own: gives the library of a digest that this installation brought or compiled, if there is one.
 
         Raises:
             EdgeError: its engine or its operators are not to be had here, or are not trusted.

@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import re
+import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,18 @@ TARGETS = ("edge_cpu", "edge_int8")
 """Targets whose files hold operators of our own."""
 Own = Callable[[str], Path | None]
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
-_VERSION = re.compile(r"(\d{1,9}(\.\d{1,9})*)?")
+_LIBC = re.compile(r"|musl|glibc \d{1,9}(\.\d{1,9})*")
 
 
 def machine() -> dict[str, str]:
-    """System, processor and version of glibc; the last is empty where the C library is another one."""
+    """System, processor and C library: "glibc" with its version, "musl", or nothing where it is another one."""
     kind, version = platform.libc_ver()
     processor = platform.machine().lower()
+    musl = "musl" if "musl" in str(sysconfig.get_config_var("SOABI")) else ""
     return {
         "system": platform.system(),
         "machine": _ALIASES.get(processor, processor),
-        "glibc": version if kind == "glibc" else "",
+        "libc": f"glibc {version}" if kind == "glibc" else musl,
     }
 
 
@@ -39,7 +41,7 @@ def find_operators(folder: Path, record: Mapping[str, Any], own: Own | None, tru
     Args:
         folder: with the model.
         record: bundle.json.
-        own: gives the library of a digest that this installation compiled, if there is one.
+        own: gives the library of a digest that this installation brought or compiled, if there is one.
         trust: take the one in the folder, as long as it is the one that the manifest lists.
 
     Returns:
@@ -78,17 +80,26 @@ def _choose(folder: Path, record: Mapping[str, Any]) -> str:
             f"{folder / BUILT_HERE} is not listed in {RECORD}, and is not loaded. If you compiled it, do so again, "
             f"which lists it: sh {folder / BUILD}. If not, remove it."
         )
-    given, here = record["operators"].get("library"), machine()
-    texts = isinstance(given, dict) and all(isinstance(given.get(key), str) for key in ("file", *here))
-    if not texts or not _VERSION.fullmatch(given["glibc"]):
-        raise EdgeError(f"{folder / RECORD} does not say which library the model needs. Copy the whole folder again.")
-    problem = _problem(given, here)
-    if problem:
+    given, here = record["operators"].get("libraries"), machine()
+    if not isinstance(given, list) or not given or not all(_is_sound(one, here) for one in given):
         raise EdgeError(
-            f"The operators in {place_of(folder, given['file'])} are {problem}. Compile them here, with any C++17 "
-            f"compiler: sh {folder / BUILD}"
+            f"{folder / RECORD} does not say which libraries the model has. Copy the whole folder again; if an older "
+            "release wrote it, export it again."
         )
-    return str(given["file"])
+    problems = [_problem(one, here) for one in given]
+    if all(problems):
+        places = ", ".join(str(place_of(folder, one["file"])) for one in given)
+        raise EdgeError(
+            f"The operators in {places} are {'; and '.join(dict.fromkeys(problems))}. Compile them here, with any "
+            f"C++17 compiler: sh {folder / BUILD}"
+        )
+    return str(given[problems.index("")]["file"])
+
+
+def _is_sound(given: object, here: Mapping[str, str]) -> bool:
+    """True if a record of a library says for which machines it is."""
+    texts = isinstance(given, dict) and all(isinstance(given.get(key), str) for key in ("file", *here))
+    return isinstance(given, dict) and texts and bool(_LIBC.fullmatch(given["libc"]))
 
 
 def _problem(given: Mapping[str, str], here: Mapping[str, str]) -> str:
@@ -96,12 +107,12 @@ def _problem(given: Mapping[str, str], here: Mapping[str, str]) -> str:
     for name in ("system", "machine"):
         if given[name] != here[name]:
             return f"for {given['system']} on {given['machine']}, this is {here['system']} on {here['machine']}"
-    if given["glibc"] and not here["glibc"]:
-        return f"for glibc {given['glibc']} or newer, and this system has another C library"
-    if given["glibc"] and _numbers(given["glibc"]) > _numbers(here["glibc"]):
-        return f"for glibc {given['glibc']} or newer, and this system has {here['glibc']}"
+    (kind, _, wanted), (there, _, found) = given["libc"].partition(" "), here["libc"].partition(" ")
+    if kind and (kind != there or _numbers(wanted) > _numbers(found)):
+        newer = " or newer" if wanted else ""
+        return f"for {given['libc']}{newer}, and this system has {here['libc'] or 'another C library'}"
     return ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    return tuple(int(part) for part in version.split(".") if part)

@@ -1,4 +1,4 @@
-"""SALU, SWALU, GALU and the FleS gate as operators of ONNX Runtime, compiled on first use by the user's compiler.
+"""SALU, SWALU, GALU and the FleS gate as operators of ONNX Runtime: a wheel brings them, else they are compiled here.
 
     options = onnxruntime.SessionOptions()
     register(options)  # then open a session on a file with operators of the domain "salu_zoo"
@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING
 from export.native.compile_operators import operator_sources
 from export.operators.operator_table import DOMAIN, OP_VERSION, OPERATORS, OperatorSpec
 from zoo.errors import NativeError
-from zoo.native import NativeCacheWarning, NativeLibrary, cache_folder, compiled_here
-from zoo.native import library as compiled
+from zoo.native.cache import compiled_here
+from zoo.native.cache import library as brought_or_compiled
+from zoo.native.native_library import NativeLibrary
+from zoo.native.platforms import Platform, this_platform
+from zoo.native.prebuilt import brought_here, brought_library, platforms_brought
+from zoo.native.private_folder import NativeCacheWarning, cache_folder
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -31,6 +35,7 @@ __all__ = [
     "OperatorSpec",
     "instruction_set",
     "library",
+    "library_for",
     "own_library",
     "register",
 ]
@@ -39,13 +44,10 @@ _LOCK = threading.Lock()
 
 
 def library() -> NativeLibrary:
-    """The compiled library for this machine; the first call ever compiles it, which takes some seconds.
-
-    Kept in the folder `native` of SALU_ZOO_CACHE, or of `salu-zoo` in the user's cache, by a hash of sources, flags,
-    platform and compiler. A machine without a compiler uses what is kept there.
+    """The library for this machine: as the wheel brought it, else compiled by the first call ever, in some seconds.
 
     Raises:
-        NativeError: nothing is kept and there is no compiler, it refuses, or the cache cannot be written.
+        NativeError: see `zoo.native.library`.
     """
     with _LOCK:
         return _library(cache_folder())
@@ -53,16 +55,38 @@ def library() -> NativeLibrary:
 
 @lru_cache
 def _library(cache: Path) -> NativeLibrary:
-    return compiled(operator_sources())
+    return brought_or_compiled(operator_sources())
+
+
+def library_for(platform: Platform) -> NativeLibrary:
+    """The library for another kind of machine, as the wheel brought it; for this kind also one compiled here.
+
+    Raises:
+        NativeError: the wheel brought none for it, or see `zoo.native.library`.
+    """
+    if platform == this_platform():
+        return library()
+    sources = operator_sources(platform.machine)
+    found = brought_library(sources, platform)
+    if found is None:
+        brought = platforms_brought(sources.file)
+        there = f"It brought them for {', '.join(brought)}" if brought else "It is none of a wheel for a platform"
+        raise NativeError(
+            f"{sources.what} for {platform.name} are wanted, and this installation has none. {there}. Install such a "
+            "wheel of salu-zoo (`make wheels` builds them), or leave out --for and compile in the folder: sh "
+            "operators/build.sh."
+        )
+    return found
 
 
 def own_library(sha256: str) -> Path | None:
-    """The library with this digest, if this installation compiled it at any time; None if it did not.
+    """The library with this digest, if this installation brought it for this machine, or compiled it at any time.
 
     Raises:
         NativeError: there is no home directory, so no cache.
     """
-    return compiled_here(operator_sources().file, sha256)
+    file = operator_sources().file
+    return brought_here(file, sha256) or compiled_here(file, sha256)
 
 
 def register(options: "onnxruntime.SessionOptions") -> NativeLibrary:

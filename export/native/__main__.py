@@ -1,4 +1,4 @@
-"""`python -m export.native`: build the operators now, say where they are and which instructions they will use."""
+"""`python -m export.native`: where the operators are, compiled now if need be, and their instructions."""
 
 import sys
 

@@ -38,13 +38,13 @@ def units(machine: str, with_runtime: bool = True) -> dict[str, tuple[str, ...]]
 
 
 @cache
-def operator_sources() -> Sources:
-    """The operators' library for this machine."""
+def operator_sources(machine: str = "") -> Sources:
+    """The operators' library for a processor, as `processor` calls it; by default this machine's."""
     return Sources(
         what="The salu_zoo operators",
         instead="use a target without custom operators",
         folder=SOURCES,
-        units=units(processor()),
+        units=units(machine or processor()),
         file="libsalu_zoo.so",
         version=OP_VERSION,
     )

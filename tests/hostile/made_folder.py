@@ -72,7 +72,7 @@ def with_library(content: bytes = b"not a library", **changes: Any) -> Change:
         from export.edge.operators import machine
 
         put(folder, record, LIBRARY, content)
-        library = machine() | {"glibc": "", "file": LIBRARY} | changes
-        record["operators"] = {"domain": "salu_zoo", "version": 1, "sources_sha256": "0" * 64, "library": library}
+        library = machine() | {"libc": "", "file": LIBRARY} | changes
+        record["operators"] = {"domain": "salu_zoo", "version": 1, "sources_sha256": "0" * 64, "libraries": [library]}
 
     return change

@@ -61,7 +61,7 @@ def test_paths_of_a_manifest(tmp_path, secret, name):
 @pytest.mark.parametrize("name", [7, None, [], {}, True, "../secret", "/etc/passwd"])
 def test_paths_of_a_library(tmp_path, secret, name):
     folder = make_folder(tmp_path / "f", with_library(file=name), target="edge_cpu")
-    refused(folder, f"{NO_PATH}|does not say which library", trust_library=True)
+    refused(folder, f"{NO_PATH}|does not say which libraries", trust_library=True)
 
 
 @pytest.mark.parametrize("target", ["secret", "/dev/zero", "/etc", "/proc/self/environ"])
@@ -146,7 +146,7 @@ NOT_OURS = "this installation neither brought nor compiled.*--trust-library.*tru
         ([with_library(machine="riscv64"), planted], "edge_cpu", "is not listed in bundle.json, and is not loaded"),
         ([with_library()], "portable", "names a library of operators, which a model for 'portable' does not have"),
         ([with_library(), listed_plant], "web", "names a library of operators, which a model for 'web'"),
-        ([with_library(glibc="x.y")], "edge_cpu", "does not say which library the model needs"),
+        ([with_library(libc="glibc x.y")], "edge_cpu", "does not say which libraries the model has"),
     ],
 )
 def test_libraries(tmp_path, capsys, changes, target, message):

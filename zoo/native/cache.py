@@ -1,19 +1,19 @@
 """Compiled libraries, kept per user: found again by what they were made from, and checked before they are used."""
 
-import ctypes
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import NativeError
 from zoo.files import sha256_of
 from zoo.native.compiler import Compiler, compile_library, find_compiler
-from zoo.native.private_folder import NativeCacheWarning, cache_folder, is_own, private_folder
+from zoo.native.native_library import NativeLibrary
+from zoo.native.platforms import this_platform
+from zoo.native.prebuilt import advice, brought_library
+from zoo.native.private_folder import NativeCacheWarning, cache_folder, private_folder
 from zoo.native.sources import Sources
 from zoo.scratch import scratch_folder
 
@@ -22,67 +22,37 @@ _ROOM = 2**22
 """Bytes of a file that must find room beside what a compiler left: more than any it writes [ours]."""
 
 
-@dataclass(frozen=True)
-class NativeLibrary:
-    """A compiled library.
-
-    Attributes:
-        path: the shared library.
-        sha256: of that file.
-        source_sha256: of the C++ sources, their flags and the platform.
-        version: that of its `Sources`.
-        compiler: the first line of the compiler's `--version`.
-    """
-
-    path: Path
-    sha256: str
-    source_sha256: str
-    version: int
-    compiler: str
-
-    def load(self) -> ctypes.CDLL:
-        """Load it into this process.
-
-        Raises:
-            NativeError: it does not load, or is no longer what was built.
-        """
-        if not _is(self.path, self.sha256):
-            raise NativeError(f"{self.path} was changed after it was found. Remove its folder; it is built again.")
-        try:
-            return ctypes.CDLL(str(self.path))
-        except OSError as error:
-            todo = "Remove its folder; it is built again"
-            if self.path.exists() and os.statvfs(self.path).f_flag & getattr(os, "ST_NOEXEC", 0):
-                todo = "Its file system is mounted noexec: set SALU_ZOO_CACHE to a folder that programs may run from"
-            raise NativeError(f"{self.path} does not load: {error}. {todo}.") from error
-
-
 def compiled_here(file: str, sha256: str) -> Path | None:
     """The library of this name and digest that this user compiled into the cache, with this release or another.
 
     Raises:
         NativeError: there is no home directory to name.
     """
-    return next((path for path in _kept(f"*/{file}") if _is(path, sha256)), None)
+    return next((path for path in _kept(f"*/{file}") if NativeLibrary(path, sha256, "", 0, "").intact()), None)
 
 
 def library(sources: Sources) -> NativeLibrary:
-    """The compiled library for this machine; the first call ever compiles it.
+    """The library for this machine: the one that the installed package brought, or one compiled here.
 
-    Kept in the folder `native` of SALU_ZOO_CACHE, or of `salu-zoo` in the user's cache, by a hash of sources, flags,
-    platform and compiler. A machine that cannot compile uses what another compiler made. Where that folder is open to
-    others it is built for this process alone; see `private_folder`.
+    The first call ever compiles it where none was brought. It is kept in the folder `native` of SALU_ZOO_CACHE, or of
+    `salu-zoo` in the user's cache, by a hash of sources, flags, platform and compiler. A machine that cannot compile
+    uses what another compiler made. Where that folder is open to others it is built for this process alone; see
+    `private_folder`.
 
     Raises:
-        NativeError: nothing is kept and there is no compiler, it refuses, or the cache cannot be written.
+        NativeError: the one that was brought is not that of this release; or none was, nothing is kept and there is no
+            compiler, it refuses, or the cache cannot be written.
     """
+    brought = brought_library(sources, this_platform())
+    if brought is not None:
+        return brought
     try:
         compiler = find_compiler(sources)
         return find(sources, compiler) or build(sources, compiler)
-    except NativeError:
+    except NativeError as error:
         kept = find(sources, None)
         if kept is None:
-            raise
+            raise NativeError(f"{error} {advice()}") from error
         return kept
 
 
@@ -103,14 +73,6 @@ def _kept(pattern: str) -> list[Path]:
         return sorted(private_folder("native").glob(pattern)) if cache_folder().exists() else []
     except OSError:
         return []
-
-
-def _is(path: Path, sha256: str) -> bool:
-    """True if a file has this digest and, as its folder, nobody else can write to it."""
-    try:
-        return is_own(path.parent) and is_own(path) and sha256_of(path) == sha256
-    except OSError:
-        return False
 
 
 def build(sources: Sources, compiler: Compiler) -> NativeLibrary:
@@ -169,8 +131,8 @@ def _read(folder: Path, sources: Sources) -> NativeLibrary | None:
         if not folder.is_dir():
             return None
         record = json.loads((folder / _RECORD).read_text("utf-8"))
-        library = NativeLibrary(path, **record)
-        intact = library.source_sha256 == sources.key() and _is(path, library.sha256)
+        library = NativeLibrary(path, **record, brought=False)
+        intact = library.source_sha256 == sources.key() and library.intact()
     except PermissionError:
         return None  # another user's; where it is built again the system says what is not allowed
     except (OSError, ValueError, TypeError, RecursionError):

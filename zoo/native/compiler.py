@@ -12,7 +12,15 @@ from pathlib import Path
 from zoo.errors import NativeError
 from zoo.native.sources import Sources, processor
 
-__all__ = ["Compiler", "compile_library", "compile_objects", "find_compiler", "processor", "run_compiler"]
+__all__ = [
+    "Compiler",
+    "compile_library",
+    "compile_objects",
+    "compiler_of",
+    "find_compiler",
+    "processor",
+    "run_compiler",
+]
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ def find_compiler(sources: Sources) -> Compiler:
     for command in [named] if named else [["c++"], ["g++"], ["clang++"]]:
         program = shutil.which(command[0])
         if program:
-            return Compiler((program, *command[1:]), _version((program, *command[1:])))
+            return compiler_of((program, *command[1:]))
     looked = f"CXX={shlex.join(named)}" if named else "c++, g++ and clang++"
     raise NativeError(
         f"{sources.what} are compiled on first use, and no C++ compiler was found (looked for {looked}). "
@@ -89,12 +97,17 @@ def run_compiler(sources: Sources, compiler: Compiler, arguments: tuple[str, ...
         )
 
 
-def _version(command: tuple[str, ...]) -> str:
+def compiler_of(command: tuple[str, ...]) -> Compiler:
+    """The compiler that a command starts.
+
+    Raises:
+        NativeError: it does not start, or does not say its version.
+    """
     done = _run((*command, "--version"))
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         raise NativeError(f"{shlex.join(command)} --version failed, so it is no C++ compiler. Correct CXX.")
-    return lines[0]
+    return Compiler(command, lines[0])
 
 
 def _run(

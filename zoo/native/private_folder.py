@@ -1,7 +1,6 @@
 """The cache of this package, whose folders are used only while nobody else could have put anything into them."""
 
 import atexit
-import os
 import shutil
 import stat
 import tempfile
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from zoo.errors import NativeError, OutputError
+from zoo.regular import is_own
 from zoo.user_folder import user_folder
 
 
@@ -60,18 +60,6 @@ def private_folder(name: str) -> Path:
     temporary = _temporary_cache() / name
     temporary.mkdir(mode=0o700, exist_ok=True)
     return temporary
-
-
-def is_own(path: Path) -> bool:
-    """True if a file or folder, no link, is this user's or the system's, and nobody else may write to it.
-
-    Raises:
-        OSError: there is none.
-    """
-    found = path.lstat()
-    if stat.S_ISLNK(found.st_mode):
-        return False
-    return not hasattr(os, "getuid") or (found.st_uid in (os.getuid(), 0) and not found.st_mode & 0o022)
 
 
 @cache

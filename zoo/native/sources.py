@@ -45,6 +45,12 @@ class Sources:
             digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
         return digest
 
+    def made_from(self) -> str:
+        """SHA-256 over the sources and their flags: what a library of them does, whoever compiles it."""
+        digest = self.digest()
+        digest.update(repr(dict(self.units)).encode())
+        return digest.hexdigest()
+
     def key(self) -> str:
         """SHA-256 over the sources, their flags, the processor, the system and its C library."""
         digest = self.digest()
@@ -52,8 +58,15 @@ class Sources:
         digest.update(repr((dict(self.units), self.link_flags(), platform_now)).encode())
         return digest.hexdigest()
 
-    def link_flags(self) -> tuple[str, ...]:
-        """Return the linker's arguments for a library that stays loaded: what runs may outlive what brought it."""
-        if sys.platform == "darwin":
+    def link_flags(self, system: str = "") -> tuple[str, ...]:
+        """Return the linker's arguments for a library that stays loaded: what runs may outlive what brought it.
+
+        Args:
+            system: as `platform.system` calls it; this machine's by default. On Windows a library stays by itself.
+        """
+        system = system or platform.system()
+        if system == "Darwin":
             return ("-dynamiclib", *self.link)
+        if system == "Windows":
+            return ("-shared", "-s", *self.link)
         return ("-shared", "-s", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--as-needed", *self.link)

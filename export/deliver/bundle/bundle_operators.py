@@ -1,48 +1,59 @@
-"""Our operators in a folder: the library compiled here, what it needs, and the sources to compile it elsewhere."""
+"""Our operators in a folder: the libraries that were asked for, what they need, and the sources to compile others."""
 
-import platform
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from export.edge.operators import BUILD, BUILT_HERE, machine
-from export.native import library
+from export.native import library, library_for
 from export.native.compile_operators import COMMON, SOURCES, units
 from export.native.operator_identity import check_operators
+from zoo.errors import NativeError
+from zoo.files import sha256_of
+from zoo.native import NativeLibrary, Platform
 
 FOLDER = "operators"
 _PROCESSORS = ("x86_64", "aarch64")
 
 
-def write_operators(folder: Path, record: dict[str, Any], file: str) -> dict[str, Any]:
+def write_operators(
+    folder: Path, record: dict[str, Any], file: str, platforms: Sequence[Platform] = ()
+) -> dict[str, Any]:
     """Put the compiled operators, their sources and a script that compiles them into `folder`/operators.
 
     Args:
         folder: where the model lies.
         record: the operators that the model was exported for.
         file: the model, for messages.
+        platforms: for which machines; by default for this one.
 
     Returns:
-        The record with "library": its file, and the system, processor and glibc that it runs on.
+        The record with "libraries": of each its file, and the system, processor and C library that it runs on.
 
     Raises:
-        NativeError: the operators here are others, or cannot be compiled.
+        NativeError: the operators here are others, cannot be compiled, or there are none for a platform.
     """
-    here = machine()
-    name = f"{FOLDER}/{here['system']}-{here['machine']}/libsalu_zoo.so"
-    write_library(folder / name, record, file)
+    check_operators(record, file)
+    asked = [({"system": p.system, "machine": p.machine, "libc": p.libc}, library_for(p)) for p in platforms]
+    libraries = []
+    for place, built in asked or [(machine(), library())]:
+        names = [place["system"], place["machine"], *(["musl"] if place["libc"] == "musl" else [])]
+        name = f"{FOLDER}/{'-'.join(names)}/{built.path.name}"
+        copy_library(built, folder / name)
+        libraries.append(place | {"file": name, "libc": needed_libc(folder / name, place["libc"])})
     sources = folder / FOLDER / "cpp"
     sources.mkdir()
     for source in sorted(SOURCES.glob("*.*")):
         shutil.copyfile(source, sources / source.name)
     (folder / BUILD).write_text(build_script(), "utf-8")
-    return record | {"library": here | {"file": name, "glibc": needed_glibc(folder / name)}}
+    return record | {"libraries": libraries}
 
 
 def write_library(place: Path, record: dict[str, Any], file: str) -> None:
-    """Copy the operators' library, compiled for this machine, to `place`.
+    """Copy the operators' library for this machine to `place`.
 
     Args:
         place: the file to write; its folder is made.
@@ -53,16 +64,36 @@ def write_library(place: Path, record: dict[str, Any], file: str) -> None:
         NativeError: the operators here are others, or cannot be compiled.
     """
     check_operators(record, file)
+    copy_library(library(), place)
+
+
+def copy_library(built: NativeLibrary, place: Path) -> None:
+    """Copy a library to `place`, whose folder is made.
+
+    Raises:
+        NativeError: what was copied is not what was built.
+    """
     place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(library().path, place)
+    shutil.copyfile(built.path, place)
+    if sha256_of(place) != built.sha256:
+        raise NativeError(f"{built.path} changed while it was copied. Try again.")
 
 
-def needed_glibc(file: Path) -> str:
-    """The newest version of glibc whose functions a library uses; empty if it uses none of a version, as on macOS."""
-    if platform.libc_ver()[0] != "glibc":
-        return ""
+def needed_libc(file: Path, libc: str) -> str:
+    """The C library that a file needs, glibc in the oldest version that has all functions it uses; "" if it needs none.
+
+    Args:
+        file: a library.
+        libc: the C library it was built for, as `machine` says it.
+    """
+    if not libc.startswith("glibc"):
+        return libc
     found = re.findall(rb"GLIBC_(\d+(?:\.\d+)+)\0", file.read_bytes())
-    return max((version.decode() for version in found), key=lambda v: tuple(map(int, v.split("."))), default="")
+    return f"glibc {max((version.decode() for version in found), key=_numbers)}" if found else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def build_script() -> str:

@@ -1,6 +1,7 @@
 """`write_bundle`: everything that a machine without PyTorch needs to run an exported file."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ from export.deliver.bundle.readme import readme
 from export.edge.folder import LABELS, MODEL, PREPROCESS, TOKENIZER
 from export.edge.manifest import FORMAT, RECORD
 from export.parity.parity_report import report_path
+from zoo.native import Platform
 
 
-def write_bundle(file: str | Path, folder: str | Path) -> Path:
+def write_bundle(file: str | Path, folder: str | Path, platforms: Sequence[Platform] = ()) -> Path:
     """Write a folder that runs an exported file without PyTorch: `python FOLDER/run.py IMAGE`.
 
     It holds the file with its parity report, labels, preprocessing, digests, the programs, for a text model the
-    tokenizer, and for a file with operators of ours their library for this machine and their sources. It appears whole
-    or not at all; one with the same content may stand there already.
+    tokenizer, and for a file with operators of ours their sources and their library, for this machine or the platforms
+    given. It appears whole or not at all; one with the same content may stand there already.
 
     Args:
         file: written by `export`, its parity report beside it.
         folder: where; its parents are made.
+        platforms: of `zoo.native.PLATFORMS`: what the operators' libraries are for. None: this machine.
 
     Returns:
         The absolute path of the folder.
@@ -32,7 +35,8 @@ def write_bundle(file: str | Path, folder: str | Path) -> Path:
     Raises:
         OnnxFileError: the file or its report is missing, damaged or not one of ours.
         OutputError: the folder cannot be written, or one with other content stands there.
-        NativeError: the file's operators are of another release, or cannot be compiled.
+        NativeError: the file's operators are of another release, cannot be compiled, or there are none
+            for a platform.
         ExportError: nothing is known about the file's target or its runtime.
     """
     target = check_folder(folder)
@@ -43,7 +47,7 @@ def write_bundle(file: str | Path, folder: str | Path) -> Path:
         report_path(work / MODEL).write_text(exported.parity.to_json(), "utf-8")
         write_surroundings(work, exported)
         stored = exported.metadata.operators
-        operators = write_operators(work, stored, exported.path.name) if stored else {}
+        operators = write_operators(work, stored, exported.path.name, platforms) if stored else {}
         data = {name: digest for name, digest in listing(work).items() if "/cpp/" not in name}
         write_programs(work, engine)
         record = _record(exported, engine, operators, data)

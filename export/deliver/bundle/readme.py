@@ -98,8 +98,7 @@ def _calls(name: str, record: dict[str, Any]) -> list[str]:
             f"logits = model({{{name!r}: x}})[0]",
         ]
     providers = [tuple(entry) for entry in engine["providers"]]
-    providers = [tuple(entry) for entry in engine["providers"]]
-    library = [f'options.register_custom_ops_library("{operators["library"]["file"]}")'] if operators else []
+    library = [f'options.register_custom_ops_library("{operators["libraries"][0]["file"]}")'] if operators else []
     return [
         "import onnxruntime",
         "",
@@ -114,10 +113,14 @@ def _calls(name: str, record: dict[str, Any]) -> list[str]:
 def _operator_lines(operators: dict[str, Any]) -> list[str]:
     if not operators:
         return []
-    given = operators["library"]
-    libc = f", glibc {given['glibc']} or newer" if given["glibc"] else ""
+    places = [f"`{one['file']}` for {one['system']} on {one['machine']}{_needs(one)}" for one in operators["libraries"]]
     return [
-        f"The model uses operators of our own; `operators/` holds them compiled for {given['system']} on "
-        f"{given['machine']}{libc}, and as C++. On another machine compile them first: `sh {BUILD}`.",
+        f"The model uses operators of our own; `operators/` holds them compiled, {'; '.join(places)}, and as C++. On "
+        f"another machine compile them first: `sh {BUILD}`.",
         "",
     ]
+
+
+def _needs(library: dict[str, str]) -> str:
+    newer = " or newer" if library["libc"].startswith("glibc") else ""
+    return f" ({library['libc']}{newer})" if library["libc"] else ""

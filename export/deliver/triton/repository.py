@@ -180,8 +180,8 @@ def _digests(model: Path) -> dict[int, str]:
     return {number: sha256_of(model / str(number) / MODEL) for number in numbers}
 
 
-def _compiled_here(library: Path) -> bool:
-    """True if the library that a server would load for all versions is one that this installation compiled."""
+def _is_ours(library: Path) -> bool:
+    """True if this installation brought or compiled the library that a server would load for all versions."""
     try:
         return own_library(sha256_of(library)) is not None
     except OSError:
@@ -201,8 +201,8 @@ def _check_same_model(model: Path, config: _Config) -> None:
     if labels != config.exported.label_lines():
         differing.append("labels")
     library = library_name(config.exported, config.settings)
-    if library and not _compiled_here(model / library):
-        differing.append(f"operators (the library {library} is none that was compiled here)")
+    if library and not _is_ours(model / library):
+        differing.append(f"operators (the library {library} is neither brought by this installation nor compiled here)")
     if differing:
         raise OutputError(
             f"{model} is another model than {config.exported.path}: its {', '.join(sorted(differing))} differ. A new "

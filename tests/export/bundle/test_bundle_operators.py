@@ -14,7 +14,7 @@ from delivered import run_program
 from PIL import Image
 
 from export import load_predictor
-from export.deliver.bundle.bundle_operators import needed_glibc
+from export.deliver.bundle.bundle_operators import needed_libc
 from export.edge import operators
 from export.edge.errors import EdgeError
 from export.edge.operators import BUILT_HERE, find_operators, machine
@@ -24,7 +24,7 @@ def copied(folder, place, **library):
     """A copy whose record says something else about the library."""
     copy = shutil.copytree(folder, place)
     record = json.loads((copy / "bundle.json").read_text("utf-8"))
-    record["operators"]["library"] |= library
+    record["operators"]["libraries"][0] |= library
     (copy / "bundle.json").write_text(json.dumps(record), "utf-8")
     return copy
 
@@ -43,7 +43,7 @@ def test_runs_with_its_own_library(own_bundled, with_operators, picture, tmp_pat
     np.testing.assert_allclose(logits(own_bundled, picture), expected, rtol=0, atol=1e-6 * abs(expected).max())
     record = json.loads((own_bundled / "bundle.json").read_text("utf-8"))["operators"]
     assert record["domain"] == "salu_zoo"
-    assert record["library"]["file"] in json.loads((own_bundled / "bundle.json").read_text("utf-8"))["files"]
+    assert record["libraries"][0]["file"] in json.loads((own_bundled / "bundle.json").read_text("utf-8"))["files"]
     assert "This machine" not in (own_bundled / "README.md").read_text("utf-8")
 
 
@@ -93,15 +93,18 @@ def test_our_package_loads_what_we_compiled_and_what_is_trusted(own_bundled, pic
 
 
 LISTED = {"target": "edge_cpu", "files": {"lib.so": hashlib.sha256(b"library").hexdigest()}}
-HERE = {"system": "Linux", "machine": "x86_64", "glibc": "2.31"}
+HERE = {"system": "Linux", "machine": "x86_64", "libc": "glibc 2.31"}
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({}, ""),
-        ({"glibc": "2.4"}, ""),
-        ({"glibc": "2.34"}, "for glibc 2.34 or newer, and this system has 2.31"),
+        ({"libc": "glibc 2.4"}, ""),
+        ({"libc": ""}, ""),
+        ({"libc": "glibc 2.34"}, "for glibc 2.34 or newer, and this system has glibc 2.31"),
+        ({"libc": "musl"}, "for musl, and this system has glibc 2.31"),
+        ({"libc": "any"}, "does not say which libraries"),
         ({"system": "Darwin"}, "for Darwin on x86_64, this is Linux on x86_64"),
         ({"machine": "aarch64"}, "for Linux on aarch64, this is Linux on x86_64"),
     ],
@@ -109,7 +112,7 @@ HERE = {"system": "Linux", "machine": "x86_64", "glibc": "2.31"}
 def test_which_machines_it_is_for(given, message, monkeypatch, tmp_path):
     monkeypatch.setattr(operators, "machine", lambda: HERE)
     (tmp_path / "lib.so").write_bytes(b"library")
-    record = LISTED | {"operators": {"library": {**HERE, "file": "lib.so", **given}}}
+    record = LISTED | {"operators": {"libraries": [{**HERE, "file": "lib.so", **given}]}}
     if not message:
         assert find_operators(tmp_path, record, None, True) == [tmp_path / "lib.so"]
         return
@@ -117,18 +120,29 @@ def test_which_machines_it_is_for(given, message, monkeypatch, tmp_path):
         find_operators(tmp_path, record, None, True)
 
 
-def test_another_c_library(monkeypatch, tmp_path):
-    monkeypatch.setattr(operators, "machine", lambda: {**HERE, "glibc": ""})
-    with pytest.raises(EdgeError, match="this system has another C library"):
-        find_operators(tmp_path, LISTED | {"operators": {"library": {**HERE, "file": "lib.so"}}}, None, True)
+@pytest.mark.parametrize(("libc", "said"), [("", "another C library"), ("musl", "musl")])
+def test_another_c_library(monkeypatch, tmp_path, libc, said):
+    monkeypatch.setattr(operators, "machine", lambda: {**HERE, "libc": libc})
+    with pytest.raises(EdgeError, match=f"this system has {said}"):
+        find_operators(tmp_path, LISTED | {"operators": {"libraries": [{**HERE, "file": "lib.so"}]}}, None, True)
 
 
-def test_needed_glibc(tmp_path, monkeypatch):
-    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+def test_the_library_of_this_machine_is_chosen_of_several(monkeypatch, tmp_path):
+    monkeypatch.setattr(operators, "machine", lambda: HERE)
+    (tmp_path / "lib.so").write_bytes(b"library")
+    others = [{**HERE, "machine": "aarch64", "file": "pi.so"}, {**HERE, "libc": "musl", "file": "musl.so"}]
+    given = LISTED | {"operators": {"libraries": [*others, {**HERE, "file": "lib.so"}]}}
+    assert find_operators(tmp_path, given, None, True) == [tmp_path / "lib.so"]
+    with pytest.raises(EdgeError, match=r"for Linux on aarch64, this is Linux on x86_64; and for musl, and this"):
+        find_operators(tmp_path, LISTED | {"operators": {"libraries": others}}, None, True)
+
+
+def test_needed_libc(tmp_path):
     (tmp_path / "a.so").write_bytes(b"\0GLIBC_2.2.5\0GLIBC_2.17\0GLIBC_2.4\0GLIBCXX_3.4.32\0GLIBC_PRIVATE\0")
-    assert needed_glibc(tmp_path / "a.so") == "2.17"
-    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
-    assert needed_glibc(tmp_path / "a.so") == ""
+    assert needed_libc(tmp_path / "a.so", "glibc 2.36") == "glibc 2.17"
+    assert needed_libc(tmp_path / "a.so", "musl") == "musl"
+    (tmp_path / "b.so").write_bytes(b"nothing")
+    assert needed_libc(tmp_path / "b.so", "glibc 2.36") == needed_libc(tmp_path / "b.so", "") == ""
 
 
 def test_machine_names_one_processor_in_one_way(monkeypatch):

@@ -80,7 +80,7 @@ def test_a_library_that_somebody_put_there(with_operators, tmp_path):
     library = next(model.glob("*.so"))
     for change in (lambda: library.write_bytes(b"planted"), library.unlink):
         change()
-        with pytest.raises(OutputError, match=r"operators \(the library .* is none that was compiled here\)"):
+        with pytest.raises(OutputError, match=r"operators \(the library .* is neither brought .* nor compiled here\)"):
             write_triton_repository(with_operators.path, tmp_path, name="own", version=2)
     assert not (model / "2").exists()
 

@@ -1,4 +1,4 @@
-"""The kernels for the CPU: C++ with vectors of AVX-512, AVX2 or NEON, compiled on first use and kept for this machine.
+"""The kernels for the CPU: C++ with vectors of AVX-512, AVX2 or NEON, brought by the wheel or compiled on first use.
 
     y = forward("swalu", (x, a, b))
     dx, da, db = backward("swalu", grad, (x, a, b), (True, True, True))

@@ -22,6 +22,8 @@ _AVX2 = ("-mavx2", "-mfma", "-mf16c")
 _AVX512 = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl")
 _FLAGS = {"AVX512": _AVX512, "AVX2": _AVX2, "NEON": ()}
 """By the widest vectors that torch itself uses here."""
+INSTRUCTIONS = {"x86_64": ("AVX2", "AVX512"), "aarch64": ("NEON",)}
+"""Those that there are kernels for, by processor."""
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 """In the order in which the library counts them."""
@@ -39,10 +41,9 @@ _SHARED = 2**15
 
 def vectors() -> str | None:
     """The widest vectors the kernels use here, or None where they have none for this processor."""
-    if processor() == "aarch64":
-        return "NEON"
-    capability = torch.backends.cpu.get_cpu_capability()
-    return capability if processor() == "x86_64" and capability in _FLAGS else None
+    known = INSTRUCTIONS.get(processor(), ())
+    capability = "NEON" if "NEON" in known else torch.backends.cpu.get_cpu_capability()
+    return capability if capability in known else None
 
 
 def sources(instructions: str) -> Sources:
@@ -53,16 +54,16 @@ def sources(instructions: str) -> Sources:
         instead='use the plain definitions: zoo.activations.kernel("plain")',
         folder=Path(__file__).parent / "cpp",
         units={"pointwise": flags, "channels": flags},
-        file="libsalu_zoo_kernels.so",
+        file=f"libsalu_zoo_kernels_{instructions.lower()}.so",
     )
 
 
 @functools.cache
 def available() -> str | None:
-    """None where the kernels run, else the reason, for messages; the first call ever compiles them.
+    """None where the kernels run, else the reason, for messages; the first call ever may compile them.
 
-    They need Linux or macOS, x86-64 with AVX2 or 64-bit ARM, and a C++ compiler with a cache that can be written, or a
-    library compiled before.
+    They need x86-64 with AVX2 or 64-bit ARM, and a library that the wheel brought or that was compiled before, or else
+    Linux or macOS with a C++ compiler and a cache that can be written.
     """
     try:
         kernels()
@@ -73,7 +74,7 @@ def available() -> str | None:
 
 @functools.cache
 def kernels() -> ctypes.CDLL:
-    """The library, compiled by the first call ever, which takes some seconds.
+    """The library, as the wheel brought it or compiled by the first call ever, which takes some seconds.
 
     Raises:
         NativeError: there is none for this machine, it cannot be compiled, or it does not load.

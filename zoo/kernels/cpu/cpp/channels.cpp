@@ -1,6 +1,7 @@
 // FleS with a pair of coefficients for each sample and channel, and the mean of the elements >= 0 it is made from.
 #include "channelwise.h"
 #include "exponential.h"
+#include "exported.h"
 
 namespace salu_zoo {
 namespace {
@@ -50,8 +51,6 @@ struct PositiveShares {
 }  // namespace salu_zoo
 
 using namespace salu_zoo;
-
-#define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT void salu_zoo_fles(int dtype, const Channelwise* of, int64_t threads, Team team) {
     channelwise<FlesForward>(dtype, *of, {threads, team});

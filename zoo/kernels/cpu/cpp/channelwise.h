@@ -3,9 +3,8 @@
 // An Op computes one vector of elements: out = op(x, grad, p, q, sums), where sums[0] and sums[1] grow. Two layouts go
 // without a copy: rows, in which the positions of a channel lie side by side, and columns, in which the channels do.
 #pragma once
-#include <memory>
-
 #include "parallel.h"
+#include "room.h"
 #include "tail.h"
 
 namespace salu_zoo {
@@ -104,7 +103,7 @@ NOINLINE void pieces_of_rows(const Channelwise& of, const Pointers<T>& all, int6
 template <class Op, class T>
 void rows(const Channelwise& of, const Pointers<T>& all, Threads threads) {
     const int64_t each = pieces(of.positions, kPiece), count = of.samples * of.channels;
-    const std::unique_ptr<double[]> partial(new double[static_cast<size_t>(Op::kSums ? 2 * each * count : 0)]);
+    const Room<double> partial(Op::kSums ? 2 * each * count : 0);
     share(count * each, threads, [&](int64_t first, int64_t last) {
         pieces_of_rows<Op, T>(of, all, first, last, each, partial.get());
     });
@@ -179,8 +178,7 @@ void columns(const Channelwise& of, const Pointers<T>& all, Threads threads) {
     const Columns<T> places{of.channels};
     const int64_t width = places.width(), each = pieces(of.positions, kRows);
     const int64_t tables = 2 * of.samples * width, tasks = of.samples * each;
-    const std::unique_ptr<float[]> table(new float[static_cast<size_t>(tables)]());
-    const std::unique_ptr<float[]> partial(new float[static_cast<size_t>(Op::kSums ? 2 * tasks * width : 2)]());
+    const Room<float> table(tables), partial(Op::kSums ? 2 * tasks * width : 2);
     float *p = table.get(), *q = p + of.samples * width;
     for (int64_t n = 0; n < of.samples; ++n) {
         places.spread(at(of.p, n * of.channels), p + n * width);

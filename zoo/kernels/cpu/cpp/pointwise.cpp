@@ -1,8 +1,8 @@
 // The operators on tensors that lie densely: one pass forward, one pass backward.
-#include <memory>
-
+#include "exported.h"
 #include "operators.h"
 #include "parallel.h"
+#include "room.h"
 #include "tail.h"
 
 namespace salu_zoo {
@@ -86,7 +86,7 @@ void backward(const Tensors& of, const float* parameters, double* gradients, Thr
     const Op op(parameters);
     constexpr int64_t kSums = 2 * Op::kPairs;
     const int64_t count = chunks(of.size);
-    const std::unique_ptr<double[]> partial(gradients ? new double[static_cast<size_t>(count * kSums)] : nullptr);
+    const Room<double> partial(gradients ? count * kSums : 0);
     share(count, threads, [&](int64_t first, int64_t last) {
         for (int64_t k = first; k < last; ++k) {
             const int64_t end = (k + 1) * kChunk < of.size ? (k + 1) * kChunk : of.size;
@@ -129,8 +129,6 @@ Pass pass(int op, bool back, int dtype) {
 }  // namespace salu_zoo
 
 using namespace salu_zoo;
-
-#define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT void salu_zoo_forward(int op, int dtype, const void* x, const void* skip, void* y, int64_t size,
                              const float* parameters, int64_t threads, Team team) {
