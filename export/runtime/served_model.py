@@ -49,7 +49,7 @@ class ServedModel:
         self._names = [port["name"] for port in config["input"]]
         self._output = config["output"][0]["name"]
         if ENCODED in self._names:
-            self._predictor.preprocess(Image.new("RGB", (64, 64)))  # what it imports, nobody's first image waits for
+            self._prepared(Image.new("RGB", (64, 64)))  # what this imports, nobody's first image waits for
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer requests, in their order; what is wrong with one of them is answered to that one only."""
@@ -90,8 +90,11 @@ class ServedModel:
                 f"{ENCODED} takes one image in each request, the server puts requests together; got "
                 f"{len(feeds[ENCODED])}. Send them one by one."
             )
-        photo = decode_photo(feeds[ENCODED].numpy().tobytes())
-        return {self._names[0]: self._predictor.preprocess(photo.image)[None]}
+        return {self._names[0]: self._prepared(decode_photo(feeds[ENCODED].numpy().tobytes()).image)}
+
+    def _prepared(self, image: "Image.Image") -> Tensor:
+        made: Tensor = self._predictor.preprocess(image)[None]
+        return made
 
     def _answer(self, group: list[tuple[int, Feeds]]) -> list[tuple[int, Any]]:
         """Run requests together; one by one if that fails, so that nobody pays for the mistake of another."""
