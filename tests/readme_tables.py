@@ -184,7 +184,17 @@ def metadata_table() -> list[str]:
     return [row(f"`{name}`", meaning) for name, meaning in meanings().items()]
 
 
+def serving_table() -> list[str]:
+    """What `reports/serving.py` stored."""
+    return [
+        row(f"`{found['target']}`", found["clients"], *(f"{found[key]:.0f}" for key in ("bare", "served")), ratio)
+        for found in report("serving")["rows"]
+        for ratio in [f"{found['ratio']:.2f} ({found['ratios'][0]:.2f} to {found['ratios'][-1]:.2f})"]
+    ]
+
+
 TABLES = {
+    "serving": serving_table,
     "metadata": metadata_table,
     "batch size": batch_size_table,
     "plasticity": plasticity_table,
