@@ -1,11 +1,11 @@
 """Wheels with compiled libraries, without a compiler: built here, unpacked, and used with an empty PATH."""
 
 import json
-import os
 import shlex
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from run_copy import run_copy
 
 from export import load_predictor
+from export.native import instruction_set, library
 from zoo.native import PLATFORMS, this_platform
 
 pytestmark = pytest.mark.slow
@@ -62,19 +63,22 @@ print(json.dumps({"path": str(library().path), "isa": instruction_set(library())
 """
 
 
-def build(repository: Path, output: Path, platform: str, compiler: str) -> subprocess.CompletedProcess[str]:
-    script = [sys.executable, "scripts/prebuilt_wheels.py", "--output", str(output), "--cxx", compiler, platform]
+def build(repository: Path, output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = [sys.executable, "scripts/prebuilt_wheels.py", "--output", str(output), *arguments]
     return subprocess.run(script, cwd=repository, capture_output=True, text=True)
 
 
-@pytest.fixture(scope="module")
-def wheels(repository, tmp_path_factory, compiler) -> Path:
-    """The wheels for this machine, compiled by its own compiler: zig's are built the same way, and take minutes."""
+@pytest.fixture(scope="module", params=["own", "zig"])
+def wheels(request, repository, tmp_path_factory, compiler) -> Path:
+    """The wheels for this machine, compiled by its own compiler and by that of the wheels we publish."""
     here = this_platform()
     if here is None:
         pytest.skip(f"no wheel is for this machine; there are {', '.join(PLATFORMS)}")
+    if request.param == "zig" and find_spec("ziglang") is None:
+        pytest.skip("zig is not installed: pip install ziglang")
     output = tmp_path_factory.mktemp("wheels")
-    done = build(repository, output, here.name, shlex.join(compiler.command))
+    by = ["--cxx", shlex.join(compiler.command)] if request.param == "own" else []
+    done = build(repository, output, *by, here.name)
     if "Compile on an older system" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
@@ -99,9 +103,11 @@ def test_both_edge_targets_run(bare, compiled_cache, monkeypatch):
     run, folder = bare
     _, state = run(EXPORT, STATE)
     here = this_platform()
-    assert json.loads(state)["path"] == str(folder / f"site/zoo/native/libraries/{here.name}/libsalu_zoo.so")
+    found = json.loads(state)
+    assert found["path"] == str(folder / f"site/zoo/native/libraries/{here.name}/libsalu_zoo.so")
     assert not (folder / "cache" / "native").exists()
     monkeypatch.setenv("SALU_ZOO_CACHE", str(compiled_cache))
+    assert found["isa"] == instruction_set(library())
     monkeypatch.chdir(folder / "here")
     for name in ("edge_cpu", "edge_int8"):
         given = np.load(f"{name}.npy")
@@ -132,7 +138,7 @@ def test_a_wheel_that_would_not_keep_its_promise_is_not_built(repository, tmp_pa
     program = 'test "$1" = --version && echo c++ 1 && exit 0; while test "$1" != -o; do shift; done; '
     fake.write_text(f'#!/bin/sh\n{program}printf "\\0GLIBC_2.99\\0" > "$2"\n', "utf-8")
     fake.chmod(0o755)
-    done = build(repository, tmp_path / "dist", "linux-aarch64", str(fake))
+    done = build(repository, tmp_path / "dist", "linux-aarch64", "--cxx", str(fake))
     assert done.returncode == 1
     assert "needs glibc 2.99, and wheels for linux-aarch64 promise to run with glibc 2.28" in done.stderr
     assert not (tmp_path / "dist").exists()
@@ -143,8 +149,7 @@ def test_a_wheel_that_would_not_keep_its_promise_is_not_built(repository, tmp_pa
     [(["amiga"], "no platform of the name amiga; there are linux-x86-64"), (["--cxx", "g++"], "compiles for one")],
 )
 def test_what_cannot_be_built_is_said(repository, tmp_path, arguments, message):
-    script = [sys.executable, "scripts/prebuilt_wheels.py", "--output", str(tmp_path / "dist"), *arguments]
-    done = subprocess.run(script, cwd=repository, capture_output=True, text=True, env=os.environ)
+    done = build(repository, tmp_path / "dist", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert not (tmp_path / "dist").exists()

@@ -1,4 +1,8 @@
 // Which kernels run: the best this processor has, or those the environment asks for.
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <cstring>
 
@@ -15,17 +19,31 @@ struct Candidates {
 
 #if defined(__x86_64__)
 
-const Kernels* avx512() {
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
-        return nullptr;
+// Asked of the processor itself: __builtin_cpu_supports is answered by a library of the compiler's, and zig's says no.
+struct Processor {
+    unsigned basic = 0, extended = 0, more = 0;  // ecx of leaf 1, ebx and ecx of leaf 7
+    unsigned kept = 0;                           // the registers that the system keeps: XCR0
+
+    Processor() {
+        unsigned a = 0, b = 0, c = 0, d = 0;
+        if (!__get_cpuid(1, &a, &b, &basic, &d)) return;
+        if (basic >> 27 & 1) __asm__("xgetbv" : "=a"(kept), "=d"(d) : "c"(0));
+        if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) extended = b, more = c;
     }
-    return __builtin_cpu_supports("avx512vbmi") ? &kAvx512VbmiKernels : &kAvx512Kernels;
+    bool avx2() const { return (kept & 0x6) == 0x6 && (basic >> 28 & 1) && (basic >> 12 & 1) && (extended >> 5 & 1); }
+    bool avx512() const {  // F, DQ, BW, VL
+        constexpr unsigned wanted = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+        return avx2() && (kept & 0xe6) == 0xe6 && (extended & wanted) == wanted;
+    }
+    bool vbmi() const { return more >> 1 & 1; }
+};
+
+const Kernels* avx512() {
+    const Processor here;
+    return !here.avx512() ? nullptr : here.vbmi() ? &kAvx512VbmiKernels : &kAvx512Kernels;
 }
 
-const Kernels* avx2() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kAvx2Kernels : nullptr;
-}
+const Kernels* avx2() { return Processor().avx2() ? &kAvx2Kernels : nullptr; }
 
 #endif
 
