@@ -96,10 +96,11 @@ def _wanted(machine: str) -> Iterator[tuple[str, Sources]]:
 
 def _build(made: Sources, platform: Platform, file: Path, cxx: list[str]) -> str:
     """Compile one library into `file`; the compiler's first line about itself."""
-    target = [f"--target={platform.triple}"] if not cxx else []
-    compile_by = compiler_of(tuple(cxx or [*ZIG, "c++", *target]))
+    version = compiler_of(tuple(cxx or [*ZIG, "c++"])).version  # with a target, zig may leave a file here
+    target = f"--target={platform.triple}"
+    compile_by = Compiler(tuple(cxx or [*ZIG, "c++", target]), version)
     # Linked as C: the libraries need no C++ runtime, and zig would build its own first.
-    link_by = Compiler(tuple(cxx or [*ZIG, "cc", *target]), compile_by.version)
+    link_by = Compiler(tuple(cxx or [*ZIG, "cc", target]), version)
     if platform.system == "Windows":  # where all code can be moved, and the flag is an error
         made = replace(
             made, units={name: tuple(flag for flag in flags if flag != "-fPIC") for name, flags in made.units.items()}
@@ -111,7 +112,7 @@ def _build(made: Sources, platform: Platform, file: Path, cxx: list[str]) -> str
             made, link_by, (*map(str, objects), *made.link_flags(platform.system), "-o", str(output)), Path(work)
         )
         shutil.move(output, file)
-    return compile_by.version
+    return version
 
 
 def wheel(
