@@ -76,7 +76,9 @@ def adapt_state(
     first = spec.first_conv + ".weight"
     if "in_chans" in changed and wishes.in_chans is not None and first in adapted:
         try:
-            adapted[first] = adapt_input_conv(wishes.in_chans, adapted[first])
+            adapted[first] = adapt_input_conv(
+                wishes.in_chans, adapted[first].float()
+            )  # a sum in 16 bits would be rounded
         except (NotImplementedError, ValueError) as error:
             raise ConfigurationError(
                 f"The first convolution of {tag.name} has shape {tuple(adapted[first].shape)} and cannot be adapted "
