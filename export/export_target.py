@@ -68,9 +68,11 @@ class ExportTarget:
             raise ConfigurationError(
                 f"opset {opset}: a file in {precision} is written in opset {possible[0]} to {possible[-1]}."
             )
+        from zoo.native.platforms import version_numbers  # what it loads, no other command waits for
+
         ir_version, runtime = OPSETS[opset]
         # ONNX Runtime has what operators of ours need since 1.22.
-        oldest = max(runtime, self.oldest_runtime) if self.own_operators else runtime
+        oldest = max(runtime, self.oldest_runtime, key=version_numbers) if self.own_operators else runtime
         return self if opset == self.opset else replace(self, opset=opset, ir_version=ir_version, oldest_runtime=oldest)
 
     @property

@@ -71,9 +71,10 @@ def build(platform: Platform, folder: Path, cxx: list[str]) -> dict[str, dict[st
         print(f"{platform.name}: {made.what} ({instructions})", flush=True)
         file = folder / platform.name / made.file
         compiler = _build(made, platform, file, cxx)
-        if not suffices(platform.libc, needed_libc(file, platform.libc)):
+        needed = needed_libc(file, platform.libc)
+        if not suffices(platform.libc, needed):
             raise NativeError(
-                f"{file.name} needs {needed_libc(file, platform.libc)}, and wheels for {platform.name} promise to run "
+                f"{file.name} needs {needed}, and wheels for {platform.name} promise to run "
                 f"with {platform.libc}. Compile on an older system, or with zig."
             )
         entries[f"{platform.name}/{made.file}"] = {

@@ -80,14 +80,14 @@ def export_command(
     """Write one self-contained ONNX file, proven to compute what PyTorch computes, or nothing."""
     serving = _serving(serve_root, backend, device, instances, batch_delay, encoded_images)
     alone = (opset, bundle, platforms, serve, page, budget, calibration, *serving.values())
-    samples = samples_of(dataset, task, data)
-    shared: dict[str, Any] = {"precision": precision, "img_size": img_size, "threads": threads, "samples": samples}
+    shared: dict[str, Any] = {"precision": precision, "img_size": img_size, "threads": threads}
     if check or everything:
         from export.commands.check import check_models, chosen_models
 
         check_models(
             chosen_models(model, everything, check, alone),
             target,
+            samples=samples_of(dataset, task, data),
             output=output,
             as_json=as_json,
             **shared,
@@ -108,6 +108,7 @@ def export_command(
             target=place,
             opset=opset,
             **int8_arguments(get_precision(get_target(place), precision), dataset, data, calibration, budget),
+            samples=samples_of(dataset, task, data),
             pretrained=pretrained,
             on_progress=on_progress,
             on_plan=_say_plan,

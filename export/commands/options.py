@@ -10,7 +10,6 @@ from export.targets import TARGETS
 from zoo.console.completion import tags
 from zoo.data.glue import GLUE
 from zoo.data.image_dataset import DATASETS
-from zoo.native.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +56,7 @@ For = Annotated[
     typer.Option(
         "--for",
         help="A platform whose operators go into the bundle, such as linux-aarch64; several. Default: this one.",
-        autocompletion=lambda: list(PLATFORMS),
+        autocompletion=lambda: _platforms(),
     ),
 ]
 Serve = Annotated[Path | None, typer.Option(help="Also add it to a Triton model repository here.")]
@@ -82,6 +81,12 @@ Calibration = Annotated[
 ]
 TARGETS_HELP = "\n\n".join(["Targets:", *(f"{name}: {TARGETS.get(name).description}" for name in TARGETS)])
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
+
+
+def _platforms() -> list[str]:
+    from zoo.native import PLATFORMS
+
+    return list(PLATFORMS)
 
 
 def single(what: str, given: "Sequence[str] | None") -> str:

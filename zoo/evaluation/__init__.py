@@ -5,8 +5,8 @@ The first is imported as `zoo.evaluate`; the package is called `evaluation` so t
 
 from zoo.evaluation.evaluator import evaluate, evaluate_text
 from zoo.evaluation.glue_metrics import official_metrics
+from zoo.evaluation.protocols import Predictor
 from zoo.evaluation.result import EvalResult, Evaluation, TextResult
-from zoo.evaluation.task import Predictor
 
 __all__ = [
     "EvalResult",

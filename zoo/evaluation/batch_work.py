@@ -11,7 +11,7 @@ import torch
 
 from zoo.environment import hardware, library_versions
 from zoo.errors import ConfigurationError, ShapeError, WeightsMismatchError
-from zoo.evaluation.task import Progress
+from zoo.evaluation.protocols import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor

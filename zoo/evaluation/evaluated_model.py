@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from zoo.data.labels import labels_of
 from zoo.errors import ConfigurationError
+from zoo.evaluation.protocols import Predictor
 from zoo.evaluation.runtime import PRECISIONS, ModulePredictor, eval_mode, open_file, reader_of
-from zoo.evaluation.task import Predictor
 from zoo.files import sha256_of
 
 if TYPE_CHECKING:

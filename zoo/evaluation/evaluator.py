@@ -15,8 +15,8 @@ from zoo.devices import choose_device, join_processes, torch_defaults
 from zoo.evaluation import batch_work
 from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting, ModelKind, default_device, open_subject
 from zoo.evaluation.image_evaluation import IMAGES, ImageSamples
+from zoo.evaluation.protocols import MeasuredSamples, Predictor, Progress
 from zoo.evaluation.result import EvalResult, TextResult
-from zoo.evaluation.task import MeasuredSamples, Predictor, Progress
 from zoo.evaluation.text_evaluation import TEXTS, TextSamples
 
 if TYPE_CHECKING:

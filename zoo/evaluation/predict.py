@@ -16,7 +16,7 @@ from zoo.errors import ConfigurationError, ZooError
 from zoo.evaluation import batch_work
 from zoo.evaluation.evaluated_model import EvaluatedModel, EvaluationSetting, default_device, open_subject
 from zoo.evaluation.image_evaluation import IMAGES
-from zoo.evaluation.task import Predictor
+from zoo.evaluation.protocols import Predictor
 from zoo.evaluation.text_evaluation import TEXTS
 
 if TYPE_CHECKING:

@@ -56,8 +56,9 @@ def libc_here() -> str:
 def suffices(found: str, wanted: str) -> bool:
     """True if a C library, as `libc_here` says it, is the one wanted, in that version or a newer one."""
     (kind, _, version), (wanted_kind, _, oldest) = found.partition(" "), wanted.partition(" ")
-    return not wanted or (kind == wanted_kind and _numbers(version) >= _numbers(oldest))
+    return not wanted or (kind == wanted_kind and version_numbers(version) >= version_numbers(oldest))
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a version, by which versions compare: (2, 28) of "2.28"."""
     return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -14,6 +14,7 @@ from export.native.operator_identity import check_operators
 from zoo.errors import NativeError
 from zoo.files import sha256_of
 from zoo.native import NativeLibrary, Platform
+from zoo.native.platforms import version_numbers
 
 FOLDER = "operators"
 _PROCESSORS = ("x86_64", "aarch64")
@@ -89,11 +90,7 @@ def needed_libc(file: Path, libc: str) -> str:
     if not libc.startswith("glibc"):
         return libc
     found = re.findall(rb"GLIBC_(\d+(?:\.\d+)+)\0", file.read_bytes())
-    return f"glibc {max((version.decode() for version in found), key=_numbers)}" if found else ""
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    return f"glibc {max((version.decode() for version in found), key=version_numbers)}" if found else ""
 
 
 def build_script() -> str:
